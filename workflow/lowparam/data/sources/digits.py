@@ -1,0 +1,19 @@
+"""The 1,797 handwritten digits of 8x8 pixels that come with scikit-learn (test part of UCI's optdigits)."""
+
+import torch
+from sklearn.datasets import load_digits
+
+from lowparam.data import Images
+
+__all__ = ["CITATION", "LICENCE", "read"]
+
+CITATION = "Alpaydin, E. and Kaynak, C. (1998). Optical Recognition of Handwritten Digits. UCI, doi:10.24432/C50P49"
+LICENCE = "CC BY 4.0"
+
+
+def read() -> tuple[dict[str, Images], list[str]]:
+    """Return all digits, still to be divided, with pixels from 0 to 16 in one channel."""
+    bunch = load_digits()
+    pixels = torch.from_numpy(bunch.images).to(torch.uint8).unsqueeze(1)
+    labels = torch.from_numpy(bunch.target).long()
+    return {"all": Images(pixels, labels)}, [str(name) for name in bunch.target_names]

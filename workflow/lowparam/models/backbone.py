@@ -1,0 +1,141 @@
+"""The controlled skeleton: one stem, one stage plan, one head; only the block differs.
+
+Widths are real numbers until the last step. Stage widths and hidden widths are rounded each by itself, so that the
+parameter count moves in small steps and any budget can be met closely (see `budget.py`).
+"""
+
+from torch import Tensor, nn
+
+from lowparam.errors import LowparamError
+from lowparam.models import activations, blocks
+from lowparam.models.blocks import Block, Site
+from lowparam.models.layers import ConvNormAct
+
+__all__ = ["Network", "build", "stage_plan"]
+
+
+def stage_plan(size: int) -> tuple[int, tuple[int, ...]]:
+    """Strides of the stem and of the stages for a square input of `size` pixels.
+
+    The total stride is 4 below 24 pixels, 8 below 96, and 32 from there on, where there are four stages.
+
+    Raises
+    ------
+    LowparamError
+        Below 8 pixels, where the last map would have less than 2 x 2 positions.
+    """
+    if size < 8:
+        raise LowparamError(f"image size {size} is too small: the skeleton needs at least 8 pixels")
+    if size < 24:
+        return 1, (1, 2, 2)
+    if size < 96:
+        return 1, (2, 2, 2)
+    return 2, (2, 2, 2, 2)
+
+
+class Network(nn.Module):
+    """Stem, stages of blocks, global average pool, linear classifier.
+
+    Parameters
+    ----------
+    block : type of Block
+        The bottleneck, the only thing in which two controlled networks differ.
+    width : float
+        Width of the first stage before rounding; each further stage doubles it.
+    classes, in_channels, size : int
+        Number of classes, channels of the images, and their height and width in pixels.
+    probe : Probe
+        What to put on streams, branches or activations (``activations.ACTIVATIONS``).
+    depth : int
+        Blocks in a stage, at least 1.
+    divisor : int
+        Stage widths are multiples of it.
+    minimum : int
+        No stage is narrower.
+    """
+
+    def __init__(
+        self,
+        block: type[Block],
+        width: float,
+        *,
+        classes: int,
+        in_channels: int,
+        size: int,
+        probe: activations.Probe = activations.Probe(None),
+        depth: int = 2,
+        divisor: int = 1,
+        minimum: int = 4,
+    ) -> None:
+        super().__init__()
+        stem_stride, strides = stage_plan(size)
+
+        def rounded(value: float) -> int:
+            return max(minimum, divisor * round(value / divisor))
+
+        self.stem = ConvNormAct(in_channels, rounded(width), 3, stride=stem_stride, activation=nn.ReLU)
+        self.stages = nn.Sequential()
+        before = width
+        for stage, stride in enumerate(strides):
+            after = width * 2**stage
+            row = nn.Sequential()
+            for position in range(depth):
+                hidden = max(1, round(block.hidden_width(before, after)))
+                activation = (lambda h=hidden: probe.make(h)) if probe.placement == "activation" else None
+                row.append(
+                    block(
+                        rounded(before),
+                        rounded(after),
+                        stride=stride if position == 0 else 1,
+                        hidden=hidden,
+                        activation=activation,
+                    )
+                )
+                activations.insert(row[-1], probe)
+                before = after
+            self.stages.append(row)
+        self.classifier = nn.Linear(rounded(before), classes)
+
+    def features(self, x: Tensor) -> Tensor:
+        """Map images (N, in_channels, size, size) to the last feature map (N, C, H, W)."""
+        return self.stages(self.stem(x))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(self.features(x).mean((2, 3)))
+
+    def sites(self) -> dict[str, Site]:
+        """All sites by name, such as ``stages.1.0.projection``, in the order in which data flows."""
+        return {
+            f"{name}.{site.kind}": site
+            for name, module in self.named_modules()
+            if isinstance(module, Block)
+            for site in module.sites()
+        }
+
+
+def build(
+    architecture: str,
+    width: float,
+    *,
+    classes: int,
+    in_channels: int,
+    size: int,
+    activation: str = "base",
+    **skeleton: int,
+) -> Network:
+    """Build a controlled network by names, with torch's default initialisation.
+
+    Raises
+    ------
+    LowparamError
+        For an unknown architecture or activation, or an image that is too small.
+    """
+    return Network(
+        blocks.find(architecture),
+        width,
+        classes=classes,
+        in_channels=in_channels,
+        size=size,
+        probe=activations.find_activation(activation),
+        **skeleton,
+    )

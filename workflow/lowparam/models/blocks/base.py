@@ -1,0 +1,94 @@
+"""What every bottleneck shares: its shortcut, the two places of a probe, and the names of its sites."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+__all__ = ["Block", "Site"]
+
+
+@dataclass(frozen=True)
+class Site:
+    """A place in a network where a feature map is read.
+
+    Parameters
+    ----------
+    kind : str
+        What the feature map is: ``expansion``, ``reduction``, ``spatial``, ``projection``, ``branch``,
+        ``product`` or ``stream``.
+    output : nn.Module
+        The module whose output, of shape (N, C, H, W), is the feature map.
+    pointwise : nn.Module or None
+        The 1x1 convolution that writes the map, if one does.
+    norm : nn.Module or None
+        The normalisation right after ``pointwise``, to be folded into its weights.
+    scale : Tensor or None
+        A factor per output channel applied after ``norm`` (layer scale), of shape (C, 1, 1).
+    """
+
+    kind: str
+    output: nn.Module
+    pointwise: nn.Module | None = None
+    norm: nn.Module | None = None
+    scale: Tensor | None = None
+
+
+class Block(nn.Module):
+    """A bottleneck: a branch, a shortcut where shapes allow it, and two places for a probe such as SoLU.
+
+    A subclass builds its layers in ``__init__``, computes ``branch(x)`` and lists its ``sites``.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        Channels of the input and of the output.
+    stride : int
+        1 or 2: the factor by which height and width shrink.
+    hidden : int or None
+        Channels inside the block, where the block has an inside.
+    activation : callable or None
+        Makes the activation modules; None takes the block's own.
+    """
+
+    expansion: ClassVar[float] = 1.0
+    """Width of the inside over width of the input."""
+    shortcut: ClassVar[bool] = True
+    """Whether the block adds its input where the shapes allow it."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        stride: int,
+        hidden: int | None = None,
+        activation: Callable[[], nn.Module] | None = None,
+    ) -> None:
+        super().__init__()
+        self.in_channels, self.out_channels, self.stride, self.hidden = in_channels, out_channels, stride, hidden
+        self.residual = self.shortcut and stride == 1 and in_channels == out_channels
+        self.on_branch: nn.Module = nn.Identity()  # placement S2 of a probe
+        self.after_sum: nn.Module = nn.Identity()  # placement S1 of a probe
+
+    @classmethod
+    def hidden_width(cls, in_width: float, out_width: float) -> float:
+        """Width of the inside before rounding, from the widths of input and output before rounding."""
+        return cls.expansion * in_width
+
+    def branch(self, x: Tensor) -> Tensor:
+        """Map (N, in_channels, H, W) to (N, out_channels, H / stride, W / stride), without the shortcut."""
+        raise NotImplementedError
+
+    def inner_sites(self) -> list[Site]:
+        """The sites inside the block, in the order in which data flows."""
+        raise NotImplementedError
+
+    def sites(self) -> list[Site]:
+        """All sites of the block; the last is the stream, which is the block's output."""
+        return [*self.inner_sites(), Site("stream", self)]
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.on_branch(self.branch(x))
+        return self.after_sum(x + y if self.residual else y)

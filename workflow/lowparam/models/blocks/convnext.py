@@ -1,0 +1,43 @@
+"""ConvNeXt's block (Liu et al. 2022, arXiv 2201.03545, section 2 and figure 4)."""
+
+from torch import Tensor, nn
+
+from lowparam.models.blocks.base import Block, Site
+from lowparam.models.layers import LayerNorm2d, LayerScale
+
+__all__ = ["ARCHITECTURES", "ConvNeXtBlock"]
+
+
+class ConvNeXtBlock(Block):
+    """DW 7x7 -> LN -> PW to the hidden width, GELU -> PW -> layer scale; shortcut on the narrow side.
+
+    A block without a shortcut has no layer scale: its initial 1e-6 would silence the stream.
+    """
+
+    expansion = 4.0
+    kernel_size = 7
+
+    def __init__(self, in_channels, out_channels, *, stride, hidden, activation=None) -> None:
+        super().__init__(in_channels, out_channels, stride=stride, hidden=hidden, activation=activation)
+        k = self.kernel_size
+        self.depthwise = nn.Conv2d(in_channels, in_channels, k, stride, k // 2, groups=in_channels)
+        self.norm = LayerNorm2d(in_channels)
+        self.expand = nn.Conv2d(in_channels, hidden, 1)
+        self.act = (activation or nn.GELU)()
+        self.project = nn.Conv2d(hidden, out_channels, 1)
+        self.scale = LayerScale(out_channels) if self.residual else nn.Identity()
+
+    def branch(self, x: Tensor) -> Tensor:
+        x = self.norm(self.depthwise(x))
+        return self.scale(self.project(self.act(self.expand(x))))
+
+    def inner_sites(self) -> list[Site]:
+        gamma = self.scale.gamma if self.residual else None
+        return [
+            Site("spatial", self.depthwise),
+            Site("expansion", self.act, self.expand),
+            Site("projection", self.scale, self.project, scale=gamma),
+        ]
+
+
+ARCHITECTURES = {"convnext": ConvNeXtBlock}

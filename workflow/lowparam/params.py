@@ -1,0 +1,320 @@
+"""params.yaml as typed objects, the grid of runs, and the one statement of a run.
+
+This module imports neither torch nor pandas, because Snakemake reads it at every start.
+"""
+
+import difflib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from lowparam.errors import LowparamError
+
+__all__ = [
+    "Augment",
+    "Data",
+    "Experiment",
+    "Params",
+    "Recipe",
+    "Run",
+    "Scale",
+    "Split",
+    "format_budget",
+    "load",
+    "parse_budget",
+    "run_spec",
+]
+
+UNITS = {"k": 1_000, "M": 1_000_000}
+
+
+def parse_budget(value: Any) -> int:
+    """Read a parameter count such as ``25k``, ``1.5M`` or ``25000``.
+
+    Raises
+    ------
+    ValueError
+        If it is none of these or less than 1.
+    """
+    text = str(value).replace("_", "")
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([kM]?)", text)
+    count = float(match[1]) * UNITS.get(match[2], 1) if match and not isinstance(value, bool) else 0
+    if count < 1 or count != int(count):
+        raise ValueError(f"{value!r} is not a parameter count; write 25k, 1.5M or 25000")
+    return int(count)
+
+
+def format_budget(count: int) -> str:
+    """Write a parameter count the way paths and tables do: ``25k``, ``1.5M``; the inverse of `parse_budget`."""
+    for unit, size in (("M", UNITS["M"]), ("k", UNITS["k"])):
+        if count >= size and count * 1000 % size == 0:
+            return f"{count / size:.3f}".rstrip("0").rstrip(".") + unit
+    return str(count)
+
+
+Budget = Annotated[int, BeforeValidator(parse_budget), Field(json_schema_extra={"type": ["integer", "string"]})]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:]+$")]
+
+
+class Section(BaseModel):
+    """A part of params.yaml: unknown keys are refused, and text is not taken for a number."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Split(Section):
+    """How a data set without an official split is divided, stratified by class."""
+
+    train: Share = Field(description="share of the images to train on")
+    validation: Share = Field(description="share of the images to choose settings by")
+    test: Share = Field(description="share of the images that accuracy is reported on")
+    seed: int = Field(0, ge=0, description="seed of the division; not the seed of a run")
+
+    @model_validator(mode="after")
+    def _shares_fill_the_whole(self) -> "Split":
+        total = self.train + self.validation + self.test
+        if abs(total - 1) > 1e-9:
+            raise ValueError(f"train, validation and test must add up to 1, not {total:g}")
+        return self
+
+
+class Data(Section):
+    """A data set."""
+
+    source: Name = Field(description="where the images come from: a file name in lowparam/data/sources")
+    split: Split | None = Field(None, description="needed where the source has no official split")
+
+
+class Augment(Section):
+    """Random changes of the training images, each drawn anew for every image and epoch."""
+
+    crop_padding: int = Field(0, ge=0, description="pixels of zero padding before a random crop of the old size")
+    flip: bool = Field(False, description="mirror left to right with probability 1/2")
+
+
+class Recipe(Section):
+    """How a network is trained."""
+
+    epochs: int = Field(gt=0, description="passes over the training images")
+    batch_size: int = Field(gt=0, description="images in a step")
+    optimizer: Literal["adamw", "sgd"] = Field("adamw", description="sgd has momentum 0.9 and Nesterov's form")
+    lr: float = Field(gt=0, description="highest learning rate")
+    min_lr: float = Field(0.0, ge=0, description="learning rate at the end of the cosine")
+    momentum: float = Field(0.9, ge=0, lt=1, description="momentum of sgd")
+    weight_decay: float = Field(0.0, ge=0, description="not applied to norms and biases")
+    schedule: Literal["cosine", "step", "constant"] = Field("cosine", description="how the learning rate falls")
+    warmup_epochs: float = Field(0.0, ge=0, description="epochs of linear rise before the schedule")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="mass given to the wrong classes")
+    clip_norm: float | None = Field(None, gt=0, description="largest norm of the gradient")
+    augment: Augment = Field(Augment(), description="random changes of the training images")
+
+    @model_validator(mode="after")
+    def _warmup_leaves_room(self) -> "Recipe":
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(f"warmup_epochs must be below epochs ({self.epochs})")
+        return self
+
+
+class Experiment(Section):
+    """A data set, a recipe and a grid of runs."""
+
+    data: Name = Field(description="a name under data")
+    recipe: Name = Field(description="a name under recipes")
+    mode: Literal["controlled"] = Field("controlled", description="one skeleton for all; only the block differs")
+    architectures: list[Name] = Field(min_length=1, description="names in lowparam/models/blocks")
+    activations: list[Name] = Field(min_length=1, description="base, or where SoLU goes")
+    budgets: list[Budget] = Field(min_length=1, description="parameter counts to aim at")
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, description="one run for each")
+    counting: Literal["total", "body", "head"] = Field("total", description="what a budget counts")
+    depth: int = Field(2, ge=1, description="blocks in a stage")
+    overrides: dict[Name, dict[str, Any]] = Field({}, description="recipe values for one architecture")
+
+    @model_validator(mode="after")
+    def _nothing_twice(self) -> "Experiment":
+        for key in ("architectures", "activations", "budgets", "seeds"):
+            values = getattr(self, key)
+            twice = next((v for v in values if values.count(v) > 1), None)
+            if twice is not None:
+                raise ValueError(f"{key} names {twice!r} twice")
+        return self
+
+
+class Params(Section):
+    """The whole of params.yaml, with `defaults` already merged into the experiments."""
+
+    data: dict[Name, Data] = Field(min_length=1, description="data sets by name")
+    recipes: dict[Name, Recipe] = Field(min_length=1, description="recipes by name")
+    defaults: dict[str, Any] = Field({}, description="what an experiment does not say for itself")
+    experiments: dict[Name, Experiment] = Field(min_length=1, description="experiments by name")
+
+    @model_validator(mode="after")
+    def _names_lead_somewhere(self) -> "Params":
+        for name, experiment in self.experiments.items():
+            _known(experiment.data, self.data, f"experiments.{name}.data")
+            _known(experiment.recipe, self.recipes, f"experiments.{name}.recipe")
+            for architecture in experiment.overrides:
+                _known(architecture, experiment.architectures, f"experiments.{name}.overrides")
+                self.recipe(name, architecture)
+        return self
+
+    def experiment(self, name: str) -> Experiment:
+        """Return an experiment by name.
+
+        Raises
+        ------
+        LowparamError
+            If params.yaml has none of that name.
+        """
+        if name not in self.experiments:
+            raise LowparamError(f"params.yaml has no experiment {name!r}; it has {', '.join(self.experiments)}")
+        return self.experiments[name]
+
+    def recipe(self, experiment: str, architecture: str) -> Recipe:
+        """Return the recipe of an architecture in an experiment, overrides applied."""
+        chosen = self.experiments[experiment]
+        override = chosen.overrides.get(architecture, {})
+        values = self.recipes[chosen.recipe].model_dump()
+        try:
+            return Recipe.model_validate(_merge(values, override))
+        except ValidationError as error:
+            raise ValueError(f"experiments.{experiment}.overrides.{architecture}.{_first(error)}") from error
+
+    def scales(self, experiment: str) -> list["Scale"]:
+        """Expand an experiment into its scales: architecture x activation x budget."""
+        chosen = self.experiment(experiment)
+        return [
+            Scale(experiment, architecture, activation, budget)
+            for architecture in chosen.architectures
+            for activation in chosen.activations
+            for budget in chosen.budgets
+        ]
+
+    def runs(self, experiment: str) -> list["Run"]:
+        """Expand an experiment into its runs: each scale with each seed."""
+        return [Run(scale, seed) for scale in self.scales(experiment) for seed in self.experiment(experiment).seeds]
+
+
+@dataclass(frozen=True, order=True)
+class Scale:
+    """An architecture with an activation at a budget, in an experiment."""
+
+    experiment: str
+    architecture: str
+    activation: str
+    budget: int
+
+    @property
+    def name(self) -> str:
+        """The folder's name: ``mobilenetv2-base-25k``."""
+        return f"{self.architecture}-{self.activation}-{format_budget(self.budget)}"
+
+    @property
+    def folder(self) -> Path:
+        return Path("results", self.experiment, "runs", self.name)
+
+
+@dataclass(frozen=True, order=True)
+class Run:
+    """One training: a scale with a seed."""
+
+    scale: Scale
+    seed: int
+
+    @property
+    def folder(self) -> Path:
+        return self.scale.folder / f"seed{self.seed}"
+
+
+def run_spec(params: Params, run: Run) -> dict[str, Any]:
+    """State all that determines a run, as plain values.
+
+    The rule of the run has it as a parameter, metrics.json repeats it, and `collect` compares the two.
+    """
+    scale, experiment = run.scale, params.experiment(run.scale.experiment)
+    return {
+        "experiment": scale.experiment,
+        "mode": experiment.mode,
+        "architecture": scale.architecture,
+        "activation": scale.activation,
+        "budget": scale.budget,
+        "counting": experiment.counting,
+        "depth": experiment.depth,
+        "seed": run.seed,
+        "data": {"name": experiment.data, **params.data[experiment.data].model_dump()},
+        "recipe": params.recipe(scale.experiment, scale.architecture).model_dump(),
+    }
+
+
+def load(path: Path | str = "params.yaml") -> Params:
+    """Read and check params.yaml.
+
+    Raises
+    ------
+    LowparamError
+        In one line: the key, what is wrong with it, and what would be right.
+    """
+    path = Path(path)
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise LowparamError(f"{path} does not exist; run this in the folder that has it") from error
+    except yaml.YAMLError as error:
+        raise LowparamError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    try:
+        if isinstance(values, dict) and isinstance(values.get("experiments"), dict):
+            defaults = values.get("defaults") or {}
+            values = {
+                **values,
+                "experiments": {
+                    name: _merge(defaults, given) if isinstance(given, dict) else given
+                    for name, given in values["experiments"].items()
+                },
+            }
+        return Params.model_validate(values)
+    except ValidationError as error:
+        raise LowparamError(f"{path}: {_first(error)}") from error
+
+
+def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Lay one mapping over another, level by level; lists and values are replaced whole."""
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _known(name: str, known: Any, key: str) -> None:
+    if name not in known:
+        near = difflib.get_close_matches(name, list(known), n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+        raise ValueError(f"{key}: {name!r} is not defined; {hint}")
+
+
+def _first(error: ValidationError) -> str:
+    """Put the first finding of a validation into one line: the key, what is wrong, what was given."""
+    finding = error.errors()[0]
+    key = ".".join(str(part) for part in finding["loc"])
+    if finding["type"] == "extra_forbidden":
+        return f"{key} is not a known key"
+    message = finding["msg"].removeprefix("Value error, ")
+    if finding["type"] == "missing":
+        return f"{key} is missing"
+    if finding["type"] == "value_error":
+        return f"{key}: {message}" if key else message
+    given = finding["input"]
+    hint = "; write it with a point, as 1.0e-3" if finding["type"] == "float_type" and _is_number(given) else ""
+    return f"{key}: {message[0].lower()}{message[1:]}, not {given!r}{hint}"
+
+
+def _is_number(text: Any) -> bool:
+    try:
+        float(text)
+    except (TypeError, ValueError):
+        return False
+    return isinstance(text, str)
