@@ -4,6 +4,7 @@ This module imports neither torch nor pandas, because Snakemake reads it at ever
 """
 
 import difflib
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ __all__ = [
     "load",
     "parse_budget",
     "run_spec",
+    "schema",
 ]
 
 UNITS = {"k": 1_000, "M": 1_000_000}
@@ -58,6 +60,8 @@ def format_budget(count: int) -> str:
 
 Budget = Annotated[int, BeforeValidator(parse_budget), Field(json_schema_extra={"type": ["integer", "string"]})]
 Share = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:]+$")]
 
 
@@ -95,28 +99,54 @@ class Augment(Section):
 
     crop_padding: int = Field(0, ge=0, description="pixels of zero padding before a random crop of the old size")
     flip: bool = Field(False, description="mirror left to right with probability 1/2")
+    rotation: float = Field(0.0, ge=0, le=180, description="largest rotation to either side, in degrees")
+    cutout: int = Field(0, ge=0, description="side in pixels of a square set to the mean; 0 for none")
+    mixup: float = Field(0.0, ge=0, description="alpha of the Beta distribution of mixup; 0 for none")
+    cutmix: float = Field(0.0, ge=0, description="alpha of the Beta distribution of cutmix; 0 for none")
+    crop_area: Annotated[float, Field(gt=0, le=1)] = Field(0.08, description="image folders: smallest area of a random crop")
+    rand_augment: str | None = Field(None, description="image folders: RandAugment as timm writes it, rand-m9-mstd0.5")
+    color_jitter: float = Field(0.0, ge=0, description="image folders: strength of colour jitter")
+    erasing: float = Field(0.0, ge=0, le=1, description="image folders: probability of random erasing")
 
 
 class Recipe(Section):
     """How a network is trained."""
 
     epochs: int = Field(gt=0, description="passes over the training images")
-    batch_size: int = Field(gt=0, description="images in a step")
-    optimizer: Literal["adamw", "sgd"] = Field("adamw", description="sgd has momentum 0.9 and Nesterov's form")
+    batch_size: int = Field(gt=0, description="images in a step, over all devices")
+    optimizer: Literal["adamw", "sgd", "rmsprop"] = Field("adamw", description="torch's optimiser of that name")
     lr: float = Field(gt=0, description="highest learning rate")
     min_lr: float = Field(0.0, ge=0, description="learning rate at the end of the cosine")
-    momentum: float = Field(0.9, ge=0, lt=1, description="momentum of sgd")
-    weight_decay: float = Field(0.0, ge=0, description="not applied to norms and biases")
+    betas: list[Decay] = Field([0.9, 0.999], min_length=2, max_length=2, description="averages of adamw")
+    momentum: float = Field(0.9, ge=0, lt=1, description="momentum of sgd and rmsprop")
+    nesterov: bool = Field(True, description="Nesterov's form of sgd")
+    weight_decay: float = Field(0.0, ge=0, description="not applied to norms, biases and layer scale")
     schedule: Literal["cosine", "step", "constant"] = Field("cosine", description="how the learning rate falls")
+    milestones: list[Positive] = Field([], description="step: epochs at which the learning rate falls")
+    decay_every: Positive | None = Field(None, description="step: epochs between falls, in place of milestones")
+    decay_factor: float = Field(0.1, gt=0, lt=1, description="step: factor of one fall")
     warmup_epochs: float = Field(0.0, ge=0, description="epochs of linear rise before the schedule")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="mass given to the wrong classes")
     clip_norm: float | None = Field(None, gt=0, description="largest norm of the gradient")
+    ema: Decay | None = Field(None, description="decay a step of the averaged weights that are evaluated and kept")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="of convolutions and matrix products; auto is bfloat16 on a GPU and float32 on a CPU"
+    )
     augment: Augment = Field(Augment(), description="random changes of the training images")
 
     @model_validator(mode="after")
     def _warmup_leaves_room(self) -> "Recipe":
         if self.warmup_epochs >= self.epochs:
             raise ValueError(f"warmup_epochs must be below epochs ({self.epochs})")
+        return self
+
+    @model_validator(mode="after")
+    def _steps_fit_the_schedule(self) -> "Recipe":
+        given = (self.milestones != []) + (self.decay_every is not None)
+        if given != (self.schedule == "step"):
+            raise ValueError("schedule step needs either milestones or decay_every, and no other schedule has them")
+        if self.milestones != sorted(set(self.milestones)):
+            raise ValueError("milestones must rise")
         return self
 
 
@@ -151,9 +181,12 @@ class Params(Section):
     recipes: dict[Name, Recipe] = Field(min_length=1, description="recipes by name")
     defaults: dict[str, Any] = Field({}, description="what an experiment does not say for itself")
     experiments: dict[Name, Experiment] = Field(min_length=1, description="experiments by name")
+    replicate: list[Name] = Field(min_length=1, description="experiments that run when no other is named")
 
     @model_validator(mode="after")
     def _names_lead_somewhere(self) -> "Params":
+        for name in self.replicate:
+            _known(name, self.experiments, "replicate")
         for name, experiment in self.experiments.items():
             _known(experiment.data, self.data, f"experiments.{name}.data")
             _known(experiment.recipe, self.recipes, f"experiments.{name}.recipe")
@@ -278,6 +311,19 @@ def load(path: Path | str = "params.yaml") -> Params:
         return Params.model_validate(values)
     except ValidationError as error:
         raise LowparamError(f"{path}: {_first(error)}") from error
+
+
+def schema() -> str:
+    """Return the JSON schema of params.yaml as text.
+
+    Experiments may leave out what `defaults` says, so their keys are all optional here; `load` sees the whole.
+    """
+    tree = Params.model_json_schema()
+    tree["title"] = "params.yaml of lowparam"
+    tree["$defs"]["Experiment"]["required"] = ["data", "recipe", "budgets"]
+    optional = {key: value for key, value in tree["$defs"]["Experiment"].items() if key != "required"}
+    tree["properties"]["defaults"] = {**optional, "description": tree["properties"]["defaults"]["description"]}
+    return json.dumps(tree, indent=2, ensure_ascii=False)
 
 
 def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ __all__ = ["code_sha256", "sources"]
 PACKAGE = Path(__file__).parent
 
 ENTRIES = {
+    "build": "models/__init__.py",
     "prepare": "data/prepare.py",
     "baseline": "training/baseline.py",
     "train": "training/job.py",

@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 from pathlib import Path
+from types import ModuleType
 
 from sklearn.model_selection import train_test_split
 
@@ -21,10 +22,7 @@ def prepare(name: str, data: Data, folder: Path) -> None:
     LowparamError
         If there is no such source, or the split does not fit the source.
     """
-    known = [module.name for module in pkgutil.iter_modules(sources.__path__)]
-    if data.source not in known:
-        raise LowparamError(f"data.{name}.source: {data.source!r} is unknown; known are {', '.join(known)}")
-    source = importlib.import_module(f"{sources.__name__}.{data.source}")
+    source = find_source(name, data)
     parts, classes = source.read()
     if "all" in parts:
         if data.split is None:
@@ -42,6 +40,22 @@ def prepare(name: str, data: Data, folder: Path) -> None:
         citation=source.CITATION,
         licence=source.LICENCE,
     )
+
+
+def find_source(name: str, data: Data) -> ModuleType:
+    """Return the module that reads a data set.
+
+    Raises
+    ------
+    LowparamError
+        If there is no such source; the message lists those that exist.
+    """
+    known = [module.name for module in pkgutil.iter_modules(sources.__path__)]
+    if data.source not in known:
+        raise LowparamError(
+            f"params.yaml: data.{name}.source: {data.source!r} is unknown; known are {', '.join(known)}"
+        )
+    return importlib.import_module(f"{sources.__name__}.{data.source}")
 
 
 def divide(images: Images, split: Split) -> dict[str, Images]:

@@ -5,10 +5,11 @@ from sklearn.datasets import load_digits
 
 from lowparam.data import Images
 
-__all__ = ["CITATION", "LICENCE", "read"]
+__all__ = ["CITATION", "LICENCE", "SHAPE", "read"]
 
 CITATION = "Alpaydin, E. and Kaynak, C. (1998). Optical Recognition of Handwritten Digits. UCI, doi:10.24432/C50P49"
 LICENCE = "CC BY 4.0"
+SHAPE = {"classes": 10, "in_channels": 1, "size": 8}
 
 
 def read() -> tuple[dict[str, Images], list[str]]:

@@ -1,0 +1,158 @@
+"""The command line: every rule of the workflow is one of these commands, and a person can type each of them.
+
+Libraries that are slow to import are imported inside the commands that need them.
+"""
+
+import difflib
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lowparam import params as parameters
+from lowparam.errors import LowparamError
+from lowparam.params import Params, Scale
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help="Train, profile and compare low-parameter vision networks. Reads params.yaml in the current folder.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Experiment = Annotated[str, typer.Argument(help="Name of an experiment in params.yaml.")]
+Scales = Annotated[list[str], typer.Argument(help="Scales of the experiment, such as mobilenetv2-base-25k.")]
+Device = Annotated[str | None, typer.Option(help="cpu or cuda; without it, cuda where there is one.")]
+
+
+def command(function: Callable) -> Callable:
+    """Register a command that ends a LowparamError in one line and exit code 1."""
+
+    @app.command()
+    @wraps(function)
+    def guarded(*arguments, **options):
+        try:
+            return function(*arguments, **options)
+        except LowparamError as error:
+            print(f"lowparam: {error}", file=sys.stderr)
+            raise typer.Exit(1) from None
+
+    return guarded
+
+
+@command
+def check() -> None:
+    """Check params.yaml, and that every architecture can have every budget, without running anything."""
+    from lowparam.models.check import check_scales
+
+    params = parameters.load()
+    for name, chosen in params.experiments.items():
+        scales = params.scales(name)
+        check_scales(params, name)
+        print(f"{name}: {len(scales)} scales x {len(chosen.seeds)} seeds = {len(params.runs(name))} runs")
+
+
+@command
+def schema() -> None:
+    """Print the JSON schema of params.yaml, for editors."""
+    print(parameters.schema())
+
+
+@command
+def prepare(name: Annotated[str, typer.Argument(help="Name of a data set in params.yaml.")]) -> None:
+    """Read a data set, divide it, and store it in results/data."""
+    from lowparam.data.prepare import prepare
+
+    params = parameters.load()
+    if name not in params.data:
+        raise LowparamError(f"params.yaml has no data set {name!r}; it has {', '.join(params.data)}")
+    prepare(name, params.data[name], data_folder(name))
+
+
+@command
+def baseline(experiment: Experiment) -> None:
+    """Fit a logistic regression to the pixels, the accuracy that a network has to beat."""
+    from lowparam.training.baseline import fit_baseline
+
+    params = parameters.load()
+    fit_baseline(data_folder(params.experiment(experiment).data), results(experiment) / "baseline.json")
+
+
+@command
+def train(experiment: Experiment, scales: Scales, device: Device = None) -> None:
+    """Train all seeds of the scales; goes on where it was interrupted."""
+    from lowparam.training.job import train_scale
+
+    params = parameters.load()
+    for scale in find_scales(params, experiment, scales):
+        train_scale(params, scale, data_folder=data_folder(params.experiment(experiment).data), device=device)
+
+
+@command
+def profile(experiment: Experiment, scales: Scales, device: Device = None) -> None:
+    """Measure superposition and interference in the trained networks of the scales."""
+    from lowparam.interference.profile import profile_scale
+
+    params = parameters.load()
+    for scale in find_scales(params, experiment, scales):
+        profile_scale(params, scale, data_folder=data_folder(params.experiment(experiment).data))
+
+
+@command
+def collect(experiment: Experiment) -> None:
+    """Gather all runs of an experiment into runs.csv; refuses a run that params.yaml does not describe."""
+    from lowparam.report.collect import collect
+
+    collect(parameters.load(), experiment)
+
+
+@command
+def tables(experiment: Experiment) -> None:
+    """Write the tables of an experiment as LaTeX, Markdown and csv."""
+    from lowparam.report.tables import write_tables
+
+    write_tables(parameters.load(), experiment)
+
+
+@command
+def figures(experiment: Experiment) -> None:
+    """Draw the figures of an experiment as PDF and PNG."""
+    from lowparam.report.figures import draw_figures
+
+    draw_figures(parameters.load(), experiment)
+
+
+def results(experiment: str) -> Path:
+    """Folder of an experiment."""
+    return Path("results", experiment)
+
+
+def data_folder(name: str) -> Path:
+    """Folder of a prepared data set."""
+    return Path("results", "data", name)
+
+
+def find_scales(params: Params, experiment: str, names: list[str]) -> list[Scale]:
+    """Find scales of an experiment by name.
+
+    Raises
+    ------
+    LowparamError
+        If the experiment has no scale of that name; the message offers the nearest.
+    """
+    known = {scale.name: scale for scale in params.scales(experiment)}
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"
+            raise LowparamError(f"experiment {experiment} has no scale {name}; {hint}")
+    return [known[name] for name in names]
+
+
+if __name__ == "__main__":
+    app()

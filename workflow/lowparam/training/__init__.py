@@ -1,0 +1,1 @@
+"""From a specification to a trained network: the loop, schedules and checkpoints."""
