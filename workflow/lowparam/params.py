@@ -62,6 +62,7 @@ Budget = Annotated[int, BeforeValidator(parse_budget), Field(json_schema_extra={
 Share = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
+Area = Annotated[float, Field(gt=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:]+$")]
 
 
@@ -103,7 +104,7 @@ class Augment(Section):
     cutout: int = Field(0, ge=0, description="side in pixels of a square set to the mean; 0 for none")
     mixup: float = Field(0.0, ge=0, description="alpha of the Beta distribution of mixup; 0 for none")
     cutmix: float = Field(0.0, ge=0, description="alpha of the Beta distribution of cutmix; 0 for none")
-    crop_area: Annotated[float, Field(gt=0, le=1)] = Field(0.08, description="image folders: smallest area of a random crop")
+    crop_area: Area = Field(0.08, description="image folders: smallest area of a random crop")
     rand_augment: str | None = Field(None, description="image folders: RandAugment as timm writes it, rand-m9-mstd0.5")
     color_jitter: float = Field(0.0, ge=0, description="image folders: strength of colour jitter")
     erasing: float = Field(0.0, ge=0, le=1, description="image folders: probability of random erasing")
