@@ -20,6 +20,7 @@ __all__ = [
     "Data",
     "Experiment",
     "Params",
+    "Profile",
     "Recipe",
     "Run",
     "Scale",
@@ -27,6 +28,7 @@ __all__ = [
     "format_budget",
     "load",
     "parse_budget",
+    "profile_spec",
     "run_spec",
     "schema",
 ]
@@ -151,6 +153,22 @@ class Recipe(Section):
         return self
 
 
+class Profile(Section):
+    """How the interference inside a finished network is measured. Nothing here changes the training."""
+
+    images: int = Field(2000, gt=0, description="most held-out images (validation and test) that are looked at")
+    positions: int = Field(32, gt=0, description="most positions of a feature map that are read from one image")
+    folds: int = Field(20, ge=3, description="groups of images that the jackknife leaves out, one at a time")
+    null_draws: int = Field(100, ge=10, description="random draws behind a null")
+    steering_images: int = Field(32, gt=0, description="images that class directions are added to")
+    steering_classes: int = Field(64, ge=3, description="most classes that are steered; more are sampled")
+    ablation_pairs: int = Field(12, ge=0, description="pairs of channels ablated at the end of a stage; 0 for none")
+    ablation_images: int = Field(16, gt=0, description="images on which channels are ablated")
+    gradient_images: int = Field(16, ge=0, description="images of a class behind a gradient; 0 for no gradients")
+    sae: bool = Field(False, description="train sparse autoencoders, which costs more than the network did")
+    sae_steps: int = Field(8000, ge=100, description="steps of a sparse autoencoder; fewer do not calibrate")
+
+
 class Experiment(Section):
     """A data set, a recipe and a grid of runs."""
 
@@ -164,6 +182,7 @@ class Experiment(Section):
     counting: Literal["total", "body", "head"] = Field("total", description="what a budget counts")
     depth: int = Field(2, ge=1, description="blocks in a stage")
     overrides: dict[Name, dict[str, Any]] = Field({}, description="recipe values for one architecture")
+    profile: Profile = Field(Profile(), description="how interference is measured")
 
     @model_validator(mode="after")
     def _nothing_twice(self) -> "Experiment":
@@ -282,6 +301,15 @@ def run_spec(params: Params, run: Run) -> dict[str, Any]:
         "data": {"name": experiment.data, **params.data[experiment.data].model_dump()},
         "recipe": params.recipe(scale.experiment, scale.architecture).model_dump(),
     }
+
+
+def profile_spec(params: Params, run: Run) -> dict[str, Any]:
+    """State all that determines the profile of a run: the run and how it is looked at.
+
+    It is apart from `run_spec`, so that another way of looking does not train again.
+    """
+    profile = params.experiment(run.scale.experiment).profile
+    return {"run": run_spec(params, run), "profile": profile.model_dump()}
 
 
 def load(path: Path | str = "params.yaml") -> Params:
