@@ -26,6 +26,7 @@ __all__ = [
     "Scale",
     "Split",
     "format_budget",
+    "format_size",
     "load",
     "parse_budget",
     "profile_spec",
@@ -58,6 +59,11 @@ def format_budget(count: int) -> str:
         if count >= size and count * 1000 % size == 0:
             return f"{count / size:.3f}".rstrip("0").rstrip(".") + unit
     return str(count)
+
+
+def format_size(budget: int | None) -> str:
+    """Write the size of a scale as in paths: ``25k``, or ``published`` for a network that has its own size."""
+    return "published" if budget is None else format_budget(budget)
 
 
 Budget = Annotated[int, BeforeValidator(parse_budget), Field(json_schema_extra={"type": ["integer", "string"]})]
@@ -174,13 +180,19 @@ class Experiment(Section):
 
     data: Name = Field(description="a name under data")
     recipe: Name = Field(description="a name under recipes")
-    mode: Literal["controlled"] = Field("controlled", description="one skeleton for all; only the block differs")
-    architectures: list[Name] = Field(min_length=1, description="names in lowparam/models/blocks")
+    mode: Literal["controlled", "published"] = Field(
+        "controlled", description="one skeleton for all, only the block differs; or the papers' own networks"
+    )
+    architectures: list[Name] = Field(
+        min_length=1, description="mobilenetv2 in controlled mode; mobilenetv2_x0.5 or timm:resnet18 in published mode"
+    )
     activations: list[Name] = Field(min_length=1, description="base, or where SoLU goes")
-    budgets: list[Budget] = Field(min_length=1, description="parameter counts to aim at")
+    budgets: list[Budget] = Field([], description="parameter counts to aim at; none in published mode")
     seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, description="one run for each")
     counting: Literal["total", "body", "head"] = Field("total", description="what a budget counts")
     depth: int = Field(2, ge=1, description="blocks in a stage")
+    divisor: int = Field(1, ge=1, description="widths of stages are multiples of it")
+    minimum_width: int = Field(4, ge=1, description="no stage is narrower")
     overrides: dict[Name, dict[str, Any]] = Field({}, description="recipe values for one architecture")
     profile: Profile = Field(Profile(), description="how interference is measured")
 
@@ -192,6 +204,22 @@ class Experiment(Section):
             if twice is not None:
                 raise ValueError(f"{key} names {twice!r} twice")
         return self
+
+    @model_validator(mode="after")
+    def _sizes_fit_the_mode(self) -> "Experiment":
+        timm = next((name for name in self.architectures if name.startswith("timm:")), None)
+        if self.mode == "published" and self.budgets:
+            raise ValueError("budgets must be empty in published mode: a published network has a size of its own")
+        if self.mode == "controlled" and timm:
+            raise ValueError(f"{timm} has a size of its own: put it in an experiment with mode: published")
+        if self.mode == "controlled" and not self.budgets:
+            raise ValueError("budgets is missing; write a list such as [25k, 100k]")
+        return self
+
+    @property
+    def sizes(self) -> list[int | None]:
+        """The budgets, or one None in published mode, where the name of a network settles its size."""
+        return list(self.budgets) if self.mode == "controlled" else [None]
 
 
 class Params(Section):
@@ -238,13 +266,13 @@ class Params(Section):
             raise ValueError(f"experiments.{experiment}.overrides.{architecture}.{_first(error)}") from error
 
     def scales(self, experiment: str) -> list["Scale"]:
-        """Expand an experiment into its scales: architecture x activation x budget."""
+        """Expand an experiment into its scales: architecture x activation x budget (no budgets in published mode)."""
         chosen = self.experiment(experiment)
         return [
             Scale(experiment, architecture, activation, budget)
             for architecture in chosen.architectures
             for activation in chosen.activations
-            for budget in chosen.budgets
+            for budget in chosen.sizes
         ]
 
     def runs(self, experiment: str) -> list["Run"]:
@@ -254,17 +282,24 @@ class Params(Section):
 
 @dataclass(frozen=True, order=True)
 class Scale:
-    """An architecture with an activation at a budget, in an experiment."""
+    """An architecture with an activation at a budget, in an experiment.
+
+    A published network has no budget (None), because its name settles its size: ``mobilenetv2_x0.5``.
+    """
 
     experiment: str
     architecture: str
     activation: str
-    budget: int
+    budget: int | None
 
     @property
     def name(self) -> str:
-        """The folder's name: ``mobilenetv2-base-25k``."""
-        return f"{self.architecture}-{self.activation}-{format_budget(self.budget)}"
+        """The folder's name: ``mobilenetv2-base-25k``, ``mobilenetv2_x0.5-base-published``.
+
+        A timm network is written with a point, ``timm.mobilevit_xxs-base-published``, because a colon is no part of
+        a file name everywhere.
+        """
+        return f"{self.architecture.replace(':', '.')}-{self.activation}-{format_size(self.budget)}"
 
     @property
     def folder(self) -> Path:
@@ -289,14 +324,14 @@ def run_spec(params: Params, run: Run) -> dict[str, Any]:
     The rule of the run has it as a parameter, metrics.json repeats it, and `collect` compares the two.
     """
     scale, experiment = run.scale, params.experiment(run.scale.experiment)
+    skeleton = ("counting", "depth", "divisor", "minimum_width")  # what a published network has no use for
     return {
         "experiment": scale.experiment,
         "mode": experiment.mode,
         "architecture": scale.architecture,
         "activation": scale.activation,
         "budget": scale.budget,
-        "counting": experiment.counting,
-        "depth": experiment.depth,
+        **({key: getattr(experiment, key) for key in skeleton} if experiment.mode == "controlled" else {}),
         "seed": run.seed,
         "data": {"name": experiment.data, **params.data[experiment.data].model_dump()},
         "recipe": params.recipe(scale.experiment, scale.architecture).model_dump(),
@@ -349,7 +384,7 @@ def schema() -> str:
     """
     tree = Params.model_json_schema()
     tree["title"] = "params.yaml of lowparam"
-    tree["$defs"]["Experiment"]["required"] = ["data", "recipe", "budgets"]
+    tree["$defs"]["Experiment"]["required"] = ["data", "recipe"]
     optional = {key: value for key, value in tree["$defs"]["Experiment"].items() if key != "required"}
     tree["properties"]["defaults"] = {**optional, "description": tree["properties"]["defaults"]["description"]}
     return json.dumps(tree, indent=2, ensure_ascii=False)

@@ -11,7 +11,7 @@ from lowparam.models import activations, blocks
 from lowparam.models.blocks import Block, Site
 from lowparam.models.layers import ConvNormAct
 
-__all__ = ["Network", "build", "stage_plan"]
+__all__ = ["Controlled", "Network", "build", "stage_plan"]
 
 
 def stage_plan(size: int) -> tuple[int, tuple[int, ...]]:
@@ -34,7 +34,35 @@ def stage_plan(size: int) -> tuple[int, tuple[int, ...]]:
 
 
 class Network(nn.Module):
-    """Stem, stages of blocks, global average pool, linear classifier.
+    """What all networks here have in common: a stem, stages of blocks, a classifier, and sites to read at.
+
+    A subclass makes ``stem``, ``stages`` and ``classifier``. Pooling is a mean over height and width.
+    """
+
+    def features(self, x: Tensor) -> Tensor:
+        """Map images (N, in_channels, size, size) to the last feature map (N, C, H, W)."""
+        return self.stages(self.stem(x))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map images (N, in_channels, size, size) to logits (N, classes)."""
+        return self.classifier(self.features(x).mean((2, 3)))
+
+    def head_modules(self) -> list[nn.Module]:
+        """The modules whose parameters are counted as head."""
+        return [self.classifier]
+
+    def sites(self) -> dict[str, Site]:
+        """All sites by name, such as ``stages.1.0.projection``, in the order in which data flows."""
+        return {
+            f"{name}.{site.kind}": site
+            for name, module in self.named_modules()
+            if isinstance(module, Block)
+            for site in module.sites()
+        }
+
+
+class Controlled(Network):
+    """Stem, stages of blocks, global average pool, linear classifier: the skeleton of the controlled mode.
 
     Parameters
     ----------
@@ -96,22 +124,6 @@ class Network(nn.Module):
             self.stages.append(row)
         self.classifier = nn.Linear(rounded(before), classes)
 
-    def features(self, x: Tensor) -> Tensor:
-        """Map images (N, in_channels, size, size) to the last feature map (N, C, H, W)."""
-        return self.stages(self.stem(x))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.classifier(self.features(x).mean((2, 3)))
-
-    def sites(self) -> dict[str, Site]:
-        """All sites by name, such as ``stages.1.0.projection``, in the order in which data flows."""
-        return {
-            f"{name}.{site.kind}": site
-            for name, module in self.named_modules()
-            if isinstance(module, Block)
-            for site in module.sites()
-        }
-
 
 def build(
     architecture: str,
@@ -130,7 +142,7 @@ def build(
     LowparamError
         For an unknown architecture or activation, or an image that is too small.
     """
-    return Network(
+    return Controlled(
         blocks.find(architecture),
         width,
         classes=classes,

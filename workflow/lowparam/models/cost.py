@@ -1,10 +1,17 @@
-"""What a network costs: parameters, multiply-accumulates, memory of activations."""
+"""What a network costs: parameters, multiply-accumulates, memory of weights and of activations."""
 
+import copy
 from dataclasses import dataclass
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
 
-__all__ = ["Parameters", "count_parameters"]
+__all__ = ["Cost", "Parameters", "cost", "count_macs", "count_parameters", "peak_activation_elements"]
+
+FP32, INT8 = 4, 1  # bytes a value
 
 
 @dataclass(frozen=True)
@@ -20,8 +27,123 @@ class Parameters:
     head: int
 
 
+@dataclass(frozen=True)
+class Cost:
+    """The cost of one image through a network in eval mode.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        Numbers of trainable values.
+    macs : int
+        Multiply-accumulates of convolutions and matrix products.
+    peak_activation_bytes, peak_activation_bytes_int8 : int
+        Largest memory of activations at 4 bytes and at 1 byte a value (see `peak_activation_elements`).
+    weight_bytes, weight_bytes_int8 : int
+        Memory of the parameters at 4 bytes and at 1 byte a value.
+    """
+
+    parameters: Parameters
+    macs: int
+    peak_activation_bytes: int
+    peak_activation_bytes_int8: int
+    weight_bytes: int
+    weight_bytes_int8: int
+
+
 def count_parameters(net: nn.Module) -> Parameters:
-    """Count the elements of all parameters (buffers are not parameters)."""
+    """Count the elements of all parameters (buffers are not parameters).
+
+    The head is what ``net.head_modules()`` gives, and ``net.classifier`` for a module that does not have it.
+    """
     total = sum(p.numel() for p in net.parameters())
-    head = sum(p.numel() for p in net.classifier.parameters())
+    modules = net.head_modules() if hasattr(net, "head_modules") else [net.classifier]
+    head = sum(p.numel() for module in modules for p in module.parameters())
     return Parameters(total, total - head, head)
+
+
+def count_macs(net: nn.Module, in_channels: int, size: int) -> int:
+    """Count the multiply-accumulates of one image of (in_channels, size, size).
+
+    They are half of what torch's FlopCounterMode reports: convolutions and matrix products, without biases, norms,
+    activations and pooling.
+    """
+    shapes = _shapes_only(net)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        shapes(torch.empty(1, in_channels, size, size, device="meta"))
+    return counter.get_total_flops() // 2
+
+
+def peak_activation_elements(net: nn.Module, in_channels: int, size: int) -> int:
+    """Find the largest number of values that a forward pass of one image holds at one time.
+
+    A tensor lives from the operation that writes it to the last operation that reads it, whatever Python still holds;
+    the image is one of them, weights and buffers are not. While an operation runs, what it reads and what it writes
+    are both live. Element-wise operations and norms write over their input where nobody reads it later, as every
+    runtime for small devices does by fusing them; views take no memory. The sum of live tensors is a lower bound of
+    what an allocator needs, because it knows no gaps.
+    """
+    shapes = _shapes_only(net)
+    image = torch.empty(1, in_channels, size, size, device="meta")
+    with _Trace() as trace, torch.no_grad():
+        shapes(image)
+    last_use: dict[int, int] = {}
+    for step, (reads, writes, _) in enumerate(trace.steps):
+        for key in (*reads, *writes):
+            last_use[key] = step
+    live, peak = {_storage(image)}, 0
+    for step, (reads, writes, overwrites) in enumerate(trace.steps):
+        new = [key for key in writes if key not in live and key not in reads]
+        dying = [key for key in reads if key in live and last_use[key] == step]
+        shared = overwrites and new and any(trace.elements[key] == trace.elements[new[0]] for key in dying)
+        live.update(new)
+        peak = max(peak, sum(trace.elements[key] for key in live) - (trace.elements[new[0]] if shared else 0))
+        live = {key for key in live if last_use.get(key, -1) > step}
+    return peak
+
+
+def cost(net: nn.Module, in_channels: int, size: int) -> Cost:
+    """State what one image of (in_channels, size, size) costs in eval mode; the network is left as it was."""
+    parameters = count_parameters(net)
+    peak = peak_activation_elements(net, in_channels, size)
+    return Cost(
+        parameters=parameters,
+        macs=count_macs(net, in_channels, size),
+        peak_activation_bytes=peak * FP32,
+        peak_activation_bytes_int8=peak * INT8,
+        weight_bytes=parameters.total * FP32,
+        weight_bytes_int8=parameters.total * INT8,
+    )
+
+
+NORMS = ("native_batch_norm", "native_layer_norm", "native_group_norm", "_native_batch_norm_legit_no_training")
+
+
+class _Trace(TorchDispatchMode):
+    """Writes down which storages every operation reads and writes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: list[tuple[list[int], list[int], bool]] = []
+        self.elements: dict[int, int] = {}
+        self.kept: list[Tensor] = []  # a storage that is gone would give its key away to another
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        given = [t for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)]
+        made = [t for t in tree_leaves(result) if isinstance(t, Tensor)]
+        for tensor in (*given, *made):
+            self.elements[_storage(tensor)] = tensor.untyped_storage().nbytes() // tensor.element_size()
+        self.kept += given + made
+        overwrites = torch.Tag.pointwise in func.tags or func.overloadpacket.__name__ in NORMS
+        self.steps.append(([_storage(t) for t in given], [_storage(t) for t in made], overwrites))
+        return result
+
+
+def _storage(tensor: Tensor) -> int:
+    return tensor.untyped_storage()._cdata
+
+
+def _shapes_only(net: nn.Module) -> nn.Module:
+    """Copy a network without its values, in eval mode."""
+    return copy.deepcopy(net).to("meta").eval()

@@ -1,0 +1,52 @@
+"""From the statement of a run to its network."""
+
+from typing import Any
+
+from lowparam.models import backbone
+from lowparam.models.backbone import Network
+from lowparam.models.budget import solve_width
+
+__all__ = ["network_for", "width_for"]
+
+
+def width_for(spec: dict[str, Any], *, classes: int, in_channels: int, size: int) -> float | None:
+    """Find the width of the first stage before rounding that a run in controlled mode has; None in published mode.
+
+    Parameters and errors are those of `network_for`.
+    """
+    if spec["mode"] != "controlled":
+        return None
+    return solve_width(
+        spec["architecture"], spec["budget"], counting=spec["counting"], **_skeleton(spec, classes, in_channels, size)
+    )
+
+
+def network_for(spec: dict[str, Any], *, classes: int, in_channels: int, size: int) -> Network:
+    """Build the network of a run, with random weights; the caller seeds.
+
+    Parameters
+    ----------
+    spec : dict
+        What `lowparam.params.run_spec` states; keys of the recipe and of the data are not read.
+    classes, in_channels, size : int
+        Number of classes, channels of the images, and their height and width in pixels.
+
+    Raises
+    ------
+    LowparamError
+        If the names are unknown, the budget cannot be met, or the network cannot take such images.
+    """
+    width = width_for(spec, classes=classes, in_channels=in_channels, size=size)
+    return backbone.build(spec["architecture"], width, **_skeleton(spec, classes, in_channels, size))
+
+
+def _skeleton(spec: dict[str, Any], classes: int, in_channels: int, size: int) -> dict[str, Any]:
+    return {
+        "classes": classes,
+        "in_channels": in_channels,
+        "size": size,
+        "activation": spec["activation"],
+        "depth": spec["depth"],
+        "divisor": spec["divisor"],
+        "minimum": spec["minimum_width"],
+    }
