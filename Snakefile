@@ -1,0 +1,35 @@
+# The whole pipeline: params.yaml -> data -> training -> interference -> tables and figures.
+#
+#   snakemake -n          what would run
+#   snakemake             everything that params.yaml lists under `replicate`
+#   snakemake digits      one experiment
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+# Inert unless snakemake runs with --sdm apptainer; the environment is otherwise the one that runs snakemake.
+container: "docker://python:3.11"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/interference.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        [targets(experiment) for experiment in PARAMS.replicate],
+
+
+for experiment in PARAMS.experiments:
+
+    rule:
+        name:
+            experiment
+        input:
+            targets(experiment),

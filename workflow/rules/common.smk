@@ -1,0 +1,83 @@
+# What the other rules ask: the settings, the files of a run, the code that a result depends on.
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from lowparam import params as parameters
+from lowparam import provenance
+from lowparam.errors import LowparamError
+from lowparam.report import contents
+
+# One clear line instead of a traceback, before any job is planned.
+try:
+    PARAMS = parameters.load()
+except LowparamError as error:
+    sys.exit(f"lowparam: {error}")
+if subprocess.run(["lowparam", "check", "--quiet"]).returncode:
+    sys.exit(1)
+
+
+def here(path):
+    """Path from the working directory, because absolute paths in Snakemake's metadata would not survive a clone."""
+    return os.path.relpath(path)
+
+
+ROOT = Path(workflow.basedir)
+LOCK = here(ROOT / "requirements.lock")
+
+
+def code(verb, **which):
+    """The source files that a command runs through."""
+    return [here(provenance.PACKAGE / file) for file in provenance.sources(verb, **which)]
+
+
+def scale_of(wildcards):
+    """The scale that a folder is named by."""
+    return next(s for s in PARAMS.scales(wildcards.experiment) if s.name == wildcards.scale)
+
+
+def family(wildcards):
+    """The scales of an architecture with an activation, one for each budget."""
+    wanted = (wildcards.architecture, wildcards.activation)
+    return [s for s in PARAMS.scales(wildcards.experiment) if (s.architecture, s.activation) == wanted]
+
+
+def specs(experiment, scales):
+    """All that determines the runs of some scales, by run folder: a change in here makes them run again."""
+    return {
+        str(run.folder): parameters.run_spec(PARAMS, run)
+        for run in PARAMS.runs(experiment)
+        if run.scale in scales
+    }
+
+
+def run_files(experiment, *names):
+    """Files of all runs of an experiment."""
+    return [str(run.folder / name) for run in PARAMS.runs(experiment) for name in names]
+
+
+def data_files(name):
+    """The stored images of a data set and their manifest."""
+    return [f"results/data/{name}/images.safetensors", f"results/data/{name}/manifest.json"]
+
+
+def report_files(experiment, folder, names, suffixes):
+    """Tables or figures of an experiment, by name."""
+    return {
+        f"{name}_{suffix}": f"results/{experiment}/{folder}/{name}.{suffix}"
+        for name in names(PARAMS.experiment(experiment))
+        for suffix in suffixes
+    }
+
+
+def targets(experiment):
+    """Everything that an experiment makes. The runs are named too, so that a deleted checkpoint is noticed."""
+    return [
+        *run_files(experiment, "metrics.json", "history.csv", "model.safetensors", "profile.csv"),
+        f"results/{experiment}/runs.csv",
+        *report_files(experiment, "tables", contents.tables, contents.TABLE_SUFFIXES).values(),
+        *report_files(experiment, "figures", contents.figures, contents.FIGURE_SUFFIXES).values(),
+    ]

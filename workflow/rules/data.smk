@@ -1,0 +1,29 @@
+rule prepare:
+    input:
+        code=lambda wildcards: code("prepare", source=PARAMS.data[wildcards.data].source),
+    output:
+        images="results/data/{data}/images.safetensors",
+        manifest="results/data/{data}/manifest.json",
+    params:
+        data=lambda wildcards: PARAMS.data[wildcards.data].model_dump(),
+    log:
+        "logs/data/{data}.log",
+    benchmark:
+        "results/data/{data}/benchmark.tsv"
+    shell:
+        "lowparam prepare {wildcards.data} > {log} 2>&1"
+
+
+rule baseline:
+    input:
+        code=code("baseline"),
+        data=lambda wildcards: data_files(PARAMS.experiment(wildcards.experiment).data),
+        lock=LOCK,
+    output:
+        "results/{experiment}/baseline.json",
+    log:
+        "logs/{experiment}/baseline.log",
+    benchmark:
+        "results/{experiment}/benchmarks/baseline.tsv"
+    shell:
+        "lowparam baseline {wildcards.experiment} > {log} 2>&1"

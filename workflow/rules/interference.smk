@@ -1,0 +1,37 @@
+# One job profiles all runs of an architecture with an activation: a profile is shorter than a process start.
+
+for experiment, chosen in PARAMS.experiments.items():
+
+    rule:
+        name:
+            f"profile_{experiment}"
+        input:
+            code=lambda wildcards: code("profile", architecture=wildcards.architecture),
+            data=data_files(chosen.data),
+            lock=LOCK,
+            runs=lambda wildcards: [
+                str(run.folder / file)
+                for run in PARAMS.runs(wildcards.experiment)
+                if run.scale in family(wildcards)
+                for file in ("metrics.json", "model.safetensors")
+            ],
+        output:
+            expand(
+                "results/{{experiment}}/runs/{{architecture}}-{{activation}}-{budget}/seed{seed}/profile.csv",
+                budget=[parameters.format_budget(budget) for budget in chosen.budgets],
+                seed=chosen.seeds,
+            ),
+        params:
+            profile=chosen.profile.model_dump(),
+            scales=lambda wildcards: " ".join(scale.name for scale in family(wildcards)),
+        log:
+            "logs/{experiment}/profile/{architecture}-{activation}.log",
+        benchmark:
+            "results/{experiment}/benchmarks/profile/{architecture}-{activation}.tsv"
+        wildcard_constraints:
+            experiment=re.escape(experiment),
+            architecture="[^/-]+",
+            activation="[^/-]+",
+        threads: 1
+        shell:
+            "lowparam profile {wildcards.experiment} {params.scales} > {log} 2>&1"

@@ -1,0 +1,54 @@
+rule collect:
+    input:
+        code=code("collect"),
+        runs=lambda wildcards: run_files(wildcards.experiment, "metrics.json", "profile.csv"),
+    output:
+        runs="results/{experiment}/runs.csv",
+        metrics="results/{experiment}/metrics.json",
+    params:
+        specs=lambda wildcards: specs(wildcards.experiment, PARAMS.scales(wildcards.experiment)),
+    log:
+        "logs/{experiment}/collect.log",
+    benchmark:
+        "results/{experiment}/benchmarks/collect.tsv"
+    shell:
+        "lowparam collect {wildcards.experiment} > {log} 2>&1"
+
+
+for experiment in PARAMS.experiments:
+
+    rule:
+        name:
+            f"tables_{experiment}"
+        input:
+            code=code("tables"),
+            runs=f"results/{experiment}/runs.csv",
+            baseline=f"results/{experiment}/baseline.json",
+        output:
+            **report_files(experiment, "tables", contents.tables, contents.TABLE_SUFFIXES),
+        log:
+            f"logs/{experiment}/tables.log",
+        benchmark:
+            f"results/{experiment}/benchmarks/tables.tsv"
+        params:
+            experiment=experiment,
+        shell:
+            "lowparam tables {params.experiment} > {log} 2>&1"
+
+    rule:
+        name:
+            f"figures_{experiment}"
+        input:
+            code=code("figures"),
+            runs=f"results/{experiment}/runs.csv",
+            baseline=f"results/{experiment}/baseline.json",
+        output:
+            **report_files(experiment, "figures", contents.figures, contents.FIGURE_SUFFIXES),
+        log:
+            f"logs/{experiment}/figures.log",
+        benchmark:
+            f"results/{experiment}/benchmarks/figures.tsv"
+        params:
+            experiment=experiment,
+        shell:
+            "lowparam figures {params.experiment} > {log} 2>&1"

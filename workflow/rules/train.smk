@@ -1,0 +1,31 @@
+# One job trains all seeds of a scale, because a process start costs more than a second. Its outputs are flagged
+# `update`, so a seed that is finished and still valid is kept when another seed is added or deleted.
+
+for experiment, chosen in PARAMS.experiments.items():
+
+    rule:
+        name:
+            f"train_{experiment}"
+        input:
+            code=lambda wildcards: code("train", architecture=scale_of(wildcards).architecture),
+            data=data_files(chosen.data),
+            lock=LOCK,
+        output:
+            update(
+                expand(
+                    "results/{{experiment}}/runs/{{scale}}/seed{seed}/{file}",
+                    seed=chosen.seeds,
+                    file=["metrics.json", "history.csv", "model.safetensors"],
+                )
+            ),
+        params:
+            specs=lambda wildcards: specs(wildcards.experiment, [scale_of(wildcards)]),
+        log:
+            "logs/{experiment}/train/{scale}.log",
+        benchmark:
+            "results/{experiment}/benchmarks/train/{scale}.tsv"
+        wildcard_constraints:
+            experiment=re.escape(experiment),
+        threads: 1
+        shell:
+            "lowparam train {wildcards.experiment} {wildcards.scale} > {log} 2>&1"
