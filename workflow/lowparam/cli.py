@@ -46,15 +46,16 @@ def command(function: Callable) -> Callable:
 
 
 @command
-def check() -> None:
+def check(quiet: Annotated[bool, typer.Option(help="Say nothing if all is well.")] = False) -> None:
     """Check params.yaml, and that every architecture can have every budget, without running anything."""
     from lowparam.models.check import check_scales
 
     params = parameters.load()
     for name, chosen in params.experiments.items():
-        scales = params.scales(name)
         check_scales(params, name)
-        print(f"{name}: {len(scales)} scales x {len(chosen.seeds)} seeds = {len(params.runs(name))} runs")
+        if not quiet:
+            scales, seeds = len(params.scales(name)), len(chosen.seeds)
+            print(f"{name}: {scales} scales x {seeds} seeds = {scales * seeds} runs")
 
 
 @command

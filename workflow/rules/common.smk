@@ -31,18 +31,26 @@ LOCK = here(ROOT / "requirements.lock")
 
 def code(verb, **which):
     """The source files that a command runs through."""
-    return [here(provenance.PACKAGE / file) for file in provenance.sources(verb, **which)]
+    return [
+        here(provenance.PACKAGE / file) for file in provenance.sources(verb, **which)
+    ]
 
 
 def scale_of(wildcards):
     """The scale that a folder is named by."""
-    return next(s for s in PARAMS.scales(wildcards.experiment) if s.name == wildcards.scale)
+    return next(
+        s for s in PARAMS.scales(wildcards.experiment) if s.name == wildcards.scale
+    )
 
 
 def family(wildcards):
     """The scales of an architecture with an activation, one for each budget."""
     wanted = (wildcards.architecture, wildcards.activation)
-    return [s for s in PARAMS.scales(wildcards.experiment) if (s.architecture, s.activation) == wanted]
+    return [
+        s
+        for s in PARAMS.scales(wildcards.experiment)
+        if (s.architecture, s.activation) == wanted
+    ]
 
 
 def specs(experiment, scales):
@@ -61,7 +69,10 @@ def run_files(experiment, *names):
 
 def data_files(name):
     """The stored images of a data set and their manifest."""
-    return [f"results/data/{name}/images.safetensors", f"results/data/{name}/manifest.json"]
+    return [
+        f"results/data/{name}/images.safetensors",
+        f"results/data/{name}/manifest.json",
+    ]
 
 
 def report_files(experiment, folder, names, suffixes):
@@ -76,8 +87,18 @@ def report_files(experiment, folder, names, suffixes):
 def targets(experiment):
     """Everything that an experiment makes. The runs are named too, so that a deleted checkpoint is noticed."""
     return [
-        *run_files(experiment, "metrics.json", "history.csv", "model.safetensors", "profile.csv"),
+        *run_files(
+            experiment,
+            "metrics.json",
+            "history.csv",
+            "model.safetensors",
+            "profile.csv",
+        ),
         f"results/{experiment}/runs.csv",
-        *report_files(experiment, "tables", contents.tables, contents.TABLE_SUFFIXES).values(),
-        *report_files(experiment, "figures", contents.figures, contents.FIGURE_SUFFIXES).values(),
+        *report_files(
+            experiment, "tables", contents.tables, contents.TABLE_SUFFIXES
+        ).values(),
+        *report_files(
+            experiment, "figures", contents.figures, contents.FIGURE_SUFFIXES
+        ).values(),
     ]

@@ -1,15 +1,17 @@
 rule prepare:
     input:
-        code=lambda wildcards: code("prepare", source=PARAMS.data[wildcards.data].source),
+        code=lambda wildcards: code(
+            "prepare", source=PARAMS.data[wildcards.data].source
+        ),
     output:
         images="results/data/{data}/images.safetensors",
         manifest="results/data/{data}/manifest.json",
-    params:
-        data=lambda wildcards: PARAMS.data[wildcards.data].model_dump(),
     log:
         "logs/data/{data}.log",
     benchmark:
         "results/data/{data}/benchmark.tsv"
+    params:
+        data=lambda wildcards: PARAMS.data[wildcards.data].model_dump(),
     shell:
         "lowparam prepare {wildcards.data} > {log} 2>&1"
 

@@ -21,9 +21,6 @@ for experiment, chosen in PARAMS.experiments.items():
                 budget=[parameters.format_budget(budget) for budget in chosen.budgets],
                 seed=chosen.seeds,
             ),
-        params:
-            profile=chosen.profile.model_dump(),
-            scales=lambda wildcards: " ".join(scale.name for scale in family(wildcards)),
         log:
             "logs/{experiment}/profile/{architecture}-{activation}.log",
         benchmark:
@@ -33,5 +30,8 @@ for experiment, chosen in PARAMS.experiments.items():
             architecture="[^/-]+",
             activation="[^/-]+",
         threads: 1
+        params:
+            profile=chosen.profile.model_dump(),
+            scales=lambda wildcards: " ".join(scale.name for scale in family(wildcards)),
         shell:
             "lowparam profile {wildcards.experiment} {params.scales} > {log} 2>&1"

@@ -1,16 +1,20 @@
 rule collect:
     input:
         code=code("collect"),
-        runs=lambda wildcards: run_files(wildcards.experiment, "metrics.json", "profile.csv"),
+        runs=lambda wildcards: run_files(
+            wildcards.experiment, "metrics.json", "profile.csv"
+        ),
     output:
         runs="results/{experiment}/runs.csv",
         metrics="results/{experiment}/metrics.json",
-    params:
-        specs=lambda wildcards: specs(wildcards.experiment, PARAMS.scales(wildcards.experiment)),
     log:
         "logs/{experiment}/collect.log",
     benchmark:
         "results/{experiment}/benchmarks/collect.tsv"
+    params:
+        specs=lambda wildcards: specs(
+            wildcards.experiment, PARAMS.scales(wildcards.experiment)
+        ),
     shell:
         "lowparam collect {wildcards.experiment} > {log} 2>&1"
 
@@ -25,7 +29,9 @@ for experiment in PARAMS.experiments:
             runs=f"results/{experiment}/runs.csv",
             baseline=f"results/{experiment}/baseline.json",
         output:
-            **report_files(experiment, "tables", contents.tables, contents.TABLE_SUFFIXES),
+            **report_files(
+                experiment, "tables", contents.tables, contents.TABLE_SUFFIXES
+            ),
         log:
             f"logs/{experiment}/tables.log",
         benchmark:
@@ -43,7 +49,9 @@ for experiment in PARAMS.experiments:
             runs=f"results/{experiment}/runs.csv",
             baseline=f"results/{experiment}/baseline.json",
         output:
-            **report_files(experiment, "figures", contents.figures, contents.FIGURE_SUFFIXES),
+            **report_files(
+                experiment, "figures", contents.figures, contents.FIGURE_SUFFIXES
+            ),
         log:
             f"logs/{experiment}/figures.log",
         benchmark:

@@ -7,7 +7,9 @@ for experiment, chosen in PARAMS.experiments.items():
         name:
             f"train_{experiment}"
         input:
-            code=lambda wildcards: code("train", architecture=scale_of(wildcards).architecture),
+            code=lambda wildcards: code(
+                "train", architecture=scale_of(wildcards).architecture
+            ),
             data=data_files(chosen.data),
             lock=LOCK,
         output:
@@ -18,8 +20,6 @@ for experiment, chosen in PARAMS.experiments.items():
                     file=["metrics.json", "history.csv", "model.safetensors"],
                 )
             ),
-        params:
-            specs=lambda wildcards: specs(wildcards.experiment, [scale_of(wildcards)]),
         log:
             "logs/{experiment}/train/{scale}.log",
         benchmark:
@@ -27,5 +27,7 @@ for experiment, chosen in PARAMS.experiments.items():
         wildcard_constraints:
             experiment=re.escape(experiment),
         threads: 1
+        params:
+            specs=lambda wildcards: specs(wildcards.experiment, [scale_of(wildcards)]),
         shell:
             "lowparam train {wildcards.experiment} {wildcards.scale} > {log} 2>&1"

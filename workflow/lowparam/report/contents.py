@@ -1,4 +1,4 @@
-"""What an experiment reports: the names of its tables and figures. Light, because the workflow reads it at every start."""
+"""What an experiment reports: names of tables and figures. Light, as the workflow reads it at every start."""
 
 from lowparam.params import Experiment
 

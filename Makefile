@@ -1,0 +1,47 @@
+# Each line is what you could type yourself with the environment active: source .venv/bin/activate
+
+SHELL := /bin/bash -o pipefail
+PYTHON ?= python3
+VENV ?= .venv
+CORES ?= 2
+INSTALLED := $(VENV)/.installed
+
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# One thread a process: the workflow runs as many processes as there are cores.
+export OMP_NUM_THREADS := 1
+
+.PHONY: help install replicate test test-all lint lock schema clean
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+install: $(INSTALLED)  ## create .venv with the versions of requirements.lock
+
+$(INSTALLED): pyproject.toml requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[test]'
+	@touch $@
+
+replicate: $(INSTALLED)  ## run every experiment that params.yaml lists under `replicate`
+	snakemake --cores $(CORES) --logger rich
+
+test: $(INSTALLED)  ## run the fast tests
+	pytest
+
+test-all: $(INSTALLED)  ## run all tests, the slow ones too
+	pytest -m ''
+
+lint: $(INSTALLED)  ## check code and workflow
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow/rules
+	snakemake --lint
+
+lock: $(INSTALLED)  ## write the versions of the present environment into requirements.lock
+	{ sed -n '/^#/p' requirements.lock; pip freeze --exclude-editable; } > .requirements.lock && mv .requirements.lock requirements.lock
+
+schema: $(INSTALLED)  ## write the JSON schema of params.yaml for editors
+	lowparam schema > docs/params.schema.json
+
+clean:  ## remove the environment and the logs, no results
+	rm -rf $(VENV) logs .pytest_cache .ruff_cache

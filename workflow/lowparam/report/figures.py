@@ -1,0 +1,188 @@
+"""The figures of an experiment, sized for a two-column paper."""
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")  # no screen is needed
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from lowparam.claims.statistics import mean_interval
+from lowparam.files import atomic, read_json
+from lowparam.params import Params, format_budget, parse_budget
+from lowparam.report import contents
+from lowparam.report.labels import activation_label, architecture_label
+from lowparam.report.tables import gap_by_seed
+
+__all__ = ["draw_figures"]
+
+TEXT_WIDTH = 7.0  # inches, both columns of a paper
+COLUMN_WIDTH = 3.4
+MARKERS = "osD^vPX*<>"
+
+STYLE = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "legend.fontsize": 7,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "axes.linewidth": 0.6,
+    "grid.linewidth": 0.4,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 3.5,
+    "pdf.fonttype": 42,  # fonts that a publisher can edit
+    "svg.hashsalt": "lowparam",
+}
+
+
+def draw_figures(params: Params, experiment: str) -> None:
+    """Draw every figure that `contents.figures` names into ``results/<experiment>/figures``, as PDF and PNG."""
+    folder = Path("results", experiment)
+    runs = pd.read_csv(folder / "runs.csv")
+    baseline = read_json(folder / "baseline.json")
+    draw = {"accuracy": accuracy, "interference": interference, "solu_gap": solu_gap}
+    with sns.axes_style("whitegrid"), plt.rc_context(STYLE):
+        for name in contents.figures(params.experiment(experiment)):
+            figure = draw[name](runs, baseline)
+            _save(figure, folder / "figures" / name)
+
+
+def accuracy(runs: pd.DataFrame, baseline: dict) -> Figure:
+    """Test accuracy against parameters, a panel an activation, a line an architecture."""
+    figure, axes = _panels(runs)
+    for ax, activation in zip(axes, _in_order(runs["activation"]), strict=True):
+        _lines(ax, runs[runs["activation"] == activation].assign(value=lambda r: 100 * r["test_accuracy"]))
+        ax.axhline(100 * baseline["test"]["accuracy"], color="0.4", linestyle=":", linewidth=1)
+        ax.set_title(activation_label(activation))
+        ax.annotate(
+            "logistic regression",
+            (1, 100 * baseline["test"]["accuracy"]),
+            xycoords=("axes fraction", "data"),
+            xytext=(-3, -2),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            fontsize=6.5,
+            color="0.3",
+        )
+    axes[0].set_ylabel("test accuracy (%)")
+    _legend(figure, axes)
+    return figure
+
+
+def interference(runs: pd.DataFrame, baseline: dict) -> Figure:
+    """Dimensionality ratio of the projections against parameters, with the spread of the null around 1."""
+    figure, axes = _panels(runs, sharey=True)
+    for ax, activation in zip(axes, _in_order(runs["activation"]), strict=True):
+        chosen = runs[runs["activation"] == activation]
+        band = 2 * chosen["r_projection_null_sd"].mean()
+        ax.axhspan(1 - band, 1 + band, color="0.85", zorder=0, label="null, ± 2 sd")
+        _lines(ax, chosen.assign(value=chosen["r_projection"]))
+        ax.set_title(activation_label(activation))
+    axes[0].set_ylabel("projection dimensionality / null (r)")
+    _legend(figure, axes)
+    return figure
+
+
+def solu_gap(runs: pd.DataFrame, baseline: dict) -> Figure:
+    """Accuracy lost to each probe: a row an architecture, a point a budget, whiskers the interval over seeds."""
+    gaps = gap_by_seed(runs)
+    probes, architectures = _in_order(gaps["activation"]), _in_order(gaps["architecture"])
+    budgets = sorted(gaps["budget"].unique(), key=parse_budget)
+    colours = sns.color_palette("crest", len(budgets))
+    figure, axes = plt.subplots(
+        1,
+        len(probes),
+        figsize=(max(COLUMN_WIDTH, 2.2 * len(probes)), 0.45 + 0.32 * len(architectures)),
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    for ax, probe in zip(axes[0], probes, strict=True):
+        for shift, (budget, colour) in enumerate(zip(budgets, colours, strict=True)):
+            chosen = gaps[(gaps["activation"] == probe) & (gaps["budget"] == budget)]
+            estimates = [mean_interval(chosen.loc[chosen["architecture"] == a, "gap"]) for a in architectures]
+            offset = (shift - (len(budgets) - 1) / 2) * 0.16
+            ax.errorbar(
+                [e.mean for e in estimates],
+                np.arange(len(architectures)) + offset,
+                xerr=[e.half_width for e in estimates],
+                fmt="o",
+                color=colour,
+                label=budget,
+                elinewidth=0.9,
+                capsize=1.5,
+            )
+        ax.axvline(0, color="0.3", linewidth=0.8)
+        ax.set_title(activation_label(probe))
+        ax.set_xlabel("SoLU gap (percentage points)")
+        ax.grid(axis="y", visible=False)
+    axes[0][0].set_yticks(range(len(architectures)), [architecture_label(a) for a in architectures])
+    axes[0][0].invert_yaxis()
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside right center", title="budget", frameon=False)
+    return figure
+
+
+def _panels(runs: pd.DataFrame, sharey: bool = False) -> tuple[Figure, list[Axes]]:
+    """One panel an activation, side by side."""
+    count = runs["activation"].nunique()
+    figure, axes = plt.subplots(
+        1,
+        count,
+        figsize=(min(TEXT_WIDTH, 1.2 + 2.6 * count), 2.6),
+        sharex=True,
+        sharey=sharey,
+        squeeze=False,
+        layout="constrained",
+    )
+    return figure, list(axes[0])
+
+
+def _lines(ax: Axes, runs: pd.DataFrame) -> None:
+    """Draw mean and interval of the column ``value`` over seeds, a line an architecture, against parameters."""
+    architectures = _in_order(runs["architecture"])
+    colours = sns.color_palette("colorblind", len(architectures))
+    for place, (name, colour) in enumerate(zip(architectures, colours, strict=True)):
+        groups = runs[runs["architecture"] == name].groupby("budget", sort=False)
+        points = sorted((group["parameters_total"].mean(), mean_interval(group["value"])) for _, group in groups)
+        # Neighbouring lines are set apart by a few per cent, or their whiskers would hide each other.
+        apart = 1.03 ** (place - (len(architectures) - 1) / 2)
+        ax.errorbar(
+            [count * apart for count, _ in points],
+            [e.mean for _, e in points],
+            yerr=[e.half_width for _, e in points],
+            color=colour,
+            marker=MARKERS[place % len(MARKERS)],
+            label=architecture_label(name),
+            elinewidth=0.8,
+            capsize=1.5,
+        )
+    ax.set_xscale("log")
+    ax.set_xticks(sorted({parse_budget(budget) for budget in runs["budget"]}))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda count, _: format_budget(round(count))))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.set_xlabel("parameters")
+
+
+def _legend(figure: Figure, axes: list[Axes]) -> None:
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
+
+
+def _in_order(values: pd.Series) -> list[str]:
+    return list(dict.fromkeys(values))
+
+
+def _save(figure: Figure, path: Path) -> None:
+    """Write PDF and PNG without a date in them, so that equal figures are equal files."""
+    for suffix, options in ((".pdf", {"metadata": {"CreationDate": None}}), (".png", {"dpi": 200})):
+        with atomic(path.with_suffix(suffix)) as temporary:
+            figure.savefig(temporary, **options)
+    plt.close(figure)

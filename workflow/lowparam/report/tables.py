@@ -1,0 +1,130 @@
+"""The tables of an experiment."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lowparam.claims.statistics import Estimate, mean_interval
+from lowparam.files import read_json
+from lowparam.params import Params
+from lowparam.report import contents
+from lowparam.report.labels import activation_label, architecture_label
+from lowparam.report.table import Cell, Table
+
+__all__ = ["write_tables"]
+
+GRID = ["architecture", "activation", "budget"]
+
+
+def write_tables(params: Params, experiment: str) -> None:
+    """Write every table that `contents.tables` names into ``results/<experiment>/tables``."""
+    folder = Path("results", experiment)
+    runs = pd.read_csv(folder / "runs.csv")
+    baseline = read_json(folder / "baseline.json")
+    make = {"accuracy": accuracy, "interference": interference, "solu_gap": solu_gap}
+    for name in contents.tables(params.experiment(experiment)):
+        make[name](runs, baseline, experiment).write(folder / "tables", experiment)
+
+
+def accuracy(runs: pd.DataFrame, baseline: dict, experiment: str) -> Table:
+    """Test accuracy of every scale, with the logistic regression that it should beat."""
+    threshold = baseline["test"]["accuracy"]
+    means = _estimates(runs, "test_accuracy")
+    percent = means.assign(mean=100 * means["mean"], half_width=100 * means["half_width"])
+
+    def mark(row: pd.Series) -> str:
+        return "†" if row["activation"] == "base" and not row["mean"] > 100 * threshold else ""
+
+    table = _grid(percent, digits=1, best="max", mark=mark)
+    budgets = len(table[0]) - 2
+    table.append(["logistic regression", f"{baseline['parameters']} parameters", *[f"{100 * threshold:.1f}"] * budgets])
+    numbers = percent.assign(unit="percent")
+    return Table(
+        name="accuracy",
+        caption=f"Test accuracy in % on {experiment}, by parameter budget: mean over {_seeds(runs)} seeds with 95 % "
+        f"t interval; {baseline['test']['images']} test images. Bold: best of a column.",
+        header=["architecture", "activation", *_budgets(runs)],
+        rows=table,
+        labels=2,
+        numbers=numbers,
+        notes=["† does not beat the logistic regression in the mean."] if any(map(mark, _rows(percent))) else [],
+    )
+
+
+def solu_gap(runs: pd.DataFrame, baseline: dict, experiment: str) -> Table:
+    """Accuracy lost to each probe, paired by seed."""
+    gaps = _estimates(gap_by_seed(runs), "gap")
+    return Table(
+        name="solu_gap",
+        caption=f"SoLU gap on {experiment}: test accuracy with the architecture's own activation minus that with the "
+        f"probe, in percentage points, paired by seed; mean over {_seeds(runs)} seeds with 95 % t interval. "
+        "Positive: the probe costs accuracy. Bold: smallest gap of a column.",
+        header=["architecture", "probe", *_budgets(runs)],
+        rows=_grid(gaps, digits=1, best="min"),
+        labels=2,
+        numbers=gaps.assign(unit="percentage points"),
+    )
+
+
+def interference(runs: pd.DataFrame, baseline: dict, experiment: str) -> Table:
+    """Feature dimensionality of the projections over its random null."""
+    ratios = _estimates(runs, "r_projection")
+    return Table(
+        name="interference",
+        caption=f"Interference on {experiment}: feature dimensionality of the projections' weights over that of random "
+        f"directions of the same norms (r); mean over {_seeds(runs)} seeds with 95 % t interval. "
+        "1: as random; below 1: features overlap more than random ones. Bold: highest of a column.",
+        header=["architecture", "activation", *_budgets(runs)],
+        rows=_grid(ratios, digits=2, best="max"),
+        labels=2,
+        numbers=ratios.assign(unit="ratio to null"),
+    )
+
+
+def gap_by_seed(runs: pd.DataFrame) -> pd.DataFrame:
+    """Subtract each probed run from the base run of the same architecture, budget and seed.
+
+    Returns
+    -------
+    DataFrame
+        Columns architecture, activation, budget, seed and gap, in percentage points of test accuracy.
+    """
+    base = runs[runs["activation"] == "base"].set_index(["architecture", "budget", "seed"])["test_accuracy"]
+    probed = runs[runs["activation"] != "base"].copy()
+    partner = pd.MultiIndex.from_frame(probed[["architecture", "budget", "seed"]])
+    probed["gap"] = 100 * (base.reindex(partner).to_numpy() - probed["test_accuracy"].to_numpy())
+    return probed[[*GRID, "seed", "gap"]]
+
+
+def _estimates(runs: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Mean and half-width over seeds, a row a scale, in the order of the runs."""
+    rows = []
+    for key, group in runs.groupby(GRID, sort=False):
+        estimate = mean_interval(group[column])
+        rows.append({**dict(zip(GRID, key, strict=True)), "quantity": column, **vars(estimate)})
+    return pd.DataFrame(rows)
+
+
+def _grid(estimates: pd.DataFrame, *, digits: int, best: str, mark=lambda row: "") -> list[list[str | Cell]]:
+    """Lay estimates out: a row an architecture and activation, a column a budget."""
+    top = estimates.groupby("budget")["mean"].agg(best)
+    rows: dict[tuple[str, str], list[str | Cell]] = {}
+    for row in _rows(estimates):
+        labels = (architecture_label(row["architecture"]), activation_label(row["activation"]))
+        is_best = np.round(row["mean"], digits) == np.round(top[row["budget"]], digits)
+        estimate = Estimate(row["mean"], row["half_width"], row["n"])
+        rows.setdefault(labels, list(labels)).append(Cell(estimate, digits, best=is_best, mark=mark(row)))
+    return list(rows.values())
+
+
+def _rows(frame: pd.DataFrame) -> list[pd.Series]:
+    return [row for _, row in frame.iterrows()]
+
+
+def _budgets(runs: pd.DataFrame) -> list[str]:
+    return list(dict.fromkeys(runs["budget"]))
+
+
+def _seeds(runs: pd.DataFrame) -> int:
+    return runs["seed"].nunique()
