@@ -1,7 +1,7 @@
 """Images in memory, and how they are stored."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -34,6 +34,10 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def to(self, device: torch.device) -> "Images":
+        """Move to a device."""
+        return Images(self.pixels.to(device), self.labels.to(device))
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,11 @@ class Dataset:
     def size(self) -> int:
         """Height, which is also the width, in pixels."""
         return self.train.pixels.shape[2]
+
+    def to(self, device: torch.device) -> "Dataset":
+        """Move all tensors to a device."""
+        parts = {name: getattr(self, name).to(device) for name in PARTS}
+        return replace(self, **parts, mean=self.mean.to(device), std=self.std.to(device))
 
     def normalise(self, pixels: Tensor) -> Tensor:
         """Map uint8 pixels (N, C, H, W) to float32 with mean 0 and deviation 1 per channel on the training part."""

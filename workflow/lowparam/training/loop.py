@@ -1,0 +1,144 @@
+"""Training a network on images that are in memory."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from lowparam.data import Dataset, Images
+from lowparam.params import Recipe
+from lowparam.training.augment import change_pixels, draw, generator, mix
+from lowparam.training.optimizer import make_optimizer, make_schedule, rate_factor
+
+__all__ = ["EVALUATION_BATCH", "Training", "evaluate", "pick_device"]
+
+EVALUATION_BATCH = 256
+
+
+def pick_device(name: str | None = None) -> torch.device:
+    """Return the named device, by default a GPU where there is one."""
+    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+class Training:
+    """One network on its way through a recipe.
+
+    Parameters
+    ----------
+    net : nn.Module
+        Maps (N, C, H, W) to logits (N, classes); trained in place.
+    data : Dataset
+        Moved to the device as a whole.
+    recipe : Recipe
+        How to train.
+    seed : int
+        Decides order and changes of the images; the weights are already drawn.
+    device : torch.device
+        Where.
+
+    Attributes
+    ----------
+    epoch : int
+        Finished epochs.
+    history : list of dict
+        A row for each of them.
+    diverged_at_step : int or None
+        The first step, from 0, after which a loss was not finite.
+    """
+
+    def __init__(self, net: nn.Module, data: Dataset, recipe: Recipe, *, seed: int, device: torch.device) -> None:
+        # NHWC: convolutions and batch norm of these sizes run 1.4 to 2 times as fast as in NCHW (docs/performance.md).
+        self.net = net.to(device, memory_format=torch.channels_last)
+        self.data, self.recipe, self.seed, self.device = data.to(device), recipe, seed, device
+        self.steps_per_epoch = math.ceil(len(data.train) / recipe.batch_size)
+        self.optimizer = make_optimizer(self.net, recipe)
+        self.schedule = make_schedule(self.optimizer, recipe, self.steps_per_epoch)
+        self.average = None
+        if recipe.ema is not None:
+            average = get_ema_multi_avg_fn(recipe.ema)
+            self.average = AveragedModel(self.net, multi_avg_fn=average, use_buffers=True)
+        wanted = {"auto": device.type == "cuda", "bfloat16": True, "float32": False}[recipe.precision]
+        self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=wanted)
+        self.epoch, self.history, self.diverged_at_step = 0, [], None
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The network whose accuracy counts: the averaged one, where the recipe averages."""
+        return self.net if self.average is None else self.average.module
+
+    @property
+    def finished(self) -> bool:
+        return self.epoch == self.recipe.epochs or self.diverged_at_step is not None
+
+    def go_to_step(self, step: int) -> None:
+        """Set the learning rate to that of a step; nothing else depends on the number of the step."""
+        self.schedule.last_epoch = step - 1
+        self.schedule.step()
+
+    def run_epoch(self) -> dict[str, float]:
+        """Train for one epoch, evaluate on the validation part, and return the new row of the history."""
+        augment, train = self.recipe.augment, self.data.train
+        random = generator(self.seed, self.epoch)
+        torch.manual_seed(random.initial_seed())  # for layers that draw, such as dropout
+        draws = draw(len(train), augment, random).to(self.device)
+        losses, correct = [], []
+        self.net.train()
+        for batch in draws.batches(self.recipe.batch_size):
+            labels = train.labels[batch.order]
+            images = self.data.normalise(change_pixels(train.pixels[batch.order], batch, augment))
+            images, targets = mix(images, labels, batch, augment, len(self.data.classes))
+            with self.autocast:
+                logits = self.net(images.contiguous(memory_format=torch.channels_last))
+                loss = F.cross_entropy(logits, targets, label_smoothing=self.recipe.label_smoothing)
+            self.optimizer.zero_grad()
+            loss.backward()
+            if self.recipe.clip_norm is not None:
+                nn.utils.clip_grad_norm_(self.net.parameters(), self.recipe.clip_norm)
+            self.optimizer.step()
+            self.schedule.step()
+            if self.average is not None:
+                self.average.update_parameters(self.net)
+            losses.append(loss.detach())
+            correct.append((logits.detach().argmax(1) == labels).sum())
+        return self._close_epoch(torch.stack(losses), torch.stack(correct))
+
+    def _close_epoch(self, losses: Tensor, correct: Tensor) -> dict[str, float]:
+        """Evaluate, look for a divergence, and write the row. Only here does the host wait for the device."""
+        validation = self.evaluate(self.data.validation)
+        good = losses.isfinite()
+        if not good.all():
+            self.diverged_at_step = self.epoch * self.steps_per_epoch + int(good.long().argmin())
+        elif not math.isfinite(validation["loss"]):  # the last update of the epoch broke the weights
+            self.diverged_at_step = (self.epoch + 1) * self.steps_per_epoch - 1
+        self.epoch += 1
+        row = {
+            "epoch": self.epoch,
+            "lr": self.recipe.lr * rate_factor(self.epoch - 1 / self.steps_per_epoch, self.recipe),
+            "train_loss": losses.double().mean().item(),
+            "train_accuracy": correct.sum().item() / len(self.data.train),
+            "validation_loss": validation["loss"],
+            "validation_accuracy": validation["accuracy"],
+        }
+        self.history.append(row)
+        return row
+
+    def evaluate(self, images: Images) -> dict[str, float]:
+        """Cross-entropy and accuracy on images as they are."""
+        return evaluate(self.evaluated, self.data, images, self.autocast)
+
+
+@torch.inference_mode()
+def evaluate(net: nn.Module, data: Dataset, images: Images, autocast: torch.autocast) -> dict[str, float]:
+    """Mean cross-entropy (nats) and accuracy (a fraction) of a network in eval mode."""
+    net.eval()
+    loss, correct = 0.0, 0
+    for pixels, labels in zip(
+        images.pixels.split(EVALUATION_BATCH), images.labels.split(EVALUATION_BATCH), strict=True
+    ):
+        with autocast:
+            logits = net(data.normalise(pixels).contiguous(memory_format=torch.channels_last)).float()
+        loss += F.cross_entropy(logits, labels, reduction="sum").double()
+        correct += (logits.argmax(1) == labels).sum()
+    return {"loss": float(loss) / len(images), "accuracy": int(correct) / len(images)}

@@ -1,0 +1,54 @@
+"""The optimiser of a recipe and how its learning rate moves."""
+
+import math
+
+import torch
+from torch import nn
+
+from lowparam.params import Recipe
+
+__all__ = ["make_optimizer", "make_schedule", "rate_factor"]
+
+
+def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Return torch's optimiser for a network; only the weights of convolutions and linear layers decay.
+
+    Norms, biases, layer scale and other values that are one per channel do not.
+    """
+    decaying = [m.weight for m in net.modules() if isinstance(m, nn.Linear | nn.modules.conv._ConvNd)]
+    known = set(decaying)
+    groups = [
+        {"params": decaying, "weight_decay": recipe.weight_decay},
+        {"params": [p for p in net.parameters() if p not in known], "weight_decay": 0.0},
+    ]
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(groups, recipe.lr, betas=tuple(recipe.betas), fused=True)
+    if recipe.optimizer == "sgd":
+        nesterov = recipe.nesterov and recipe.momentum > 0
+        return torch.optim.SGD(groups, recipe.lr, momentum=recipe.momentum, nesterov=nesterov, fused=True)
+    # The alpha and eps of TensorFlow's MobileNets.
+    return torch.optim.RMSprop(groups, recipe.lr, alpha=0.9, eps=1e-3, momentum=recipe.momentum, foreach=True)
+
+
+def make_schedule(
+    optimizer: torch.optim.Optimizer, recipe: Recipe, steps_per_epoch: int
+) -> torch.optim.lr_scheduler.LambdaLR:
+    """Return the schedule, to be stepped after every step of the optimiser.
+
+    The rate depends on the number of the step alone, so a resumed run needs to know nothing else.
+    """
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_factor(step / steps_per_epoch, recipe))
+
+
+def rate_factor(epoch: float, recipe: Recipe) -> float:
+    """Learning rate after `epoch` epochs (a step is a fraction of one) over the recipe's highest."""
+    lowest = recipe.min_lr / recipe.lr
+    if epoch < recipe.warmup_epochs:
+        return max(epoch / recipe.warmup_epochs, 1e-3)  # a rate of 0 would waste the first step
+    if recipe.schedule == "cosine":
+        done = min(1.0, (epoch - recipe.warmup_epochs) / (recipe.epochs - recipe.warmup_epochs))
+        return lowest + (1 - lowest) * (1 + math.cos(math.pi * done)) / 2
+    if recipe.schedule == "step":
+        falls = epoch // recipe.decay_every if recipe.decay_every else sum(epoch >= m for m in recipe.milestones)
+        return recipe.decay_factor**falls
+    return 1.0
