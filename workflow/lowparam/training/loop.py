@@ -74,8 +74,7 @@ class Training:
 
     def go_to_step(self, step: int) -> None:
         """Set the learning rate to that of a step; nothing else depends on the number of the step."""
-        self.schedule.last_epoch = step - 1
-        self.schedule.step()
+        self.schedule = make_schedule(self.optimizer, self.recipe, self.steps_per_epoch, step)
 
     def run_epoch(self) -> dict[str, float]:
         """Train for one epoch, evaluate on the validation part, and return the new row of the history."""
