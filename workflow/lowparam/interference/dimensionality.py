@@ -1,0 +1,199 @@
+"""M1, feature dimensionality: how much of a dimension each direction of a pointwise layer has for itself.
+
+D_i = |v_i|^4 / sum_j (v_i . v_j)^2 (Elhage et al. 2022, "Toy Models of Superposition", section "The Geometry of
+Superposition"; the same formula is the capacity of Scherlis et al. 2022, arXiv 2210.01892). The vectors are columns
+of W' = diag(g) W diag(s) for layers that write (projection, reduction, plain pointwise), and its rows for
+expansions. s is the deviation of each input channel over images, g the factor of the normalisation that follows:
+so W' does not change when a channel is rescaled and the next weight undoes it.
+
+Shape alone forces much of D: a unit-norm tight frame of n vectors in m dimensions has m / n, random directions have
+m / (m + n - 1). What was learned shows in the ratio r to random directions of the same norms.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from lowparam.errors import LowparamError
+from lowparam.interference.stream import Moments
+from lowparam.interference.value import Value, interval, undefined
+from lowparam.models.blocks import Site
+
+__all__ = [
+    "activity_weighted",
+    "dimensionality",
+    "directions",
+    "measure",
+    "output_factor",
+    "pointwise_matrix",
+    "random_floor",
+    "random_null",
+    "tight_floor",
+]
+
+DEAD = 1e-3
+"""A vector shorter than this share of the longest is dead: it is dropped and counted."""
+
+
+def dimensionality(vectors: Tensor) -> Tensor:
+    """D of each column of `vectors` (m, n), from 0 to 1; the sum is at most the rank. Zero columns give 0."""
+    gram = vectors.T @ vectors
+    norms = gram.diagonal()
+    return torch.nan_to_num(norms**2 / (gram**2).sum(1), nan=0.0)
+
+
+def tight_floor(n: int, m: int) -> float:
+    """Mean D of n equal-norm vectors that share m dimensions evenly: min(1, m / n)."""
+    return min(1.0, m / n)
+
+
+def random_floor(n: int, m: int) -> float:
+    """Mean D of n random directions of equal norm in m dimensions, m / (m + n - 1)."""
+    return m / (m + n - 1)
+
+
+def random_null(norms: Tensor, m: int, draws: int, *, seed: int = 0) -> Tensor:
+    """Mean D of random directions that keep given norms.
+
+    Parameters
+    ----------
+    norms : Tensor
+        float64 of shape (sets, n): lengths of the vectors. All sets share their random directions.
+    m : int
+        Dimensions.
+    draws : int
+        Independent draws of n isotropic directions.
+    seed : int
+        Of the draws.
+
+    Returns
+    -------
+    Tensor
+        float64 of shape (draws, sets).
+    """
+    n = norms.shape[1]
+    weights = (norms**2).T.contiguous()
+    generator = torch.Generator().manual_seed(seed)
+    chunk = max(1, 4_000_000 // (n * n + n * m))  # about 32 MB at a time
+    means = []
+    for start in range(0, draws, chunk):
+        size = min(chunk, draws - start)
+        unit = torch.randn(size, m, n, dtype=torch.float64, generator=generator)
+        unit /= unit.norm(dim=1, keepdim=True)
+        cosines = (unit.transpose(1, 2) @ unit).square_()
+        means.append((weights / (cosines @ weights)).mean(1))
+    return torch.cat(means)
+
+
+def pointwise_matrix(layer: nn.Module) -> Tensor:
+    """The matrix (outputs, inputs) of a 1x1 convolution or a linear layer, in float64.
+
+    Raises
+    ------
+    LowparamError
+        If the layer is neither, or is grouped.
+    """
+    if isinstance(layer, nn.Linear):
+        return layer.weight.detach().double()
+    if not isinstance(layer, nn.Conv2d) or any(k != 1 for k in layer.kernel_size):
+        raise LowparamError(f"{type(layer).__name__} is not a pointwise layer: it must be a 1x1 convolution or linear")
+    if layer.groups != 1:
+        raise LowparamError(f"the pointwise layer has {layer.groups} groups; only ungrouped ones are measured")
+    return layer.weight.detach().double().flatten(1)
+
+
+def output_factor(site: Site, channels: int) -> Tensor:
+    """The factor g (channels,) that follows a pointwise layer: its norm's and its layer scale's, 1 without either.
+
+    Batch norm is folded as gamma / sqrt(running_var + eps). A norm with statistics of its own for every input (layer
+    norm, group norm) counts with gamma; the common factor that is left does not change D.
+    """
+    device = site.pointwise.weight.device
+    factor = torch.ones(channels, dtype=torch.float64, device=device)
+    gamma = getattr(site.norm, "weight", None)
+    if gamma is not None:
+        factor = factor * gamma.detach().double().flatten()
+    if getattr(site.norm, "running_var", None) is not None:
+        factor = factor / (site.norm.running_var.double() + site.norm.eps).sqrt()
+    if site.scale is not None:
+        factor = factor * site.scale.detach().double().flatten()
+    return factor
+
+
+def activity_weighted(site: Site, deviations: Tensor) -> Tensor:
+    """W' = diag(g) W diag(s) of shape (outputs, inputs), in float64; `deviations` s is (inputs,)."""
+    matrix = pointwise_matrix(site.pointwise)
+    return output_factor(site, len(matrix))[:, None] * matrix * deviations
+
+
+def directions(site: Site, weighted: Tensor) -> Tensor:
+    """The vectors of W' as columns (m, n): what an expansion reads (rows), what any other layer writes (columns)."""
+    return weighted.T if site.kind == "expansion" else weighted
+
+
+def measure(name: str, site: Site, inputs: Moments | None, *, draws: int) -> list[Value]:
+    """D, its ratio r to the norm-matched random null, the two forced floors, and the number of dead vectors.
+
+    Parameters
+    ----------
+    name, site
+        The site; it has a pointwise layer.
+    inputs : Moments or None
+        Of the layer's input.
+    draws : int
+        Of the null.
+    """
+    where = {"site": name, "kind": site.kind}
+    try:
+        matrix = pointwise_matrix(site.pointwise)
+    except LowparamError as error:
+        return [undefined("dimensionality", str(error), **where)]
+    if inputs is None:
+        return [undefined("dimensionality", "the pointwise layer never ran", **where)]
+    whole, parts = inputs.deviations()
+    every = activity_weighted(site, whole)
+    if not torch.isfinite(every).all():
+        reason = "weights are not finite" if not torch.isfinite(matrix).all() else "activations are not finite"
+        return [undefined("dimensionality", reason, **where)]
+    vectors = directions(site, every)
+    norms = vectors.norm(dim=0)
+    alive = norms > DEAD * norms.max()
+    m, n = vectors.shape[0], int(alive.sum())
+    shape = {**where, "n": n, "m": m}
+    dead = Value("dead_directions", value=len(norms) - n, **shape)
+    if n < 2:
+        constant = not bool((whole > 0).any())
+        reason = "no input channel varies over the images" if constant else f"only {n} direction is alive"
+        return [undefined("dimensionality", reason, **shape), dead]
+    vectors = vectors[:, alive]
+    # Only s changes from fold to fold, so all folds are one batch.
+    gain = directions(site, output_factor(site, len(matrix))[:, None] * matrix)[:, alive]
+    folds = gain * (parts[:, :, None] if site.kind == "expansion" else parts[:, None, alive])
+    folds = folds[torch.isfinite(folds).flatten(1).all(1)]
+    family = torch.cat([vectors[None], folds])
+    gram = family.transpose(1, 2) @ family
+    squared = gram.diagonal(dim1=1, dim2=2)
+    means = torch.nan_to_num(squared**2 / (gram**2).sum(2), nan=0.0).mean(1).cpu().numpy()
+    null = random_null(squared.sqrt().cpu(), m, draws).numpy()
+    mean, deviation = float(null[:, 0].mean()), float(null[:, 0].std(ddof=1))
+    ratios = means / null.mean(0)
+    lower, upper = interval(means[0], means[1:])
+    low, high = interval(ratios[0], ratios[1:])
+    note = f"{len(norms) - n} dead directions dropped" if n < len(norms) else ""
+    return [
+        Value(
+            "dimensionality", value=means[0], lower=lower, upper=upper, null=mean, null_sd=deviation, note=note, **shape
+        ),
+        Value(
+            "dimensionality_ratio",
+            value=ratios[0],
+            lower=low,
+            upper=high,
+            null=1.0,
+            null_sd=deviation / mean,
+            note=note,
+            **shape,
+        ),
+        Value("floor_tight", value=tight_floor(n, m), **shape),
+        Value("floor_random", value=random_floor(n, m), **shape),
+        dead,
+    ]

@@ -1,0 +1,274 @@
+"""The interference profile of a network: every measure at every site, beside the same for the untrained network."""
+
+import copy
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from lowparam import data
+from lowparam.data import Dataset
+from lowparam.errors import LowparamError
+from lowparam.files import write_text
+from lowparam.interference import capacity, constructive, dimensionality, positions, selectivity, steering
+from lowparam.interference.stream import HeldOut, Statistics, collect, held_out
+from lowparam.interference.value import COLUMNS, Value
+from lowparam.models import network_for
+from lowparam.models.blocks import Site
+from lowparam.params import Params, Profile, Run, Scale, run_spec
+
+__all__ = ["measure_network", "profile_run", "profile_scale", "recalibrate", "summary"]
+
+
+def profile_scale(
+    params: Params,
+    scale: Scale,
+    *,
+    data_folder: Path | str,
+    results: Path | str | None = None,
+    device: str | None = None,
+) -> None:
+    """Profile all seeds of a scale and write each one's ``seed<k>/profile.csv``.
+
+    Parameters
+    ----------
+    params : Params
+        The experiments; the settings are ``experiments.<name>.profile``.
+    scale : Scale
+        Whose runs, already trained.
+    data_folder : Path
+        Prepared data.
+    results : Path, optional
+        Folder of the scale, ``scale.folder`` by default.
+    device : str, optional
+        A GPU where there is one, by default.
+
+    Raises
+    ------
+    LowparamError
+        If data or weights are missing, damaged, or of another network.
+    """
+    results = Path(results) if results is not None else scale.folder
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    experiment = params.experiment(scale.experiment)
+    dataset = data.load(data_folder)
+    shape = {"classes": len(dataset.classes), "in_channels": dataset.in_channels, "size": dataset.size}
+    for seed in experiment.seeds:
+        folder = results / f"seed{seed}"
+        torch.manual_seed(seed)
+        untrained = network_for(run_spec(params, Run(scale, seed)), **shape).to(device)
+        net = copy.deepcopy(untrained)
+        load_weights(net, folder / "model.safetensors")
+        recalibrate(untrained, dataset, experiment.profile.images)
+        profile = profile_run(net, dataset, experiment.profile, seed=seed, untrained=untrained)
+        write_text(folder / "profile.csv", profile.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+
+
+def load_weights(net: nn.Module, path: Path) -> None:
+    """Read weights into a network.
+
+    Raises
+    ------
+    LowparamError
+        If the file is missing, damaged, or of another network.
+    """
+    try:
+        net.load_state_dict(load_file(path))
+    except FileNotFoundError as error:
+        raise LowparamError(f"{path} does not exist; train the run first") from error
+    except (OSError, SafetensorError) as error:
+        raise LowparamError(f"cannot read {path}: {error}; delete it and train the run again") from error
+    except RuntimeError as error:
+        first = " ".join(str(error).split())[:200]
+        raise LowparamError(f"{path} holds the weights of another network: {first}") from error
+
+
+def recalibrate(net: nn.Module, dataset: Dataset, most: int = 2000) -> None:
+    """Set the statistics of all batch norms to those of at most `most` training images; nothing else changes."""
+    norms = [m for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
+    if not norms:
+        return
+    device = next(net.parameters()).device
+    momenta = [norm.momentum for norm in norms]
+    net.eval()
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain mean over batches
+        norm.train()
+    pixels = dataset.train.pixels
+    rows = torch.from_numpy(np.unique(np.linspace(0, len(pixels) - 1, min(most, len(pixels))).round().astype(np.int64)))
+    with torch.no_grad():
+        for batch in rows.tensor_split(max(1, len(rows) // 256)):
+            x = dataset.normalise(pixels[batch]).to(device)
+            net(x.contiguous(memory_format=torch.channels_last))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    net.eval()
+
+
+def profile_run(
+    net: nn.Module,
+    dataset: Dataset,
+    settings: Profile,
+    *,
+    seed: int = 0,
+    untrained: nn.Module | None = None,
+    sites: Callable[[nn.Module], Mapping[str, Site]] | None = None,
+) -> pd.DataFrame:
+    """Measure a network, and the untrained one beside it.
+
+    Parameters
+    ----------
+    net : nn.Module
+        Maps (N, C, H, W) to logits; is set to eval mode.
+    dataset : Dataset
+        Validation and test part are looked at.
+    settings : Profile
+        How.
+    seed : int
+        Of what is drawn: pairs of channels. The draws behind nulls and the positions do not depend on it.
+    untrained : nn.Module, optional
+        The same network at its initialisation, its norms recalibrated (`recalibrate`).
+    sites : callable, optional
+        Gives the sites of a network by name; ``net.sites()`` by default.
+
+    Returns
+    -------
+    DataFrame
+        A row for each measure at each site, with the columns ``lowparam.interference.value.COLUMNS``. What is
+        undefined is NaN, with the reason in ``note``.
+
+    Raises
+    ------
+    LowparamError
+        If the network has no sites, or none with a pointwise layer, or there are no held-out images.
+    """
+    sites = sites or (lambda network: network.sites())
+    images = held_out(dataset, settings.images)
+    frame = _frame(measure_network(net, sites(net), images, settings, seed=seed))
+    if untrained is not None:
+        before = _frame(measure_network(untrained, sites(untrained), images, settings, seed=seed))
+        before = before.set_index(["measure", "site"])["value"]
+        frame["untrained"] = before.reindex(pd.MultiIndex.from_frame(frame[["measure", "site"]])).to_numpy()
+    return frame
+
+
+def measure_network(
+    net: nn.Module, sites: Mapping[str, Site], images: HeldOut, settings: Profile, *, seed: int = 0
+) -> list[Value]:
+    """All measures of one network, site by site; the parameters are those of `profile_run`."""
+    if not any(site.pointwise is not None for site in sites.values()):
+        raise LowparamError("the network names no site with a pointwise layer; there is no interference to profile")
+    classes = len(images.dataset.classes)
+    device = next(net.parameters()).device
+    statistics = collect(net, sites, images, classes=classes, positions=settings.positions, folds=settings.folds)
+    values = []
+    for name, site in sites.items():
+        values += _one_pass(name, site, statistics, settings)
+        if site.kind == "stream":
+            found, _ = steering.measure(
+                net,
+                name,
+                site,
+                statistics.pooled.get(name),
+                images,
+                count=settings.steering_images,
+                most_classes=settings.steering_classes,
+                folds=settings.folds,
+                draws=settings.null_draws,
+                device=device,
+            )
+            values += found
+    return values
+
+
+def _one_pass(name: str, site: Site, statistics: Statistics, settings: Profile) -> list[Value]:
+    """What the sums of the one pass give at a site."""
+    values = []
+    if site.pointwise is not None:
+        inputs = statistics.inputs.get(name)
+        values += dimensionality.measure(name, site, inputs, draws=settings.null_draws)
+        values += constructive.measure(name, site, inputs)
+    values += capacity.measure(name, site, statistics.outputs.get(name))
+    if site.kind == "stream":
+        pooled = statistics.pooled.get(name)
+        if pooled is not None:
+            values.append(Value("stride", name, site.kind, value=pooled.stride))
+        values += selectivity.measure(name, site, pooled)
+        values += positions.measure(name, site, pooled)
+    return values
+
+
+def _frame(values: list[Value]) -> pd.DataFrame:
+    return pd.DataFrame([value.row() for value in values], columns=list(COLUMNS))
+
+
+def summary(profile: pd.DataFrame) -> dict[str, float]:
+    """Condense a profile into the few numbers that stand beside a run's accuracy.
+
+    Parameters
+    ----------
+    profile : DataFrame
+        What `profile_run` returns, or its csv.
+
+    Returns
+    -------
+    dict of str to float
+        NaN where nothing is defined.
+
+        - ``dimensionality_projection``: mean D of projections.
+        - ``r_projection``: mean ratio r of projections in blocks that do not stride; the primary score.
+        - ``r_projection_untrained``: the same before training.
+        - ``r_expansion``: mean r of expansions.
+        - ``chi_stages``: mean chi at the last block of each stage; the second score.
+        - ``chi_last``: chi at the last block. ``chi_last_untrained``: the same before training.
+        - ``log_ci_projection``: mean log CI of projections.
+        - ``capacity_used``: mean capacity used of the streams, as a share of the channels.
+        - ``position_similarity``, ``class_selectivity``: means over streams.
+        - ``dead_directions``: how many directions of all pointwise layers are dead.
+    """
+    table = profile.set_index(["measure", "site"])
+    block = profile["site"].str.rpartition(".")[0]
+    stride = profile.loc[profile["measure"] == "stride"].set_index(block[profile["measure"] == "stride"])["value"]
+    straight = ~block.isin(stride.index[stride > 1])
+    streams = profile.loc[profile["measure"] == "chi", "site"].tolist()
+    ends = stage_ends(profile)
+
+    def mean(measure: str, kind: str | None = None, rows: pd.Series | None = None, column: str = "value") -> float:
+        chosen = profile["measure"] == measure
+        if kind is not None:
+            chosen &= profile["kind"] == kind
+        if rows is not None:
+            chosen &= rows
+        return float(profile.loc[chosen, column].mean())
+
+    def at(measure: str, site: str | None, column: str = "value") -> float:
+        return float(table.loc[(measure, site), column]) if (measure, site) in table.index else float("nan")
+
+    last = streams[-1] if streams else None
+    return {
+        "dimensionality_projection": mean("dimensionality", "projection"),
+        "r_projection": mean("dimensionality_ratio", "projection", straight),
+        "r_projection_untrained": mean("dimensionality_ratio", "projection", straight, "untrained"),
+        "r_expansion": mean("dimensionality_ratio", "expansion"),
+        "chi_stages": mean("chi", "stream", profile["site"].isin(ends)),
+        "chi_last": at("chi", last),
+        "chi_last_untrained": at("chi", last, "untrained"),
+        "log_ci_projection": mean("log_ci", "projection"),
+        "capacity_used": mean("capacity_used", "stream"),
+        "position_similarity": mean("position_similarity", "stream"),
+        "class_selectivity": mean("class_selectivity", "stream"),
+        "dead_directions": float(profile.loc[profile["measure"] == "dead_directions", "value"].sum()),
+    }
+
+
+def stage_ends(profile: pd.DataFrame) -> list[str]:
+    """Names of the streams that a striding block or the head follows."""
+    strides = profile.loc[profile["measure"] == "stride", ["site", "value"]]
+    following = [*strides["value"].tolist()[1:], np.inf]
+    return [site for site, after in zip(strides["site"], following, strict=True) if after > 1]

@@ -1,0 +1,97 @@
+"""One measured value with its interval and its null, and the jackknife that gives the interval."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+__all__ = ["COLUMNS", "Value", "interval", "undefined"]
+
+COLUMNS = (
+    *("measure", "site", "kind", "value", "lower", "upper", "null", "null_sd", "z", "ratio"),
+    *("untrained", "n", "m", "note"),
+)
+"""The columns of profile.csv, in order."""
+
+NOTHING = float("nan")
+
+
+@dataclass(frozen=True)
+class Value:
+    """A measure at a site.
+
+    Parameters
+    ----------
+    measure, site, kind : str
+        What is measured, where, and what kind of feature map that is.
+    value : float
+        NaN if undefined; then ``note`` gives the reason.
+    lower, upper : float
+        95 % interval over images (delete-one-fold jackknife); NaN where a value does not depend on images.
+    null, null_sd : float
+        Mean and deviation of the value with nothing learned; NaN where there is none.
+    n, m : float
+        Number of directions and of dimensions they share.
+    note : str
+        Why something is undefined, or what was left out.
+    """
+
+    measure: str
+    site: str = ""
+    kind: str = ""
+    value: float = NOTHING
+    lower: float = NOTHING
+    upper: float = NOTHING
+    null: float = NOTHING
+    null_sd: float = NOTHING
+    n: float = NOTHING
+    m: float = NOTHING
+    note: str = ""
+
+    @property
+    def z(self) -> float:
+        """Distance from the null in its standard deviations."""
+        return (self.value - self.null) / self.null_sd if self.null_sd > 0 else NOTHING
+
+    @property
+    def ratio(self) -> float:
+        """Value over null; NaN where the null is zero."""
+        return self.value / self.null if self.null else NOTHING
+
+    def row(self) -> dict[str, object]:
+        """The value as a row of profile.csv, still without the untrained network."""
+        row = {name: getattr(self, name) for name in COLUMNS if name != "untrained"}
+        return row | {"untrained": NOTHING}
+
+
+def undefined(measure: str, reason: str, **where: object) -> Value:
+    """A value that could not be measured, and why."""
+    return Value(measure, note=reason, **where)
+
+
+def interval(value: float, left_out: Sequence[float] | np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """Interval of a value from its delete-one-fold values (Efron & Tibshirani 1993, section 11.5).
+
+    Parameters
+    ----------
+    value : float
+        From all folds.
+    left_out : sequence of float, shape (B,)
+        The value without fold b. Values that are not finite (a fold without images) are left out.
+    level : float
+        Coverage, between 0 and 1.
+
+    Returns
+    -------
+    lower, upper : float
+        value -+ t * sqrt((B - 1) / B * sum((left_out - mean)^2)), t with B - 1 degrees of freedom; NaN for B < 2.
+    """
+    left_out = np.asarray(left_out, dtype=float)
+    left_out = left_out[np.isfinite(left_out)]
+    folds = len(left_out)
+    if folds < 2 or not np.isfinite(value):
+        return NOTHING, NOTHING
+    error = np.sqrt((folds - 1) / folds * np.sum((left_out - left_out.mean()) ** 2))
+    half = stats.t.ppf((1 + level) / 2, folds - 1) * error
+    return float(value - half), float(value + half)
