@@ -54,7 +54,7 @@ class Network(nn.Module):
     def sites(self) -> dict[str, Site]:
         """All sites by name, such as ``stages.1.0.projection``, in the order in which data flows."""
         return {
-            f"{name}.{site.kind}": site
+            f"{name}.{site.name}": site
             for name, module in self.named_modules()
             if isinstance(module, Block)
             for site in module.sites()
@@ -109,14 +109,13 @@ class Controlled(Network):
             row = nn.Sequential()
             for position in range(depth):
                 hidden = max(1, round(block.hidden_width(before, after)))
-                activation = (lambda h=hidden: probe.make(h)) if probe.placement == "activation" else None
                 row.append(
                     block(
                         rounded(before),
                         rounded(after),
                         stride=stride if position == 0 else 1,
                         hidden=hidden,
-                        activation=activation,
+                        activation=probe.make if probe.placement == "activation" else None,
                     )
                 )
                 activations.insert(row[-1], probe)

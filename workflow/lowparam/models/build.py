@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lowparam.models import backbone
+from lowparam.models import backbone, published
 from lowparam.models.backbone import Network
 from lowparam.models.budget import solve_width
 
@@ -36,7 +36,10 @@ def network_for(spec: dict[str, Any], *, classes: int, in_channels: int, size: i
     LowparamError
         If the names are unknown, the budget cannot be met, or the network cannot take such images.
     """
-    width = width_for(spec, classes=classes, in_channels=in_channels, size=size)
+    images = {"classes": classes, "in_channels": in_channels, "size": size}
+    if spec["mode"] == "published":
+        return published.build(spec["architecture"], activation=spec["activation"], **images)
+    width = width_for(spec, **images)
     return backbone.build(spec["architecture"], width, **_skeleton(spec, classes, in_channels, size))
 
 

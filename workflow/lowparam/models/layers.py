@@ -5,7 +5,17 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-__all__ = ["ConvNormAct", "LayerNorm2d", "LayerScale", "SqueezeExcite", "make_divisible"]
+__all__ = [
+    "ConvNormAct",
+    "LayerNorm2d",
+    "LayerScale",
+    "Product",
+    "SqueezeExcite",
+    "Sum",
+    "kaiming",
+    "make_divisible",
+    "truncated_normal",
+]
 
 
 def make_divisible(value: float, divisor: int = 8, minimum: int | None = None) -> int:
@@ -31,10 +41,11 @@ class ConvNormAct(nn.Sequential):
         groups: int = 1,
         activation: Callable[[], nn.Module] | None = None,
         norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
+        bias: bool = False,
     ) -> None:
         super().__init__()
         self.conv = nn.Conv2d(
-            in_channels, out_channels, kernel_size, stride, kernel_size // 2, groups=groups, bias=False
+            in_channels, out_channels, kernel_size, stride, kernel_size // 2, groups=groups, bias=bias
         )
         self.norm = norm(out_channels)
         if activation is not None:
@@ -62,6 +73,20 @@ class LayerScale(nn.Module):
         return x * self.gamma
 
 
+class Product(nn.Module):
+    """x * y as a module, so that the product can be read like any layer's output."""
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return x * y
+
+
+class Sum(nn.Module):
+    """x + y as a module, so that the sum can be read like any layer's output."""
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return x + y
+
+
 class SqueezeExcite(nn.Module):
     """Squeeze-and-excitation (Hu et al. 2018): gate each channel by what the pooled channels say together."""
 
@@ -82,3 +107,21 @@ class SqueezeExcite(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         pooled = x.mean((2, 3), keepdim=True)
         return x * self.gate(self.expand(self.act(self.reduce(pooled))))
+
+
+def kaiming(module: nn.Module) -> None:
+    """Initialise like the MobileNets: convolutions normal by fan-out (He et al. 2015), linear layers normal 0.01."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out")
+    elif isinstance(module, nn.Linear):
+        nn.init.normal_(module.weight, std=0.01)
+    if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
+        nn.init.zeros_(module.bias)
+
+
+def truncated_normal(module: nn.Module) -> None:
+    """Initialise like ConvNeXt: convolutions and linear layers truncated normal 0.02, biases zero."""
+    if isinstance(module, nn.Conv2d | nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

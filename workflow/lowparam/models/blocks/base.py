@@ -1,12 +1,16 @@
-"""What every bottleneck shares: its shortcut, the two places of a probe, and the names of its sites."""
+"""What every bottleneck shares: its shortcut, the two places of a probe, the names of its sites; and the parts that a
+block file gives of the networks published with the block."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from torch import Tensor, nn
 
-__all__ = ["Block", "Site"]
+__all__ = ["Activation", "Block", "Layout", "Site"]
+
+Activation = Callable[[], nn.Module]
+"""Makes an activation module."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +21,7 @@ class Site:
     ----------
     kind : str
         What the feature map is: ``expansion``, ``reduction``, ``spatial``, ``projection``, ``branch``,
-        ``product`` or ``stream``.
+        ``product``, ``sum`` or ``stream``.
     output : nn.Module
         The module whose output, of shape (N, C, H, W), is the feature map.
     pointwise : nn.Module or None
@@ -26,6 +30,8 @@ class Site:
         The normalisation right after ``pointwise``, to be folded into its weights.
     scale : Tensor or None
         A factor per output channel applied after ``norm`` (layer scale), of shape (C, 1, 1).
+    name : str
+        What tells apart two sites of one kind in a block; the kind itself where there is one.
     """
 
     kind: str
@@ -33,6 +39,45 @@ class Site:
     pointwise: nn.Module | None = None
     norm: nn.Module | None = None
     scale: Tensor | None = None
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            object.__setattr__(self, "name", self.kind)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The parts of a published network, without its classifier, fresh from their definition.
+
+    Parameters
+    ----------
+    stem : nn.Module
+        From images to the first map.
+    stages : list of lists of nn.Module
+        Blocks, and down-samplers where a network has them.
+    features : int
+        Length of the vector that the classifier reads.
+    neck : nn.Module
+        From the last map to the map that is pooled.
+    head : nn.Module
+        From the pooled vector (N, C) to the vector that the classifier reads.
+    counted_as_head : list of nn.Module
+        The parts, besides the classifier, whose parameters are head and not body.
+    initialise : callable or None
+        Sets the weights of one module as published; None keeps torch's default.
+    smallest : int
+        Pixels of the smallest image whose last map has a position.
+    """
+
+    stem: nn.Module
+    stages: list[list[nn.Module]]
+    features: int
+    neck: nn.Module = field(default_factory=nn.Identity)
+    head: nn.Module = field(default_factory=nn.Identity)
+    counted_as_head: list[nn.Module] = field(default_factory=list)
+    initialise: Callable[[nn.Module], None] | None = None
+    smallest: int = 1
 
 
 class Block(nn.Module):
@@ -64,7 +109,7 @@ class Block(nn.Module):
         *,
         stride: int,
         hidden: int | None = None,
-        activation: Callable[[], nn.Module] | None = None,
+        activation: Activation | None = None,
     ) -> None:
         super().__init__()
         self.in_channels, self.out_channels, self.stride, self.hidden = in_channels, out_channels, stride, hidden

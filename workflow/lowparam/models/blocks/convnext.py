@@ -1,11 +1,14 @@
 """ConvNeXt's block (Liu et al. 2022, arXiv 2201.03545, section 2 and figure 4)."""
 
+from functools import partial
+
 from torch import Tensor, nn
 
 from lowparam.models.blocks.base import Block, Site
+from lowparam.models.blocks.frames import convnext_frame
 from lowparam.models.layers import LayerNorm2d, LayerScale
 
-__all__ = ["ARCHITECTURES", "ConvNeXtBlock"]
+__all__ = ["ARCHITECTURES", "PUBLISHED", "ConvNeXtBlock"]
 
 
 class ConvNeXtBlock(Block):
@@ -41,3 +44,18 @@ class ConvNeXtBlock(Block):
 
 
 ARCHITECTURES = {"convnext": ConvNeXtBlock}
+
+# widths and depths of the stages. The paper's smallest network is Tiny (28 M); these smaller ones are timm's.
+ATTO, FEMTO, PICO = (40, 80, 160, 320), (48, 96, 192, 384), (64, 128, 256, 512)
+DEPTHS = (2, 2, 6, 2)
+
+PUBLISHED = {
+    "convnext_w16": partial(convnext_frame, ConvNeXtBlock, (16, 32, 64, 128), DEPTHS),
+    "convnext_w24": partial(convnext_frame, ConvNeXtBlock, (24, 48, 96, 192), DEPTHS),
+    "convnext_w24_shallow": partial(convnext_frame, ConvNeXtBlock, (24, 48, 96, 192), (2, 2, 4, 2)),
+    "convnext_atto": partial(convnext_frame, ConvNeXtBlock, ATTO, DEPTHS),
+    "convnext_atto_ols": partial(convnext_frame, ConvNeXtBlock, ATTO, DEPTHS, overlap=True),
+    "convnext_femto": partial(convnext_frame, ConvNeXtBlock, FEMTO, DEPTHS),
+    "convnext_femto_ols": partial(convnext_frame, ConvNeXtBlock, FEMTO, DEPTHS, overlap=True),
+    "convnext_pico": partial(convnext_frame, ConvNeXtBlock, PICO, DEPTHS),
+}

@@ -1,22 +1,28 @@
-"""MobileNetV2's inverted residual with a linear bottleneck (Sandler et al. 2018, arXiv 1801.04381, section 3)."""
+"""MobileNetV2's inverted residual, a linear bottleneck (Sandler et al. 2018, arXiv 1801.04381, section 3, table 2)."""
+
+from functools import partial
 
 from torch import Tensor, nn
 
-from lowparam.models.blocks.base import Block, Site
-from lowparam.models.layers import ConvNormAct
+from lowparam.models.blocks.base import Activation, Block, Layout, Site
+from lowparam.models.layers import ConvNormAct, kaiming, make_divisible
 
-__all__ = ["ARCHITECTURES", "InvertedResidual"]
+__all__ = ["ARCHITECTURES", "PUBLISHED", "InvertedResidual"]
 
 
 class InvertedResidual(Block):
-    """PW to the hidden width, BN, ReLU6 -> DW 3x3, BN, ReLU6 -> PW, BN, linear; shortcut on the narrow side."""
+    """PW to the hidden width, BN, ReLU6 -> DW 3x3, BN, ReLU6 -> PW, BN, linear; shortcut on the narrow side.
+
+    Where the hidden width is that of the input, there is no first PW.
+    """
 
     expansion = 6.0
 
     def __init__(self, in_channels, out_channels, *, stride, hidden, activation=None) -> None:
         super().__init__(in_channels, out_channels, stride=stride, hidden=hidden, activation=activation)
         activation = activation or nn.ReLU6
-        self.expand = ConvNormAct(in_channels, hidden, activation=activation)
+        expands = hidden != in_channels
+        self.expand = ConvNormAct(in_channels, hidden, activation=activation) if expands else nn.Identity()
         self.depthwise = ConvNormAct(hidden, hidden, 3, stride=stride, groups=hidden, activation=activation)
         self.project = ConvNormAct(hidden, out_channels)
 
@@ -24,11 +30,56 @@ class InvertedResidual(Block):
         return self.project(self.depthwise(self.expand(x)))
 
     def inner_sites(self) -> list[Site]:
-        return [
-            Site("expansion", self.expand, self.expand.conv, self.expand.norm),
+        sites = [
             Site("spatial", self.depthwise),
             Site("projection", self.project, self.project.conv, self.project.norm),
         ]
+        if isinstance(self.expand, ConvNormAct):
+            sites.insert(0, Site("expansion", self.expand, self.expand.conv, self.expand.norm))
+        return sites
 
 
 ARCHITECTURES = {"mobilenetv2": InvertedResidual}
+
+STAGES = (  # expansion, channels, blocks, stride of the first
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
+
+
+def published(width: float, *, in_channels: int, small: bool, activation: Activation | None) -> Layout:
+    """MobileNetV2 at a width. The last 1x1 convolution has 1280 channels at least.
+
+    For small images the stem and the 24-channel stage do not stride.
+    """
+    activation = activation or nn.ReLU6
+    before = make_divisible(32 * width)
+    stem = ConvNormAct(in_channels, before, 3, stride=1 if small else 2, activation=nn.ReLU6)
+    stages = []
+    for expansion, channels, blocks, stride in STAGES:
+        after = make_divisible(channels * width)
+        if small and channels == 24:
+            stride = 1
+        stages.append([])
+        for position in range(blocks):
+            stages[-1].append(
+                InvertedResidual(
+                    before,
+                    after,
+                    stride=stride if position == 0 else 1,
+                    hidden=before * expansion,
+                    activation=activation,
+                )
+            )
+            before = after
+    features = make_divisible(1280 * max(1.0, width))
+    neck = ConvNormAct(before, features, activation=nn.ReLU6)
+    return Layout(stem, stages, features, neck=neck, counted_as_head=[neck], initialise=kaiming)
+
+
+PUBLISHED = {f"mobilenetv2_x{width}": partial(published, width) for width in (0.1, 0.25, 0.35, 0.5, 0.75, 1.0, 1.4)}

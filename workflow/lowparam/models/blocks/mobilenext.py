@@ -1,11 +1,14 @@
 """MobileNeXt's sandglass block (Zhou et al. 2020, arXiv 2007.02269, section 3.2, and the authors' code)."""
 
+import math
+from functools import partial
+
 from torch import Tensor, nn
 
-from lowparam.models.blocks.base import Block, Site
-from lowparam.models.layers import ConvNormAct
+from lowparam.models.blocks.base import Activation, Block, Layout, Site
+from lowparam.models.layers import ConvNormAct, kaiming, make_divisible
 
-__all__ = ["ARCHITECTURES", "Sandglass"]
+__all__ = ["ARCHITECTURES", "PUBLISHED", "Sandglass"]
 
 
 class Sandglass(Block):
@@ -13,14 +16,19 @@ class Sandglass(Block):
 
     The shortcut joins the wide ends. As in the authors' code, a widening block has no first depthwise
     convolution, and one that widens without striding has no second one either.
+
+    Parameters
+    ----------
+    whole : bool
+        Keep both depthwise convolutions in a widening block.
     """
 
     expansion = 1 / 6
 
-    def __init__(self, in_channels, out_channels, *, stride, hidden, activation=None) -> None:
+    def __init__(self, in_channels, out_channels, *, stride, hidden, activation=None, whole=False) -> None:
         super().__init__(in_channels, out_channels, stride=stride, hidden=hidden, activation=activation)
         activation = activation or nn.ReLU6
-        widens = in_channels != out_channels
+        widens = in_channels != out_channels and not whole
         self.depthwise_in = (
             nn.Identity()
             if widens
@@ -52,3 +60,51 @@ class Sandglass(Block):
 
 
 ARCHITECTURES = {"mobilenext": Sandglass}
+
+STAGES = (  # reduction, channels, blocks, stride of the first
+    (2, 96, 1, 2),
+    (6, 144, 1, 1),
+    (6, 192, 3, 2),
+    (6, 288, 3, 2),
+    (6, 384, 4, 1),
+    (6, 576, 4, 2),
+    (6, 960, 3, 1),
+    (6, 1280, 1, 1),
+)
+
+
+def published(width: float, *, in_channels: int, small: bool, activation: Activation | None) -> Layout:
+    """MobileNeXt at a width, by the authors' code; the last stage has 1280 channels at least.
+
+    A stage of a single block that does not stride, and the block that reduces by 2, keep both depthwise convolutions.
+    Widths are multiples of 8, of 4 at width 0.1. For small images the stem and the first stage do not stride.
+    """
+    divisor = 4 if width == 0.1 else 8
+    before = make_divisible(32 * width, divisor)
+    stem = ConvNormAct(in_channels, before, 3, stride=1 if small else 2, activation=nn.ReLU6)
+    stages = []
+    for reduction, channels, blocks, stride in STAGES:
+        after = 1280 if channels == 1280 and width < 1 else make_divisible(channels * width, divisor)
+        whole = reduction == 2 or (blocks == 1 and stride == 1)
+        if small and channels == 96:
+            stride = 1
+        stages.append([])
+        for position in range(blocks):
+            hidden = before // reduction
+            if hidden < after / 6:
+                hidden = make_divisible(math.ceil(after / 6), 16)
+            stages[-1].append(
+                Sandglass(
+                    before,
+                    after,
+                    stride=stride if position == 0 else 1,
+                    hidden=hidden,
+                    activation=activation,
+                    whole=whole,
+                )
+            )
+            before = after
+    return Layout(stem, stages, before, counted_as_head=stages[-1], initialise=kaiming)
+
+
+PUBLISHED = {f"mobilenext_x{width}": partial(published, width) for width in (0.1, 0.25, 0.35, 0.5, 0.75, 1.0, 1.4)}

@@ -1,0 +1,70 @@
+"""ConvNeXt V2's block (Woo et al. 2023, arXiv 2301.00808, section 4 and figure 5)."""
+
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from lowparam.models.blocks.base import Block, Site
+from lowparam.models.blocks.frames import convnext_frame
+from lowparam.models.layers import LayerNorm2d
+
+__all__ = ["ARCHITECTURES", "PUBLISHED", "ConvNeXtV2Block", "GlobalResponseNorm"]
+
+
+class GlobalResponseNorm(nn.Module):
+    """x + gamma * (x * n) + beta, where n is the norm of a channel over space, divided by the mean of all channels.
+
+    The input has shape (N, C, H, W). gamma and beta begin at 0, so the layer begins as the identity (equations 1 to 3).
+    """
+
+    def __init__(self, channels: int, eps: float = 1e-6) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.zeros(channels, 1, 1))
+        self.beta = nn.Parameter(torch.zeros(channels, 1, 1))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        response = x.norm(dim=(2, 3), keepdim=True)
+        response = response / (response.mean(dim=1, keepdim=True) + self.eps)
+        return x + self.gamma * (x * response) + self.beta
+
+
+class ConvNeXtV2Block(Block):
+    """DW 7x7 -> LN -> PW to the hidden width, GELU, GRN -> PW; shortcut on the narrow side."""
+
+    expansion = 4.0
+    kernel_size = 7
+
+    def __init__(self, in_channels, out_channels, *, stride, hidden, activation=None) -> None:
+        super().__init__(in_channels, out_channels, stride=stride, hidden=hidden, activation=activation)
+        k = self.kernel_size
+        self.depthwise = nn.Conv2d(in_channels, in_channels, k, stride, k // 2, groups=in_channels)
+        self.norm = LayerNorm2d(in_channels)
+        self.expand = nn.Conv2d(in_channels, hidden, 1)
+        self.act = (activation or nn.GELU)()
+        self.respond = GlobalResponseNorm(hidden)
+        self.project = nn.Conv2d(hidden, out_channels, 1)
+
+    def branch(self, x: Tensor) -> Tensor:
+        x = self.norm(self.depthwise(x))
+        return self.project(self.respond(self.act(self.expand(x))))
+
+    def inner_sites(self) -> list[Site]:
+        return [
+            Site("spatial", self.depthwise),
+            Site("expansion", self.act, self.expand),
+            Site("projection", self.project, self.project),
+        ]
+
+
+ARCHITECTURES = {"convnextv2": ConvNeXtV2Block}
+
+PUBLISHED = {  # table 1 of the appendix
+    f"convnextv2_{name}": partial(convnext_frame, ConvNeXtV2Block, widths, (2, 2, 6, 2))
+    for name, widths in (
+        ("atto", (40, 80, 160, 320)),
+        ("femto", (48, 96, 192, 384)),
+        ("pico", (64, 128, 256, 512)),
+    )
+}

@@ -1,0 +1,118 @@
+"""DemoNet's block (Ma et al. 2024, "Rewrite the Stars", arXiv 2403.19967, section 3.4 and appendix A.1).
+
+``demonet_star`` multiplies two branches, ``demonet_sum`` adds them, and nothing else differs. ``_noact`` takes the
+activation away, which is the experiment of table 4.
+"""
+
+from functools import partial
+
+from torch import Tensor, nn
+
+from lowparam.models.blocks.base import Activation, Block, Layout, Site
+from lowparam.models.layers import LayerNorm2d, LayerScale, Product, Sum, truncated_normal
+
+__all__ = ["ARCHITECTURES", "PUBLISHED", "DemoStar", "DemoStarNoAct", "DemoSum", "DemoSumNoAct"]
+
+
+class DemoStar(Block):
+    """LN -> DW 7x7 -> two PWs to the hidden width -> GELU(first) * second -> PW -> layer scale; shortcut.
+
+    A block without a shortcut has no layer scale: its initial 1e-6 would silence the stream. The authors' code has
+    one layer of twice the hidden width and splits its output; two layers are the same function.
+    """
+
+    expansion = 3.0
+    combine: type[nn.Module] = Product
+    own_activation: type[nn.Module] = nn.GELU
+
+    def __init__(self, in_channels, out_channels, *, stride, hidden, activation=None) -> None:
+        super().__init__(in_channels, out_channels, stride=stride, hidden=hidden, activation=activation)
+        self.norm = LayerNorm2d(in_channels)
+        self.depthwise = nn.Conv2d(in_channels, in_channels, 7, stride, 3, groups=in_channels)
+        self.first = nn.Conv2d(in_channels, hidden, 1)
+        self.second = nn.Conv2d(in_channels, hidden, 1)
+        self.act = (activation or self.own_activation)()
+        self.join = self.combine()
+        self.project = nn.Conv2d(hidden, out_channels, 1)
+        self.scale = LayerScale(out_channels) if self.residual else nn.Identity()
+
+    def branch(self, x: Tensor) -> Tensor:
+        x = self.depthwise(self.norm(x))
+        x = self.join(self.act(self.first(x)), self.second(x))
+        return self.scale(self.project(x))
+
+    def inner_sites(self) -> list[Site]:
+        gamma = self.scale.gamma if self.residual else None
+        return [
+            Site("spatial", self.depthwise),
+            Site("branch", self.act, self.first, name="branch1"),
+            Site("branch", self.second, self.second, name="branch2"),
+            Site("product" if self.combine is Product else "sum", self.join),
+            Site("projection", self.scale, self.project, scale=gamma),
+        ]
+
+
+class DemoSum(DemoStar):
+    """As `DemoStar` with GELU(first) + second."""
+
+    combine = Sum
+
+
+class DemoStarNoAct(DemoStar):
+    """As `DemoStar` with first * second."""
+
+    own_activation = nn.Identity
+
+
+class DemoSumNoAct(DemoSum):
+    """As `DemoStar` with first + second: but for the layer norm, a linear block."""
+
+    own_activation = nn.Identity
+
+
+ARCHITECTURES = {
+    "demonet_star": DemoStar,
+    "demonet_sum": DemoSum,
+    "demonet_star_noact": DemoStarNoAct,
+    "demonet_sum_noact": DemoSumNoAct,
+}
+
+
+def published(
+    block: type[DemoStar],
+    width: int,
+    depth: int,
+    *,
+    in_channels: int,
+    small: bool,
+    activation: Activation | None,
+) -> Layout:
+    """DemoNet: patches of 16 x 16, `depth` blocks of one width, LN after pooling.
+
+    For small images the patches are 4 x 4, so that the stem has 240 x in_channels x width parameters less.
+    """
+    patch = 4 if small else 16
+    stem = nn.Conv2d(in_channels, width, patch, patch)
+    hidden = round(block.expansion * width)
+    blocks = [block(width, width, stride=1, hidden=hidden, activation=activation) for _ in range(depth)]
+    return Layout(
+        stem,
+        [blocks],
+        width,
+        head=nn.LayerNorm(width, eps=1e-6),
+        initialise=truncated_normal,
+        smallest=patch,
+    )
+
+
+# The two rows of networks that the authors registered: by width at depth 12, by depth at width 192.
+SIZES = {
+    **{f"d12_w{width}": (width, 12) for width in range(32, 449, 32)},
+    **{f"d{depth}_w192": (192, depth) for depth in range(6, 25, 2)},
+}
+
+PUBLISHED = {
+    f"{name}_{label}": partial(published, block, *size)
+    for name, block in ARCHITECTURES.items()
+    for label, size in SIZES.items()
+}
