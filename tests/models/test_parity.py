@@ -1,0 +1,111 @@
+"""The published networks compute what the implementations of others compute on the same weights."""
+
+import pytest
+import timm
+import torch
+import torchvision
+from timm.models import efficientnet
+from torch import Tensor, nn
+
+from lowparam.models import published
+
+
+def in_order(net: nn.Module) -> list[Tensor]:
+    """All weights and running statistics in the order in which the modules were registered."""
+    return [tensor for name, tensor in net.state_dict().items() if not name.endswith("num_batches_tracked")]
+
+
+def convnext_in_order(net: nn.Module) -> list[Tensor]:
+    """The weights of timm's ConvNeXt in our order: its layer scale and GRN stand elsewhere in the state."""
+    tensors = in_order(net.stem)
+    for stage in net.stages:
+        tensors += in_order(stage.downsample)
+        for block in stage.blocks:
+            respond = [block.mlp.grn.weight, block.mlp.grn.bias] if hasattr(block.mlp, "grn") else []
+            modules = [block.conv_dw, block.norm, block.mlp.fc1]
+            tensors += [tensor for module in modules for tensor in in_order(module)]
+            tensors += [*respond, *in_order(block.mlp.fc2)]
+            tensors += [] if block.gamma is None else [block.gamma]
+    return [*tensors, *in_order(net.head.norm), *in_order(net.head.fc)]
+
+
+def timm_net(name, **kwargs):
+    return lambda: timm.create_model(name, num_classes=10, **kwargs)
+
+
+def torchvision_net(name, **kwargs):
+    return lambda: torchvision.models.get_model(name, weights=None, num_classes=10, dropout=0.0, **kwargs)
+
+
+REFERENCES = {
+    "mobilenetv1_x0.25": (lambda: efficientnet._gen_mobilenet_v1("mobilenetv1_100", 0.25, num_classes=10), in_order),
+    "mobilenetv1_x1.0": (timm_net("mobilenetv1_100"), in_order),
+    "mobilenetv2_x0.35": (timm_net("mobilenetv2_035"), in_order),
+    "mobilenetv2_x0.25": (torchvision_net("mobilenet_v2", width_mult=0.25), in_order),
+    "mobilenetv2_x1.4": (torchvision_net("mobilenet_v2", width_mult=1.4), in_order),
+    "mobilenetv3_small_scaled_x0.5": (torchvision_net("mobilenet_v3_small", width_mult=0.5), in_order),
+    "mobilenetv3_large_scaled_x0.35": (torchvision_net("mobilenet_v3_large", width_mult=0.35), in_order),
+    "mobilenetv3_small_timm_x0.5": (timm_net("mobilenetv3_small_050", bn_eps=1e-3), in_order),
+    "mobilenetv3_small_timm_x0.75": (timm_net("mobilenetv3_small_075", bn_eps=1e-3), in_order),
+    "mobilenetv3_small_1024_x1.0": (timm_net("mobilenetv3_small_100", bn_eps=1e-3), in_order),
+    "mobilenetv3_large_1280_x1.0": (timm_net("mobilenetv3_large_100", bn_eps=1e-3), in_order),
+    "convnext_w16": (
+        lambda: timm.models.ConvNeXt(num_classes=10, depths=(2, 2, 6, 2), dims=(16, 32, 64, 128)),
+        convnext_in_order,
+    ),
+    "convnext_atto": (timm_net("convnext_atto"), convnext_in_order),
+    "convnext_atto_ols": (timm_net("convnext_atto_ols"), convnext_in_order),
+    "convnextv2_atto": (timm_net("convnextv2_atto"), convnext_in_order),
+    "starnet_s050": (timm_net("starnet_s050"), in_order),
+    "starnet_s100": (timm_net("starnet_s100"), in_order),
+    "starnet_s4": (timm_net("starnet_s4"), in_order),
+}
+CORE = (
+    "mobilenetv1_x0.25",
+    "mobilenetv2_x0.25",
+    "mobilenetv3_small_scaled_x0.5",
+    "mobilenetv3_small_timm_x0.5",
+    "convnext_w16",
+    "convnextv2_atto",
+    "starnet_s050",
+)
+CASES = [pytest.param(name, marks=() if name in CORE else pytest.mark.slow) for name in REFERENCES]
+
+
+def randomise(net: nn.Module) -> None:
+    """Give every weight a value that no initialisation has, and the running statistics those of some images."""
+    generator = torch.Generator().manual_seed(0)
+    for parameter in net.parameters():
+        if parameter.numel() == max(parameter.shape):  # biases, and the factors of norms, scales and GRN
+            parameter.data.add_(torch.rand(parameter.shape, generator=generator)).sub_(0.3)
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 0.9
+    net.train()(torch.randn(8, 3, 96, 96, generator=generator))
+
+
+def a_pair(name: str) -> tuple[nn.Module, nn.Module]:
+    """Our network and the reference with the same random weights, in double precision."""
+    torch.manual_seed(0)
+    make, order = REFERENCES[name]
+    ours, theirs = published.build(name, classes=10, in_channels=3, size=224), make()
+    randomise(theirs)
+    mine, given = in_order(ours), order(theirs)
+    assert [tensor.numel() for tensor in mine] == [tensor.numel() for tensor in given]
+    with torch.no_grad():
+        for target, source in zip(mine, given, strict=True):
+            target.copy_(source.reshape(target.shape))
+    return ours.double(), theirs.double()
+
+
+@pytest.mark.parametrize("size", [96, 128])
+@pytest.mark.parametrize("name", CASES)
+def test_outputs_equal_the_reference_on_the_same_weights(name, size):
+    ours, theirs = a_pair(name)
+    images = torch.randn(4, 3, size, size, dtype=torch.double, generator=torch.Generator().manual_seed(1))
+    for training in (False, True):
+        ours.train(training), theirs.train(training)
+        with torch.no_grad():
+            given, expected = ours(images), theirs(images)
+        spread = expected.std(dim=0).mean()  # how much the images matter: a smaller error is no error
+        assert (given - expected).abs().max() < 1e-5 * spread, f"in {'train' if training else 'eval'} mode"
