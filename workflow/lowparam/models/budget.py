@@ -1,6 +1,7 @@
 """From a parameter budget to a width: the count grows with the width, so bisection finds it."""
 
 from collections.abc import Callable
+from functools import cache
 
 import torch
 
@@ -17,6 +18,7 @@ LOWEST, HIGHEST = 1.0, 4096.0
 STEP = 1 / 256  # finer steps change no rounded width of a network under 1.5 M parameters
 
 
+@cache  # all seeds of a scale ask for the same
 def solve_width(
     architecture: str,
     budget: int,

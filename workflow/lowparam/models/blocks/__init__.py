@@ -14,7 +14,7 @@ from typing import Any
 from lowparam.errors import LowparamError
 from lowparam.models.blocks.base import Block, Layout, Site
 
-__all__ = ["Block", "Layout", "Site", "find", "find_published", "names", "published"]
+__all__ = ["Block", "Layout", "Site", "ablations", "find", "find_published", "names", "published"]
 
 
 def _catalogue(listing: str) -> dict[str, Any]:
@@ -37,7 +37,12 @@ def find(name: str) -> type[Block]:
     LowparamError
         If no file in this folder names the architecture; the message offers the nearest name.
     """
-    return _known(name, _catalogue("ARCHITECTURES"), "architecture")
+    return _known(name, _catalogue("ARCHITECTURES") | _catalogue("ABLATIONS"), "architecture")
+
+
+def ablations() -> list[str]:
+    """Names of the architectures that differ from another in one factor (see `ablation`)."""
+    return list(_catalogue("ABLATIONS"))
 
 
 def published() -> list[str]:
