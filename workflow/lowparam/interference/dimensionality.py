@@ -10,6 +10,8 @@ Shape alone forces much of D: a unit-norm tight frame of n vectors in m dimensio
 m / (m + n - 1). What was learned shows in the ratio r to random directions of the same norms.
 """
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor, nn
 
@@ -32,6 +34,9 @@ __all__ = [
 
 DEAD = 1e-3
 """A vector shorter than this share of the longest is dead: it is dropped and counted."""
+
+LARGEST = 3_000_000
+"""Most numbers of a null that are held at a time: 24 MB."""
 
 
 def dimensionality(vectors: Tensor) -> Tensor:
@@ -72,16 +77,20 @@ def random_null(norms: Tensor, m: int, draws: int, *, seed: int = 0) -> Tensor:
     """
     n = norms.shape[1]
     weights = (norms**2).T.contiguous()
-    generator = torch.Generator().manual_seed(seed)
-    chunk = max(1, 4_000_000 // (n * n + n * m))  # about 32 MB at a time
+    chunk = max(1, LARGEST // n**2)
     means = []
     for start in range(0, draws, chunk):
-        size = min(chunk, draws - start)
-        unit = torch.randn(size, m, n, dtype=torch.float64, generator=generator)
-        unit /= unit.norm(dim=1, keepdim=True)
-        cosines = (unit.transpose(1, 2) @ unit).square_()
+        cosines = _squared_cosines(n, m, min(chunk, draws - start), seed + start)
         means.append((weights / (cosines @ weights)).mean(1))
     return torch.cat(means)
+
+
+@lru_cache(maxsize=8)
+def _squared_cosines(n: int, m: int, draws: int, seed: int) -> Tensor:
+    """Squared cosines (draws, n, n) of random directions; kept, because many layers have the same shape."""
+    unit = torch.randn(draws, m, n, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    unit /= unit.norm(dim=1, keepdim=True)
+    return (unit.transpose(1, 2) @ unit).square_()
 
 
 def pointwise_matrix(layer: nn.Module) -> Tensor:

@@ -64,7 +64,7 @@ def profile_scale(
         untrained = network_for(run_spec(params, Run(scale, seed)), **shape).to(device)
         net = copy.deepcopy(untrained)
         load_weights(net, folder / "model.safetensors")
-        recalibrate(untrained, dataset, experiment.profile.images)
+        recalibrate(untrained, dataset)
         profile = profile_run(net, dataset, experiment.profile, seed=seed, untrained=untrained)
         write_text(folder / "profile.csv", profile.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
 
@@ -88,7 +88,7 @@ def load_weights(net: nn.Module, path: Path) -> None:
         raise LowparamError(f"{path} holds the weights of another network: {first}") from error
 
 
-def recalibrate(net: nn.Module, dataset: Dataset, most: int = 2000) -> None:
+def recalibrate(net: nn.Module, dataset: Dataset, most: int = 512) -> None:
     """Set the statistics of all batch norms to those of at most `most` training images; nothing else changes."""
     norms = [m for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
     if not norms:

@@ -92,11 +92,17 @@ class Moments:
 
     def add(self, vectors: Tensor, folds: np.ndarray) -> None:
         """Add vectors (N, P, C), where image n belongs to ``folds[n]``."""
-        for fold in np.unique(folds):
-            rows = vectors[torch.from_numpy(folds == fold).to(vectors.device)].flatten(0, 1).double()
-            self.count[fold] += len(rows)
-            self.total[fold] += rows.sum(0)
-            self.outer[fold] += rows.T @ rows
+        # Sort the images into a rack with a row for each fold; empty places are zeros and add nothing.
+        order = np.argsort(folds, kind="stable")
+        counts = np.bincount(folds, minlength=len(self.count))
+        place = np.empty_like(order)
+        place[order] = np.arange(len(folds)) - np.repeat(np.cumsum(counts) - counts, counts)
+        rack = torch.zeros(len(counts), counts.max(), *vectors.shape[1:], dtype=torch.float64, device=vectors.device)
+        rack[torch.from_numpy(folds).to(rack.device), torch.from_numpy(place).to(rack.device)] = vectors.double()
+        rack = rack.flatten(1, 2)
+        self.count += torch.from_numpy(counts).to(rack.device) * vectors.shape[1]
+        self.total += rack.sum(1)
+        self.outer += rack.transpose(1, 2) @ rack
 
     @property
     def channels(self) -> int:
