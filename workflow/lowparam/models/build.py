@@ -1,5 +1,6 @@
 """From the statement of a run to its network."""
 
+import importlib
 from typing import Any
 
 from lowparam.models import backbone, published
@@ -37,6 +38,10 @@ def network_for(spec: dict[str, Any], *, classes: int, in_channels: int, size: i
         If the names are unknown, the budget cannot be met, or the network cannot take such images.
     """
     images = {"classes": classes, "in_channels": in_channels, "size": size}
+    if spec["architecture"].startswith("timm:"):
+        # Imported only here, and by name, so that no other run waits for timm or depends on the adapter's code.
+        adapter = importlib.import_module("lowparam.models.timm_adapter")
+        return adapter.build(spec["architecture"], activation=spec["activation"], **images)
     if spec["mode"] == "published":
         return published.build(spec["architecture"], activation=spec["activation"], **images)
     width = width_for(spec, **images)

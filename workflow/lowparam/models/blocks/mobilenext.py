@@ -56,6 +56,8 @@ class Sandglass(Block):
         ]
         if isinstance(self.depthwise_in, ConvNormAct):
             sites.insert(0, Site("spatial", self.depthwise_in))
+        if isinstance(self.depthwise_out, ConvNormAct):
+            sites.append(Site("spatial", self.depthwise_out, name="spatial_out"))
         return sites
 
 

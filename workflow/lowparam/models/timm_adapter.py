@@ -1,0 +1,203 @@
+"""Any network of timm (Wightman 2019, github.com/huggingface/pytorch-image-models) as an architecture.
+
+timm's blocks do not name their sites, so they are found by module type: 1x1 convolutions and linear layers that widen
+are expansions, those that narrow or keep the width are projections, other convolutions are spatial, and modules
+that timm calls blocks, bottlenecks and the like are streams.
+"""
+
+import difflib
+import re
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from lowparam.errors import LowparamError
+from lowparam.models.backbone import Network
+from lowparam.models.blocks.base import Site
+
+__all__ = ["PREFIX", "Adapted", "Tap", "build"]
+
+PREFIX = "timm:"
+
+STREAM = re.compile(r"Block$|Blocks$|Bottleneck|Residual$|SeparableConv$|DenseLayer$|^Bottle")
+"""Names of timm's classes whose output is a stream."""
+
+GATE = re.compile(r"^SE|Squeeze|^Eca|Cbam|GlobalContext|^Gather")
+"""Names of timm's classes that compute one gate a channel; what is inside them is no feature map."""
+
+
+class Tap(nn.Module):
+    """Shows the output of a layer as a feature map (N, C, H, W), whatever its own order.
+
+    Tokens (N, L, C) become (N, C, L, 1); maps with channels last are turned. Nothing is computed.
+
+    Parameters
+    ----------
+    channels_last : bool
+        Whether the layer's output ends with the channels.
+    """
+
+    def __init__(self, channels_last: bool) -> None:
+        super().__init__()
+        self.channels_last = channels_last
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.movedim(-1, 1) if self.channels_last else x
+        return x.unsqueeze(-1) if x.ndim == 3 else x
+
+
+class Adapted(Network):
+    """A network of timm with the interface of ours.
+
+    Parameters
+    ----------
+    net : nn.Module
+        The network of timm.
+    image : Tensor, shape (1, in_channels, size, size)
+        Runs through once in eval mode, to see the shapes of all layers.
+    """
+
+    def __init__(self, net: nn.Module, image: Tensor) -> None:
+        super().__init__()
+        self.net = net
+        self.taps = nn.ModuleList()
+        self._read: list[tuple[str, str]] = []  # for every tap: name of the layer, kind of the site
+        shapes = _output_shapes(net, image)
+        gates = [module for module in net.modules() if GATE.search(type(module).__name__)]
+        left_out = {id(part) for module in (*self.head_modules(), *gates) for part in module.modules()}
+        for name, module in net.named_modules():
+            kind = None if id(module) in left_out else _kind(module)
+            shape = shapes.get(name, ())
+            if kind is None or len(shape) not in (3, 4):
+                continue
+            tap = Tap(isinstance(module, nn.Linear) or (kind == "stream" and _channels_last(module, shape)))
+            self.taps.append(tap)
+            self._read.append((name, kind))
+            module.register_forward_hook(_Show(tap))
+
+    def features(self, x: Tensor) -> Tensor:
+        """Map images (N, in_channels, size, size) to what timm calls the features, of timm's own shape."""
+        return self.net.forward_features(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map images (N, in_channels, size, size) to logits (N, classes)."""
+        return self.net(x)
+
+    def head_modules(self) -> list[nn.Module]:
+        """The classifier, or both where timm distils with two."""
+        classifier = self.net.get_classifier()
+        return list(classifier) if isinstance(classifier, tuple) else [classifier]
+
+    def sites(self) -> dict[str, Site]:
+        """All sites by name, such as ``blocks.1.0.conv_pw.expansion``, in the order in which timm registers layers."""
+        sites = {}
+        for tap, (name, kind) in zip(self.taps, self._read, strict=True):
+            pointwise = self.net.get_submodule(name) if kind in ("expansion", "projection") else None
+            sites[f"{name}.{kind}"] = Site(kind, tap, pointwise)
+        return sites
+
+
+class _Show:
+    """A forward hook that passes the output of a layer to its tap."""
+
+    def __init__(self, tap: Tap) -> None:
+        self.tap = tap
+
+    def __call__(self, module: nn.Module, args: tuple, output: Tensor) -> None:
+        self.tap(output)
+
+
+def build(name: str, *, classes: int, in_channels: int, size: int, activation: str = "base") -> Adapted:
+    """Build a network of timm with random weights.
+
+    Parameters
+    ----------
+    name : str
+        ``timm:`` and a name that timm knows, such as ``timm:mobilevit_xxs``.
+    classes, in_channels, size : int
+        Number of classes, channels of the images, and their height and width in pixels.
+    activation : {"base"}
+        Where SoLU goes is not defined for a network whose blocks are not ours.
+
+    Raises
+    ------
+    LowparamError
+        If timm does not know the name, an activation is asked for, or the network cannot take such images or classes.
+    """
+    if activation != "base":
+        raise LowparamError(
+            f"{name} takes the activation base only, not {activation!r}: its blocks have no place for it"
+        )
+    own = name.removeprefix(PREFIX)
+    if not timm.is_model(own):
+        near = difflib.get_close_matches(own, timm.list_models(), n=1)
+        hint = f"did you mean {PREFIX}{near[0]}?" if near else "timm.list_models() lists them"
+        raise LowparamError(f"timm {timm.__version__} has no network {own!r}: {hint}")
+    image = torch.zeros(1, in_channels, size, size)
+    try:
+        net = _create(own, classes, in_channels, size)
+        adapted = Adapted(net, image)
+        with torch.no_grad():
+            logits = adapted.eval()(image)
+    except LowparamError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:150]
+        raise LowparamError(
+            f"{name} cannot take {in_channels} x {size} x {size} images of {classes} classes: {reason}"
+        ) from error
+    if logits.shape != (1, classes):
+        raise LowparamError(f"{name} is no classifier of {classes} classes: it gives {tuple(logits.shape)}")
+    return adapted.train()
+
+
+def _create(name: str, classes: int, in_channels: int, size: int) -> nn.Module:
+    """Create a network of timm, and tell it the image size where it wants to know."""
+    options = {"pretrained": False, "num_classes": classes, "in_chans": in_channels}
+    try:
+        return timm.create_model(name, img_size=size, **options)
+    except TypeError as error:
+        if "img_size" not in str(error):
+            raise
+        return timm.create_model(name, **options)
+
+
+def _kind(module: nn.Module) -> str | None:
+    if isinstance(module, nn.Conv2d | nn.Linear):
+        before, after = (
+            (module.in_channels, module.out_channels)
+            if isinstance(module, nn.Conv2d)
+            else (module.in_features, module.out_features)
+        )
+        if isinstance(module, nn.Conv2d) and (module.kernel_size != (1, 1) or module.groups > 1):
+            return "spatial"
+        return "expansion" if after > before else "projection"
+    return "stream" if STREAM.search(type(module).__name__) else None
+
+
+def _channels_last(module: nn.Module, shape: tuple[int, ...]) -> bool:
+    """Guess the order of a block's output: tokens end with channels; so does a map of a width that a linear has."""
+    if len(shape) == 3:
+        return True
+    widths = {layer.out_features for layer in module.modules() if isinstance(layer, nn.Linear)}
+    convolved = {layer.out_channels for layer in module.modules() if isinstance(layer, nn.Conv2d)}
+    return shape[1] not in widths | convolved and shape[-1] in widths
+
+
+def _output_shapes(net: nn.Module, image: Tensor) -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {}
+
+    def note(name: str):
+        def hook(module: nn.Module, args: tuple, output: object) -> None:
+            if isinstance(output, Tensor):
+                shapes[name] = tuple(output.shape)
+
+        return hook
+
+    handles = [module.register_forward_hook(note(name)) for name, module in net.named_modules()]
+    with torch.no_grad():
+        net.eval()(image)
+    for handle in handles:
+        handle.remove()
+    return shapes
