@@ -128,6 +128,26 @@ def figures(experiment: Experiment) -> None:
     draw_figures(parameters.load(), experiment)
 
 
+@command
+def star(part: Annotated[str, typer.Argument(help="dimension, moons or report.")]) -> None:
+    """Show what the star operation can do without images; `report` makes the tables and figures of it."""
+    settings, folder = parameters.load().star, results("star")
+    if part == "dimension":
+        from lowparam.star.dimension import write_dimension
+
+        write_dimension(settings, folder)
+    elif part == "moons":
+        from lowparam.star.moons import write_moons
+
+        write_moons(settings, folder)
+    elif part == "report":
+        from lowparam.report.star import write_report
+
+        write_report(folder)
+    else:
+        raise LowparamError(f"star has no part {part!r}; it has dimension, moons and report")
+
+
 def results(experiment: str) -> Path:
     """Folder of an experiment."""
     return Path("results", experiment)

@@ -25,6 +25,7 @@ __all__ = [
     "Run",
     "Scale",
     "Split",
+    "Star",
     "format_budget",
     "format_size",
     "load",
@@ -170,7 +171,7 @@ class Profile(Section):
     steering_classes: int = Field(64, ge=3, description="most classes that are steered; more are sampled")
     ablation_pairs: int = Field(12, ge=0, description="pairs of channels ablated at the end of a stage; 0 for none")
     ablation_images: int = Field(16, gt=0, description="images on which channels are ablated")
-    gradient_images: int = Field(16, ge=0, description="images of a class behind a gradient; 0 for no gradients")
+    gradient_images: int = Field(8, ge=0, description="images of a class behind a gradient; 0 for no gradients")
     sae: bool = Field(False, description="train sparse autoencoders, which costs more than the network did")
     sae_steps: int = Field(8000, ge=100, description="steps of a sparse autoencoder; fewer do not calibrate")
 
@@ -222,6 +223,32 @@ class Experiment(Section):
         return list(self.budgets) if self.mode == "controlled" else [None]
 
 
+Placement = Annotated[str, Field(pattern=r"^[S+]{4}$")]
+
+
+class Star(Section):
+    """What is shown of the star operation without images: how many dimensions it has, and what it does to points."""
+
+    dimensions: int = Field(24, ge=2, le=64, description="largest number of channels whose dimensions are counted")
+    layers: int = Field(3, ge=1, le=4, description="most star layers on top of each other")
+    growth_limit: int = Field(1300, ge=10, le=5000, description="stacks of more dimensions are left out, for time")
+    placements: list[Placement] = Field(
+        ["++++", "S+++", "SS++", "SSS+", "SSSS", "+SSS", "++SS", "+++S"],
+        min_length=1,
+        description="networks for the moons: S for star and + for sum, a sign a block",
+    )
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(list(range(10)), min_length=2, description="runs on the moons")
+    grid_step: float = Field(0.02, ge=0.01, le=0.5, description="distance of the points where boundaries are compared")
+    fresh_points: int = Field(10_000, ge=100, description="new points of the moons that accuracy is also measured on")
+
+    @model_validator(mode="after")
+    def _both_operators_are_there(self) -> "Star":
+        missing = [placement for placement in ("++++", "SSSS") if placement not in self.placements]
+        if missing:
+            raise ValueError(f"placements must name {missing[0]!r}: star and sum alone are what is compared")
+        return self
+
+
 class Params(Section):
     """The whole of params.yaml, with `defaults` already merged into the experiments."""
 
@@ -229,6 +256,7 @@ class Params(Section):
     recipes: dict[Name, Recipe] = Field(min_length=1, description="recipes by name")
     defaults: dict[str, Any] = Field({}, description="what an experiment does not say for itself")
     experiments: dict[Name, Experiment] = Field(min_length=1, description="experiments by name")
+    star: Star = Field(Star(), description="dimensions of star layers, and star networks on points of the plane")
     replicate: list[Name] = Field(min_length=1, description="experiments that run when no other is named")
 
     @model_validator(mode="after")

@@ -24,6 +24,9 @@ ENTRIES = {
     "collect": "report/collect.py",
     "tables": "report/tables.py",
     "figures": "report/figures.py",
+    "star_dimension": "star/dimension.py",
+    "star_moons": "star/moons.py",
+    "star_report": "report/star.py",
 }
 
 # How settings are read, files are written and errors are worded changes no result. What the settings say does, and

@@ -16,12 +16,15 @@ Singular values in float64 are given beside it, to show how far floating point c
 """
 
 from math import comb
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from lowparam.errors import LowparamError
+from lowparam.files import atomic
+from lowparam.params import Star
 
 __all__ = [
     "PRIME",
@@ -34,6 +37,7 @@ __all__ = [
     "paper_growth",
     "printed_form",
     "rank_modulo",
+    "write_dimension",
 ]
 
 PRIME = 2**31 - 1  # the largest whose products fit into int64
@@ -251,6 +255,17 @@ def count_growth(layers: int, largest: int, limit: int, seed: int = 0) -> pd.Dat
                     }
                 )
     return pd.DataFrame(rows)
+
+
+def write_dimension(settings: Star, folder: Path) -> None:
+    """Write ``dimension.csv`` (`count_dimensions`) and ``growth.csv`` (`count_growth`) into `folder`."""
+    tables = {
+        "dimension": count_dimensions(settings.dimensions),
+        "growth": count_growth(settings.layers, settings.dimensions, settings.growth_limit),
+    }
+    for name, table in tables.items():
+        with atomic(folder / f"{name}.csv") as temporary:
+            table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
 
 
 def _count(operator: str, channels: int, bias: bool, layers: int, functions: int, seed: int) -> dict[str, object]:
