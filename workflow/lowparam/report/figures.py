@@ -2,10 +2,6 @@
 
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")  # no screen is needed
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -15,32 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from lowparam.claims.statistics import mean_interval
-from lowparam.files import atomic, read_json
+from lowparam.files import read_json
 from lowparam.params import Params, format_budget, parse_budget
 from lowparam.report import contents
 from lowparam.report.labels import activation_label, architecture_label
+from lowparam.report.style import COLUMN_WIDTH, MARKERS, TEXT_WIDTH, in_style, save
 from lowparam.report.tables import gap_by_seed
 
 __all__ = ["draw_figures"]
-
-TEXT_WIDTH = 7.0  # inches, both columns of a paper
-COLUMN_WIDTH = 3.4
-MARKERS = "osD^vPX*<>"
-
-STYLE = {
-    "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.labelsize": 8,
-    "legend.fontsize": 7,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "axes.linewidth": 0.6,
-    "grid.linewidth": 0.4,
-    "lines.linewidth": 1.2,
-    "lines.markersize": 3.5,
-    "pdf.fonttype": 42,  # fonts that a publisher can edit
-    "svg.hashsalt": "lowparam",
-}
 
 
 def draw_figures(params: Params, experiment: str) -> None:
@@ -49,10 +27,10 @@ def draw_figures(params: Params, experiment: str) -> None:
     runs = pd.read_csv(folder / "runs.csv")
     baseline = read_json(folder / "baseline.json")
     draw = {"accuracy": accuracy, "interference": interference, "solu_gap": solu_gap}
-    with sns.axes_style("whitegrid"), plt.rc_context(STYLE):
+    with in_style():
         for name in contents.figures(params.experiment(experiment)):
             figure = draw[name](runs, baseline)
-            _save(figure, folder / "figures" / name)
+            save(figure, folder / "figures" / name)
 
 
 def accuracy(runs: pd.DataFrame, baseline: dict) -> Figure:
@@ -178,11 +156,3 @@ def _legend(figure: Figure, axes: list[Axes]) -> None:
 
 def _in_order(values: pd.Series) -> list[str]:
     return list(dict.fromkeys(values))
-
-
-def _save(figure: Figure, path: Path) -> None:
-    """Write PDF and PNG without a date in them, so that equal figures are equal files."""
-    for suffix, options in ((".pdf", {"metadata": {"CreationDate": None}}), (".png", {"dpi": 200})):
-        with atomic(path.with_suffix(suffix)) as temporary:
-            figure.savefig(temporary, **options)
-    plt.close(figure)
