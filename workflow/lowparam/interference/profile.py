@@ -15,7 +15,16 @@ from lowparam import data
 from lowparam.data import Dataset
 from lowparam.errors import LowparamError
 from lowparam.files import write_text
-from lowparam.interference import capacity, constructive, dimensionality, positions, selectivity, steering
+from lowparam.interference import (
+    ablation,
+    capacity,
+    constructive,
+    dimensionality,
+    gradients,
+    positions,
+    selectivity,
+    steering,
+)
 from lowparam.interference.stream import HeldOut, Statistics, collect, held_out
 from lowparam.interference.value import COLUMNS, Value
 from lowparam.models import network_for
@@ -167,15 +176,30 @@ def measure_network(
     classes = len(images.dataset.classes)
     device = next(net.parameters()).device
     statistics = collect(net, sites, images, classes=classes, positions=settings.positions, folds=settings.folds)
+    conflicts = {}
+    if settings.gradient_images:
+        conflicts = gradients.measure(
+            net,
+            sites,
+            images,
+            per_class=settings.gradient_images,
+            most_classes=settings.steering_classes,
+            folds=settings.folds,
+            draws=settings.null_draws,
+            device=device,
+        )
+    ends = _stage_ends({name: pooled.stride for name, pooled in statistics.pooled.items()})
     values = []
     for name, site in sites.items():
         values += _one_pass(name, site, statistics, settings)
+        values += conflicts.get(name, [])
+        pooled = statistics.pooled.get(name)
         if site.kind == "stream":
             found, _ = steering.measure(
                 net,
                 name,
                 site,
-                statistics.pooled.get(name),
+                pooled,
                 images,
                 count=settings.steering_images,
                 most_classes=settings.steering_classes,
@@ -184,6 +208,19 @@ def measure_network(
                 device=device,
             )
             values += found
+        if name in ends and settings.ablation_pairs:
+            values += ablation.measure(
+                net,
+                name,
+                site,
+                pooled,
+                images,
+                pairs=settings.ablation_pairs,
+                count=settings.ablation_images,
+                folds=settings.folds,
+                seed=seed,
+                device=device,
+            )
     return values
 
 
@@ -222,8 +259,10 @@ def summary(profile: pd.DataFrame) -> dict[str, float]:
         NaN where nothing is defined.
 
         - ``dimensionality_projection``: mean D of projections.
-        - ``r_projection``: mean ratio r of projections in blocks that do not stride; the primary score.
-        - ``r_projection_untrained``: the same before training.
+        - ``r_projection``: mean ratio r of projections in blocks that do not stride; the primary score. The sandglass
+          has no projection; its reduction, which also writes many channels into few, stands in.
+        - ``r_projection_untrained``: the same before training. ``r_projection_null_sd``: deviation of that mean if
+          all directions were random.
         - ``r_expansion``: mean r of expansions.
         - ``chi_stages``: mean chi at the last block of each stage; the second score.
         - ``chi_last``: chi at the last block. ``chi_last_untrained``: the same before training.
@@ -237,15 +276,22 @@ def summary(profile: pd.DataFrame) -> dict[str, float]:
     stride = profile.loc[profile["measure"] == "stride"].set_index(block[profile["measure"] == "stride"])["value"]
     straight = ~block.isin(stride.index[stride > 1])
     streams = profile.loc[profile["measure"] == "chi", "site"].tolist()
-    ends = stage_ends(profile)
+    rows = profile.loc[profile["measure"] == "stride"]
+    ends = _stage_ends(dict(zip(rows["site"], rows["value"], strict=True)))
+
+    def chosen(measure: str, kind: str | None, rows: pd.Series | None) -> pd.Series:
+        found = profile["measure"] == measure
+        if kind is not None:
+            found &= profile["kind"].isin([kind, *({"reduction"} if kind == "projection" else ())])
+        return found if rows is None else found & rows
 
     def mean(measure: str, kind: str | None = None, rows: pd.Series | None = None, column: str = "value") -> float:
-        chosen = profile["measure"] == measure
-        if kind is not None:
-            chosen &= profile["kind"] == kind
-        if rows is not None:
-            chosen &= rows
-        return float(profile.loc[chosen, column].mean())
+        return float(profile.loc[chosen(measure, kind, rows), column].mean())
+
+    def null_sd(measure: str, kind: str, rows: pd.Series) -> float:
+        """Deviation of a mean over sites whose nulls are drawn independently."""
+        each = profile.loc[chosen(measure, kind, rows), "null_sd"]
+        return float(np.sqrt((each**2).sum()) / len(each)) if len(each) else float("nan")
 
     def at(measure: str, site: str | None, column: str = "value") -> float:
         return float(table.loc[(measure, site), column]) if (measure, site) in table.index else float("nan")
@@ -255,6 +301,7 @@ def summary(profile: pd.DataFrame) -> dict[str, float]:
         "dimensionality_projection": mean("dimensionality", "projection"),
         "r_projection": mean("dimensionality_ratio", "projection", straight),
         "r_projection_untrained": mean("dimensionality_ratio", "projection", straight, "untrained"),
+        "r_projection_null_sd": null_sd("dimensionality_ratio", "projection", straight),
         "r_expansion": mean("dimensionality_ratio", "expansion"),
         "chi_stages": mean("chi", "stream", profile["site"].isin(ends)),
         "chi_last": at("chi", last),
@@ -267,8 +314,7 @@ def summary(profile: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def stage_ends(profile: pd.DataFrame) -> list[str]:
-    """Names of the streams that a striding block or the head follows."""
-    strides = profile.loc[profile["measure"] == "stride", ["site", "value"]]
-    following = [*strides["value"].tolist()[1:], np.inf]
-    return [site for site, after in zip(strides["site"], following, strict=True) if after > 1]
+def _stage_ends(strides: Mapping[str, float]) -> list[str]:
+    """Names of the streams that a striding block or the head follows, from the strides in the order of data."""
+    following = [*list(strides.values())[1:], np.inf]
+    return [site for site, after in zip(strides, following, strict=True) if after > 1]

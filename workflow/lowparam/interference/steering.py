@@ -7,18 +7,23 @@ chi = (X - 1/K) / (1 - 2/K) puts it between two exact nulls: 0 for a readout tha
 for directions that have nothing to do with the classes, where X = 1 - 1/K. Derived for this package.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lowparam.errors import LowparamError
 from lowparam.interference.stream import HeldOut, Pooled
 from lowparam.interference.value import Value, interval, undefined
 from lowparam.models.blocks import Site
 
-__all__ = ["centred_effects", "chi", "class_directions", "forced_chi", "measure", "steer"]
+__all__ = ["branch_out", "centred_effects", "chi", "class_directions", "forced_chi", "measure", "steer"]
 
 AT_ONCE = 512
 """Most feature maps that go through the rest of the network together."""
+
+NOT_ALONE = "the rest of the network does not depend on the images through this site alone"
 
 
 def class_directions(pooled: Pooled, classes: Tensor) -> tuple[Tensor, float]:
@@ -31,47 +36,76 @@ def class_directions(pooled: Pooled, classes: Tensor) -> tuple[Tensor, float]:
     return nn.functional.normalize(inside - outside, dim=1), variance.sum().sqrt().item()
 
 
-def steer(
-    net: nn.Module, module: nn.Module, images: HeldOut, index: np.ndarray, directions: Tensor, device: torch.device
+def branch_out(
+    net: nn.Module,
+    module: nn.Module,
+    images: HeldOut,
+    index: np.ndarray,
+    change: Callable[[Tensor, slice], Tensor],
+    versions: int,
+    device: torch.device,
 ) -> Tensor:
-    """Change of the logits when a vector is added to the output of a module at all positions.
+    """Change of the logits when the output of a module is changed in several ways.
 
-    The images run up to the module once; there the batch is repeated, once for each direction, so only the rest of
-    the network runs many times. So the rest must depend on the images through this module alone.
+    The images run up to the module once; there the batch is repeated, once for each version, so only the rest of the
+    network runs many times. So the rest must depend on the images through this module alone.
 
     Parameters
     ----------
-    directions : Tensor
-        Shape (D, C).
+    change : callable
+        From the feature map with channels last, (1, N, ..., C), and a slice of the versions to those versions of it,
+        (versions in the slice, N, ..., C).
+    versions : int
+        How many there are.
 
     Returns
     -------
     Tensor
-        float64 of shape (D, images, outputs).
+        float64 of shape (versions, images, outputs).
+
+    Raises
+    ------
+    LowparamError
+        If the rest of the network has another way to the images.
     """
     changes = []
     chunk = max(1, AT_ONCE // len(index) - 1)
-    for some in directions.float().split(chunk):
-        added = torch.cat([torch.zeros_like(some[:1]), some]).to(device)
+    x = images.pixels(index).to(device).contiguous(memory_format=torch.channels_last)
+    for start in range(0, versions, chunk):
+        some = slice(start, min(start + chunk, versions))
 
-        def push(module: nn.Module, inputs: tuple, output: Tensor, added: Tensor = added) -> Tensor:
-            if output.dim() == 4:  # repeat channels last, as the rest of the network is fastest
-                last = output.permute(0, 2, 3, 1)
-                return (last[None] + added[:, None, None, None]).flatten(0, 1).permute(0, 3, 1, 2)
-            return (output[None] + added.view(len(added), *[1] * (output.dim() - 1), -1)).flatten(0, 1)
+        def push(module: nn.Module, inputs: tuple, output: Tensor, some: slice = some) -> Tensor:
+            last = (output.permute(0, 2, 3, 1) if output.dim() == 4 else output)[None]
+            all_of_them = torch.cat([last, change(last, some)]).flatten(0, 1)
+            return all_of_them.permute(0, 3, 1, 2) if output.dim() == 4 else all_of_them
 
         hook = module.register_forward_hook(push)
         try:
             with torch.no_grad():
-                x = images.pixels(index).to(device).contiguous(memory_format=torch.channels_last)
                 logits = net(x).double()
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:  # two batch sizes meet
+            raise LowparamError(NOT_ALONE) from error
         finally:
             hook.remove()
-        if len(logits) != len(added) * len(x):
-            raise RuntimeError("the rest of the network does not pass through this site alone")
-        logits = logits.view(len(added), len(x), -1)
+        if len(logits) != (1 + some.stop - some.start) * len(x):
+            raise LowparamError(NOT_ALONE)
+        logits = logits.view(-1, len(x), logits.shape[1])
         changes.append(logits[1:] - logits[:1])
     return torch.cat(changes)
+
+
+def steer(
+    net: nn.Module, module: nn.Module, images: HeldOut, index: np.ndarray, directions: Tensor, device: torch.device
+) -> Tensor:
+    """Change of the logits (D, images, outputs) when one of D vectors (D, C) is added at all positions."""
+    directions = directions.float().to(device)
+
+    def push(vectors: Tensor, some: slice) -> Tensor:
+        return vectors + directions[some].view(-1, *[1] * (vectors.dim() - 2), vectors.shape[-1])
+
+    return branch_out(net, module, images, index, push, len(directions), device)
 
 
 def centred_effects(change: Tensor) -> Tensor:
@@ -129,8 +163,8 @@ def measure(
     index = images.spread(count)
     try:
         change = steer(net, site.output, images, index, unit * strength, device)
-    except RuntimeError as error:
-        return [undefined("chi", str(error).splitlines()[0], **shape)], None
+    except LowparamError as error:
+        return [undefined("chi", str(error), **shape)], None
     if change.shape[2] < pooled.total.shape[1]:
         reason = f"the network has {change.shape[2]} outputs for {pooled.total.shape[1]} classes"
         return [undefined("chi", reason, **shape)], None
