@@ -45,11 +45,11 @@ def scale_of(wildcards):
 
 def family(wildcards):
     """The scales of an architecture with an activation, one for each budget."""
-    wanted = (wildcards.architecture, wildcards.activation)
+    name = f"{wildcards.architecture}-{wildcards.activation}"
     return [
         s
         for s in PARAMS.scales(wildcards.experiment)
-        if (s.architecture, s.activation) == wanted
+        if s.name.rpartition("-")[0] == name
     ]
 
 

@@ -6,7 +6,9 @@ for experiment, chosen in PARAMS.experiments.items():
         name:
             f"profile_{experiment}"
         input:
-            code=lambda wildcards: code("profile", architecture=wildcards.architecture),
+            code=lambda wildcards: code(
+                "profile", architecture=family(wildcards)[0].architecture
+            ),
             data=data_files(chosen.data),
             lock=LOCK,
             runs=lambda wildcards: [
@@ -18,7 +20,7 @@ for experiment, chosen in PARAMS.experiments.items():
         output:
             expand(
                 "results/{{experiment}}/runs/{{architecture}}-{{activation}}-{budget}/seed{seed}/profile.csv",
-                budget=[parameters.format_budget(budget) for budget in chosen.budgets],
+                budget=[parameters.format_size(size) for size in chosen.sizes],
                 seed=chosen.seeds,
             ),
         log:

@@ -8,7 +8,7 @@ import pandas as pd
 from lowparam.errors import LowparamError
 from lowparam.files import atomic, read_json, write_json
 from lowparam.interference.profile import summary
-from lowparam.params import Params, Run, run_spec
+from lowparam.params import Params, Run, format_size, run_spec
 
 __all__ = ["collect"]
 
@@ -43,7 +43,7 @@ def _row(params: Params, run: Run) -> dict[str, Any]:
     return {
         "architecture": run.scale.architecture,
         "activation": run.scale.activation,
-        "budget": run.scale.budget_name,
+        "budget": format_size(run.scale.budget),
         "seed": run.seed,
         "status": metrics["status"],
         **{f"parameters_{part}": count for part, count in metrics["parameters"].items()},

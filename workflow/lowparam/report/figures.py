@@ -74,7 +74,7 @@ def solu_gap(runs: pd.DataFrame, baseline: dict) -> Figure:
     """Accuracy lost to each probe: a row an architecture, a point a budget, whiskers the interval over seeds."""
     gaps = gap_by_seed(runs)
     probes, architectures = _in_order(gaps["activation"]), _in_order(gaps["architecture"])
-    budgets = sorted(gaps["budget"].unique(), key=parse_budget)
+    budgets = _in_order(gaps["budget"])
     colours = sns.color_palette("crest", len(budgets))
     figure, axes = plt.subplots(
         1,
@@ -144,7 +144,8 @@ def _lines(ax: Axes, runs: pd.DataFrame) -> None:
             capsize=1.5,
         )
     ax.set_xscale("log")
-    ax.set_xticks(sorted({parse_budget(budget) for budget in runs["budget"]}))
+    if "published" not in set(runs["budget"]):
+        ax.set_xticks(sorted({parse_budget(budget) for budget in runs["budget"]}))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda count, _: format_budget(round(count))))
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_xlabel("parameters")

@@ -1,0 +1,72 @@
+# The second paper without images: implicit dimensions and the two moons.
+
+STAR = "results/star"
+
+
+rule star_dimension:
+    input:
+        code=code("star_dimension"),
+        lock=LOCK,
+    output:
+        dimension=f"{STAR}/dimension.csv",
+        growth=f"{STAR}/growth.csv",
+    log:
+        "logs/star/dimension.log",
+    benchmark:
+        f"{STAR}/benchmarks/dimension.tsv"
+    threads: 1
+    params:
+        settings=PARAMS.star.model_dump(
+            include={"dimensions", "layers", "growth_limit"}
+        ),
+    shell:
+        "lowparam star dimension > {log} 2>&1"
+
+
+rule star_moons:
+    input:
+        code=code("star_moons"),
+        lock=LOCK,
+    output:
+        results=f"{STAR}/moons.csv",
+        grid=f"{STAR}/moons_grid.safetensors",
+    log:
+        "logs/star/moons.log",
+    benchmark:
+        f"{STAR}/benchmarks/moons.tsv"
+    threads: 1
+    params:
+        settings=PARAMS.star.model_dump(
+            include={"placements", "seeds", "grid_step", "fresh_points"}
+        ),
+    shell:
+        "lowparam star moons > {log} 2>&1"
+
+
+rule star_report:
+    input:
+        code=code("star_report"),
+        dimension=rules.star_dimension.output,
+        moons=rules.star_moons.output,
+    output:
+        **{
+            f"{name}_{suffix}": f"{STAR}/tables/{name}.{suffix}"
+            for name in contents.STAR_TABLES
+            for suffix in contents.TABLE_SUFFIXES
+        },
+        **{
+            f"figure_{name}_{suffix}": f"{STAR}/figures/{name}.{suffix}"
+            for name in contents.STAR_FIGURES
+            for suffix in contents.FIGURE_SUFFIXES
+        },
+    log:
+        "logs/star/report.log",
+    benchmark:
+        f"{STAR}/benchmarks/report.tsv"
+    shell:
+        "lowparam star report > {log} 2>&1"
+
+
+rule star:
+    input:
+        rules.star_report.output,
