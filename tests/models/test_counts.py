@@ -1,4 +1,4 @@
-"""Parameters and multiply-accumulates of the published networks, against counts taken from the implementations of others:
+"""Parameters and multiply-accumulates of the published networks, against counts taken from what others wrote:
 timm 1.0.31, torchvision 0.29.1, and the authors' code of MobileNeXt and DemoNet."""
 
 import pytest

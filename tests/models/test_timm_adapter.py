@@ -1,0 +1,114 @@
+"""Any network of timm joins an experiment, or says in one line why it cannot."""
+
+import copy
+
+import pytest
+import timm
+import torch
+
+from lowparam.errors import LowparamError
+from lowparam.models import timm_adapter
+from lowparam.models.cost import cost
+
+FIELD = (  # name, image size, whether it belongs to the quick tests
+    ("efficientnet_b0", 32, False),
+    ("mobilevit_xxs", 64, True),
+    ("swiftformer_xs", 64, False),
+    ("levit_128s", 64, False),
+    ("edgenext_xx_small", 64, False),
+    ("fasternet_t0", 32, False),
+    ("convmixer_768_32", 32, False),
+    ("mixer_s32_224", 64, True),
+    ("densenet121", 32, False),
+    ("resnext26ts", 32, False),
+    ("resnet18", 8, True),
+    ("convnext_zepto_rms", 32, True),
+    ("vit_tiny_patch16_224", 32, False),
+    ("mobilenetv4_conv_small_035", 28, True),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [pytest.param(name, size, marks=() if quick else pytest.mark.slow) for name, size, quick in FIELD],
+)
+def test_the_reference_networks_of_the_field_adapt(name, size):
+    torch.manual_seed(0)
+    net = timm_adapter.build(f"timm:{name}", classes=7, in_channels=1, size=size)
+    assert net.training
+    images = torch.rand(2, 1, size, size)
+    assert net(images).shape == (2, 7)
+    sites, seen = net.eval().sites(), {}
+    for key, site in sites.items():
+        site.output.register_forward_hook(lambda module, args, output, key=key: seen.update({key: output}))
+    net(images)
+    kinds = {site.kind for site in sites.values()}
+    assert {"spatial", "expansion", "stream"} <= kinds | ({"expansion"} if name.startswith("convmixer") else set())
+    for key, site in sites.items():
+        assert seen[key].ndim == 4, key
+        assert seen[key].shape[0] % 2 == 0, key  # MobileViT puts the patches of an image into the batch
+        if site.pointwise is not None:
+            assert site.pointwise.weight.shape[0] == seen[key].shape[1], key
+
+
+def test_the_adapter_computes_what_timm_computes():
+    torch.manual_seed(0)
+    net = timm_adapter.build("timm:mobilevit_xxs", classes=10, in_channels=3, size=64).eval()
+    theirs = timm.create_model("mobilevit_xxs", num_classes=10).eval()
+    theirs.load_state_dict(net.net.state_dict())
+    images = torch.rand(2, 3, 64, 64)
+    torch.testing.assert_close(net(images), theirs(images))
+
+
+def test_a_copy_shows_its_own_feature_maps():
+    net = timm_adapter.build("timm:resnet18", classes=10, in_channels=3, size=32).eval()
+    other = copy.deepcopy(net)
+    key = next(iter(other.sites()))
+    seen = []
+    other.sites()[key].output.register_forward_hook(lambda module, args, output: seen.append(output))
+    net(torch.rand(1, 3, 32, 32))
+    assert not seen
+    other(torch.rand(1, 3, 32, 32))
+    assert len(seen) == 1
+
+
+def test_costs_are_those_of_the_network():
+    net = timm_adapter.build("timm:mobilevit_xxs", classes=1000, in_channels=3, size=256)
+    given = cost(net, 3, 256)
+    assert given.parameters.total == 1_272_024
+    assert given.parameters.head == 320 * 1000 + 1000
+    # Two products of (tokens x tokens x width) in each of 4 patch positions: tokens, width and layers of the stages.
+    attention = sum(
+        2 * 4 * tokens**2 * width * layers for tokens, width, layers in ((256, 64, 2), (64, 80, 4), (16, 96, 3))
+    )
+    assert (given.macs - attention) / 1e6 == pytest.approx(329.18, abs=0.005)  # convolutions and linear layers
+
+
+def test_gates_are_no_feature_maps():
+    net = timm_adapter.build("timm:mobilenetv3_small_050", classes=10, in_channels=3, size=32)
+    assert not [name for name in net.sites() if ".se." in name]
+
+
+def test_tokens_and_maps_with_channels_last_are_turned():
+    assert timm_adapter.Tap(True)(torch.zeros(2, 49, 5)).shape == (2, 5, 49, 1)
+    assert timm_adapter.Tap(True)(torch.zeros(2, 7, 6, 5)).shape == (2, 5, 7, 6)
+    assert timm_adapter.Tap(False)(torch.zeros(2, 5, 7, 6)).shape == (2, 5, 7, 6)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "activation", "message"),
+    [
+        ("timm:resnet1", 32, "base", r"timm [\d.]+ has no network 'resnet1': did you mean timm:resnet\w+\?"),
+        (
+            "timm:vit_tiny_patch16_224",
+            8,
+            "base",
+            "timm:vit_tiny_patch16_224 cannot take 3 x 8 x 8 images of 10 classes: ",
+        ),
+        ("timm:resnet18", 32, "solu_s1", "timm:resnet18 takes the activation base only, not 'solu_s1'"),
+    ],
+)
+def test_what_cannot_be_adapted_says_so_in_one_line(name, size, activation, message):
+    with pytest.raises(LowparamError, match=message) as caught:
+        timm_adapter.build(name, classes=10, in_channels=3, size=size, activation=activation)
+    assert "\n" not in str(caught.value)
