@@ -164,12 +164,12 @@ class Profile(Section):
     """How the interference inside a finished network is measured. Nothing here changes the training."""
 
     images: int = Field(2000, gt=0, description="most held-out images (validation and test) that are looked at")
-    positions: int = Field(32, gt=0, description="most positions of a feature map that are read from one image")
+    positions: int = Field(16, gt=0, description="most positions of a feature map that are read from one image")
     folds: int = Field(20, ge=3, description="groups of images that the jackknife leaves out, one at a time")
     null_draws: int = Field(100, ge=10, description="random draws behind a null")
-    steering_images: int = Field(32, gt=0, description="images that class directions are added to")
+    steering_images: int = Field(20, gt=0, description="images that class directions are added to")
     steering_classes: int = Field(64, ge=3, description="most classes that are steered; more are sampled")
-    ablation_pairs: int = Field(12, ge=0, description="pairs of channels ablated at the end of a stage; 0 for none")
+    ablation_pairs: int = Field(8, ge=0, description="pairs of channels ablated at the end of a stage; 0 for none")
     ablation_images: int = Field(16, gt=0, description="images on which channels are ablated")
     gradient_images: int = Field(8, ge=0, description="images of a class behind a gradient; 0 for no gradients")
     sae: bool = Field(False, description="train sparse autoencoders, which costs more than the network did")

@@ -52,9 +52,9 @@ def measure(name: str, site: Site, outputs: Moments | None) -> list[Value]:
         return [undefined("capacity_used", "the site was not read", **where)]
     channels = outputs.channels
     shape = {**where, "n": channels, "m": channels}
-    covariances = outputs.fold_covariances()
-    if not torch.isfinite(covariances).all():
+    if not torch.isfinite(outputs.total).all():
         return [undefined("capacity_used", "activations are not finite", **shape)]
+    covariances = outputs.fold_covariances()
     if len(covariances) < 2:
         return [undefined("capacity_used", "it needs at least 2 folds with images", **shape)]
     deviations, _ = outputs.deviations()

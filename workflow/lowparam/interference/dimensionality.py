@@ -7,7 +7,8 @@ expansions. s is the deviation of each input channel over images, g the factor o
 so W' does not change when a channel is rescaled and the next weight undoes it.
 
 Shape alone forces much of D: a unit-norm tight frame of n vectors in m dimensions has m / n, random directions have
-m / (m + n - 1). What was learned shows in the ratio r to random directions of the same norms.
+m / (m + n - 1). What was learned shows in the ratio r to random directions of the same norms. For an expansion these
+are weighted by s as well, because its rows read a space that the activity of the inputs has shaped already.
 """
 
 from functools import lru_cache
@@ -36,14 +37,19 @@ DEAD = 1e-3
 """A vector shorter than this share of the longest is dead: it is dropped and counted."""
 
 LARGEST = 3_000_000
-"""Most numbers of a null that are held at a time: 24 MB."""
+"""Most numbers of a null that are held at a time: 12 MB."""
 
 
 def dimensionality(vectors: Tensor) -> Tensor:
-    """D of each column of `vectors` (m, n), from 0 to 1; the sum is at most the rank. Zero columns give 0."""
-    gram = vectors.T @ vectors
-    norms = gram.diagonal()
-    return torch.nan_to_num(norms**2 / (gram**2).sum(1), nan=0.0)
+    """D of each column of `vectors` (..., m, n), of shape (..., n).
+
+    Each D is from 0 to 1, and their sum is at most the rank. A zero column has 0.
+    """
+    m, n = vectors.shape[-2:]
+    squared = (vectors**2).sum(-2)
+    # Both are sum_j (v_i . v_j)^2: from the Gram matrix, or from the frame operator where that is smaller.
+    shared = ((vectors.mT @ vectors) ** 2).sum(-1) if n < m else (vectors @ vectors.mT @ vectors * vectors).sum(-2)
+    return torch.nan_to_num(squared**2 / shared, nan=0.0)
 
 
 def tight_floor(n: int, m: int) -> float:
@@ -56,41 +62,43 @@ def random_floor(n: int, m: int) -> float:
     return m / (m + n - 1)
 
 
-def random_null(norms: Tensor, m: int, draws: int, *, seed: int = 0) -> Tensor:
+def random_null(norms: Tensor, m: int, draws: int, *, weights: Tensor | None = None, seed: int = 0) -> Tensor:
     """Mean D of random directions that keep given norms.
 
     Parameters
     ----------
     norms : Tensor
-        float64 of shape (sets, n): lengths of the vectors. All sets share their random directions.
+        Of shape (n,): lengths of the vectors, before they are weighted.
     m : int
         Dimensions.
     draws : int
         Independent draws of n isotropic directions.
+    weights : Tensor, optional
+        Of shape (m,): factor of each dimension. The rows of an expansion live in a space whose dimensions are weighted
+        by the activity of the inputs; random weights would be weighted alike.
     seed : int
         Of the draws.
 
     Returns
     -------
     Tensor
-        float64 of shape (draws, sets).
+        float64 of shape (draws,).
     """
-    n = norms.shape[1]
-    weights = (norms**2).T.contiguous()
-    chunk = max(1, LARGEST // n**2)
+    n = len(norms)
+    chunk = max(1, LARGEST // (n * m + min(n, m) ** 2))
     means = []
     for start in range(0, draws, chunk):
-        cosines = _squared_cosines(n, m, min(chunk, draws - start), seed + start)
-        means.append((weights / (cosines @ weights)).mean(1))
+        vectors = _isotropic(m, n, min(chunk, draws - start), seed + start) * norms.float()
+        if weights is not None:
+            vectors = vectors * weights.float()[:, None]
+        means.append(dimensionality(vectors).double().mean(1))
     return torch.cat(means)
 
 
 @lru_cache(maxsize=8)
-def _squared_cosines(n: int, m: int, draws: int, seed: int) -> Tensor:
-    """Squared cosines (draws, n, n) of random directions; kept, because many layers have the same shape."""
-    unit = torch.randn(draws, m, n, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-    unit /= unit.norm(dim=1, keepdim=True)
-    return (unit.transpose(1, 2) @ unit).square_()
+def _isotropic(m: int, n: int, draws: int, seed: int) -> Tensor:
+    """Random unit columns (draws, m, n) in float32; kept, because many layers have the same shape."""
+    return nn.functional.normalize(torch.randn(draws, m, n, generator=torch.Generator().manual_seed(seed)), dim=1)
 
 
 def pointwise_matrix(layer: nn.Module) -> Tensor:
@@ -177,26 +185,32 @@ def measure(name: str, site: Site, inputs: Moments | None, *, draws: int) -> lis
     # Only s changes from fold to fold, so all folds are one batch.
     gain = directions(site, output_factor(site, len(matrix))[:, None] * matrix)[:, alive]
     folds = gain * (parts[:, :, None] if site.kind == "expansion" else parts[:, None, alive])
-    folds = folds[torch.isfinite(folds).flatten(1).all(1)]
-    family = torch.cat([vectors[None], folds])
-    gram = family.transpose(1, 2) @ family
-    squared = gram.diagonal(dim1=1, dim2=2)
-    means = torch.nan_to_num(squared**2 / (gram**2).sum(2), nan=0.0).mean(1).cpu().numpy()
-    null = random_null(squared.sqrt().cpu(), m, draws).numpy()
-    mean, deviation = float(null[:, 0].mean()), float(null[:, 0].std(ddof=1))
-    ratios = means / null.mean(0)
-    lower, upper = interval(means[0], means[1:])
-    low, high = interval(ratios[0], ratios[1:])
+    folds = folds[torch.isfinite(parts).all(1)]
+    value = dimensionality(vectors).mean().item()
+    left_out = dimensionality(folds).mean(1).cpu().numpy()
+    lower, upper = interval(value, left_out)
+    if site.kind == "expansion":
+        null = random_null(gain.norm(dim=0).cpu(), m, draws, weights=whole.cpu())
+    else:
+        null = random_null(norms[alive].cpu(), m, draws)
+    mean, deviation = null.mean().item(), null.std().item()
     note = f"{len(norms) - n} dead directions dropped" if n < len(norms) else ""
     return [
         Value(
-            "dimensionality", value=means[0], lower=lower, upper=upper, null=mean, null_sd=deviation, note=note, **shape
+            "dimensionality",
+            value=value,
+            lower=lower,
+            upper=upper,
+            null=mean,
+            null_sd=deviation,
+            note=note,
+            **shape,
         ),
         Value(
             "dimensionality_ratio",
-            value=ratios[0],
-            lower=low,
-            upper=high,
+            value=value / mean,
+            lower=lower / mean,
+            upper=upper / mean,
             null=1.0,
             null_sd=deviation / mean,
             note=note,

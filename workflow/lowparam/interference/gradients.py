@@ -38,8 +38,8 @@ def per_image_products(inputs: Tensor, errors: Tensor) -> Tensor:
     """
     total = inputs.new_zeros(len(inputs), len(inputs), dtype=torch.float64)
     for part in errors.split(max(1, LARGEST // (len(inputs) * inputs.shape[2])), dim=2):
-        gradient = (part.transpose(1, 2) @ inputs).flatten(1).double()
-        total += gradient @ gradient.T
+        gradient = (part.transpose(1, 2) @ inputs).flatten(1)
+        total += (gradient @ gradient.T).double()
     return total
 
 

@@ -136,10 +136,12 @@ class Moments:
     def fold_covariances(self) -> Tensor:
         """Covariances (folds with images, C, C) of each fold alone, all around the mean of all images."""
         some = self.count > 0
-        count, total, outer = self.count[some, None, None], self.total[some], self.outer[some]
         mean = self.total.sum(0) / self.count.sum()
-        cross = total[:, :, None] * mean / count
-        return outer / count - cross - cross.transpose(1, 2) + mean[:, None] * mean
+        own = self.total[some] / self.count[some, None]
+        # outer / count - own mean' - mean own' + mean mean', as one product of rank 2
+        left = torch.stack([own, mean.expand_as(own)], 2)
+        right = torch.stack([mean.expand_as(own), own - mean], 1)
+        return torch.baddbmm(self.outer[some] / self.count[some, None, None], left, right, alpha=-1)
 
 
 def _covariance(count: Tensor, total: Tensor, outer: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy import stats
@@ -93,5 +94,10 @@ def interval(value: float, left_out: Sequence[float] | np.ndarray, level: float 
     if folds < 2 or not np.isfinite(value):
         return NOTHING, NOTHING
     error = np.sqrt((folds - 1) / folds * np.sum((left_out - left_out.mean()) ** 2))
-    half = stats.t.ppf((1 + level) / 2, folds - 1) * error
+    half = _quantile((1 + level) / 2, folds - 1) * error
     return float(value - half), float(value + half)
+
+
+@cache
+def _quantile(probability: float, freedom: int) -> float:
+    return float(stats.t.ppf(probability, freedom))
