@@ -83,6 +83,7 @@ def test_depth_adds_no_dimension_while_only_the_last_layer_varies():
     growth = count_growth(layers=3, largest=4, limit=200)
     one_layer = [closed_form("star", row.channels, bias=row.bias) for row in growth.itertuples()]
     assert (growth["rank_last"] == one_layer).all()
+    assert (growth["closed_form_last"] == one_layer).all()
 
 
 def test_stacked_sums_stay_affine():

@@ -107,6 +107,7 @@ def test_training_repeats_itself_and_leaves_the_global_state_alone():
     assert train_net("SSSS", activation=True, seed=6, points=points)[1] != first[1]
 
 
+@pytest.mark.slow
 def test_results_are_written_the_same_each_time(tmp_path):
     settings = Star(placements=["++++", "SSSS"], seeds=[0, 1], grid_step=0.5, fresh_points=100)
     for folder in ("a", "b"):

@@ -2,10 +2,14 @@
 
 from lowparam.params import Experiment
 
-__all__ = ["FIGURE_SUFFIXES", "TABLE_SUFFIXES", "figures", "tables"]
+__all__ = ["FIGURE_SUFFIXES", "STAR_FIGURES", "STAR_TABLES", "TABLE_SUFFIXES", "figures", "tables"]
 
 TABLE_SUFFIXES = ("tex", "md", "csv")
 FIGURE_SUFFIXES = ("pdf", "png")
+
+# Of `results/star`, which belongs to no experiment.
+STAR_TABLES = ("dimension", "growth", "moons")
+STAR_FIGURES = ("dimension", "moons_boundaries", "moons_placement")
 
 
 def tables(experiment: Experiment) -> list[str]:

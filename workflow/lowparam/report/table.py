@@ -24,6 +24,10 @@ LATEX = str.maketrans(
         "×": r"$\times$",
         "′": r"$'$",
         "†": r"$^\dagger$",
+        "²": "$^2$",
+        "≤": r"$\leq$",
+        "≥": r"$\geq$",
+        "√": r"$\surd$",
     }
 )
 

@@ -220,9 +220,9 @@ def count_growth(layers: int, largest: int, limit: int, seed: int = 0) -> pd.Dat
     Returns
     -------
     DataFrame
-        One row a bias, depth and channels: the columns of `count_dimensions`, and ``rank_last`` (the rank when only
-        the last layer's weights vary), ``paper`` ((d/√2)^(2^l)) and ``parameters`` (weights and biases of a stack
-        with one output channel).
+        One row a bias, depth and channels: the ranks as in `count_dimensions`, and ``rank_last`` (the rank when only
+        the last layer's weights vary) with its own ``closed_form_last``, that of one layer, ``paper``
+        ((d/√2)^(2^l)) and ``parameters`` (weights and biases of a stack with one output channel).
     """
     rows = []
     for bias in (True, False):
@@ -231,7 +231,7 @@ def count_growth(layers: int, largest: int, limit: int, seed: int = 0) -> pd.Dat
                 bound = closed_form("star", channels, bias=bias, layers=depth)
                 if bound > limit:
                     continue
-                one_layer = closed_form("star", channels, bias=bias) + SPARE
+                one_layer = closed_form("star", channels, bias=bias)
                 rows.append(
                     {
                         "layers": depth,
@@ -244,12 +244,13 @@ def count_growth(layers: int, largest: int, limit: int, seed: int = 0) -> pd.Dat
                                 channels,
                                 bias=bias,
                                 layers=depth,
-                                functions=one_layer,
-                                points=one_layer,
+                                functions=one_layer + SPARE,
+                                points=one_layer + SPARE,
                                 rng=np.random.default_rng(seed),
                                 vary="last",
                             )
                         ),
+                        "closed_form_last": one_layer,
                         "paper": paper_growth(channels, depth),
                         "parameters": 2 * (channels + bias) * (channels * (depth - 1) + 1),
                     }

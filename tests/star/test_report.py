@@ -1,0 +1,67 @@
+import pandas as pd
+import pytest
+
+from lowparam.params import Star
+from lowparam.report import contents
+from lowparam.report.star import dimension_table, growth_table, moons_table, write_report
+from lowparam.star.dimension import write_dimension
+from lowparam.star.moons import write_moons
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Results of a small run."""
+    folder = tmp_path_factory.mktemp("star")
+    settings = Star(
+        dimensions=4, growth_limit=50, placements=["++++", "SSSS"], seeds=[0, 1], grid_step=0.5, fresh_points=100
+    )
+    write_dimension(settings, folder)
+    write_moons(settings, folder)
+    write_report(folder)
+    return folder
+
+
+def test_everything_that_the_workflow_expects_is_written(folder):
+    expected = {f"tables/{name}.{end}" for name in contents.STAR_TABLES for end in contents.TABLE_SUFFIXES}
+    expected |= {f"figures/{name}.{end}" for name in contents.STAR_FIGURES for end in contents.FIGURE_SUFFIXES}
+    assert {str(p.relative_to(folder)) for p in folder.glob("*/*")} == expected
+
+
+def test_figures_are_the_same_each_time(folder):
+    before = {path.name: path.read_bytes() for path in folder.glob("figures/*")}
+    write_report(folder)
+    assert before == {path.name: path.read_bytes() for path in folder.glob("figures/*")}
+
+
+def test_latex_has_no_sign_that_needs_another_package(folder):
+    for path in folder.glob("tables/*.tex"):
+        assert set(path.read_text()) <= {chr(code) for code in range(32, 127)} | {"\n", "–"}, path.name
+
+
+def test_rank_below_its_bound_is_marked_and_the_caption_claims_nothing(folder):
+    counted = pd.read_csv(folder / "dimension.csv")
+    assert "The two are equal at every d up to 4" in dimension_table(counted).caption
+    wrong = counted.copy()
+    row = wrong.query("operator == 'star' and bias and channels == 3").index
+    wrong.loc[row, "rank"] -= 1
+    wrong.loc[row, "proved"] = False
+    table = dimension_table(wrong)
+    assert "equal" not in table.caption
+    assert table.rows[2][1] == "9†" and table.notes
+
+
+def test_stacks_that_were_not_counted_show_their_bound(folder):
+    table = growth_table(pd.read_csv(folder / "growth.csv"))
+    rows = {row[0]: row for row in table.rows}
+    assert rows["2"][5] == "45"
+    assert rows["3"][5] == "≤ 165"
+    assert rows["3"][-1] == "10"
+
+
+def test_moons_table_states_the_means_in_percent(folder):
+    results = pd.read_csv(folder / "moons.csv")
+    table = moons_table(results)
+    numbers = table.numbers.set_index(["net", "activation", "quantity"])["mean"]
+    for (net, activation), runs in results.groupby(["net", "activation"]):
+        assert numbers[(net, activation, "fresh")] == pytest.approx(100 * runs["fresh"].mean())
+    assert [row[2] for row in table.rows][:2] == ["about 85", "about 95"]
