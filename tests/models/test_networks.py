@@ -67,7 +67,7 @@ def assert_gradients_reach_all(net: nn.Module, images: torch.Tensor) -> None:
 )
 def test_gradients_reach_every_parameter(architecture, activation):
     torch.manual_seed(0)
-    net = backbone.build(architecture, 8.0, classes=10, in_channels=1, size=8, activation=activation)
+    net = backbone.build(architecture, 16.0, classes=10, in_channels=1, size=8, activation=activation)
     assert_gradients_reach_all(net, torch.rand(4, 1, 8, 8))
 
 

@@ -9,7 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-__all__ = ["Cost", "Parameters", "cost", "count_macs", "count_parameters", "peak_activation_elements"]
+__all__ = ["Cost", "Parameters", "cost", "count_macs", "count_parameters", "peak_activation_elements", "shapes_only"]
 
 FP32, INT8 = 4, 1  # bytes a value
 
@@ -65,13 +65,10 @@ def count_parameters(net: nn.Module) -> Parameters:
 def count_macs(net: nn.Module, in_channels: int, size: int) -> int:
     """Count the multiply-accumulates of one image of (in_channels, size, size).
 
-    They are half of what torch's FlopCounterMode reports: convolutions and matrix products, without biases, norms,
-    activations and pooling.
+    They are half of what torch's FlopCounterMode reports: convolutions and matrix products (those of attention too),
+    without biases, norms, activations and pooling.
     """
-    shapes = _shapes_only(net)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        shapes(torch.empty(1, in_channels, size, size, device="meta"))
-    return counter.get_total_flops() // 2
+    return _run(net, in_channels, size)[0]
 
 
 def peak_activation_elements(net: nn.Module, in_channels: int, size: int) -> int:
@@ -83,37 +80,35 @@ def peak_activation_elements(net: nn.Module, in_channels: int, size: int) -> int
     runtime for small devices does by fusing them; views take no memory. The sum of live tensors is a lower bound of
     what an allocator needs, because it knows no gaps.
     """
-    shapes = _shapes_only(net)
-    image = torch.empty(1, in_channels, size, size, device="meta")
-    with _Trace() as trace, torch.no_grad():
-        shapes(image)
-    last_use: dict[int, int] = {}
-    for step, (reads, writes, _) in enumerate(trace.steps):
-        for key in (*reads, *writes):
-            last_use[key] = step
-    live, peak = {_storage(image)}, 0
-    for step, (reads, writes, overwrites) in enumerate(trace.steps):
-        new = [key for key in writes if key not in live and key not in reads]
-        dying = [key for key in reads if key in live and last_use[key] == step]
-        shared = overwrites and new and any(trace.elements[key] == trace.elements[new[0]] for key in dying)
-        live.update(new)
-        peak = max(peak, sum(trace.elements[key] for key in live) - (trace.elements[new[0]] if shared else 0))
-        live = {key for key in live if last_use.get(key, -1) > step}
-    return peak
+    return _run(net, in_channels, size)[1]
 
 
 def cost(net: nn.Module, in_channels: int, size: int) -> Cost:
     """State what one image of (in_channels, size, size) costs in eval mode; the network is left as it was."""
     parameters = count_parameters(net)
-    peak = peak_activation_elements(net, in_channels, size)
+    macs, peak = _run(net, in_channels, size)
     return Cost(
         parameters=parameters,
-        macs=count_macs(net, in_channels, size),
+        macs=macs,
         peak_activation_bytes=peak * FP32,
         peak_activation_bytes_int8=peak * INT8,
         weight_bytes=parameters.total * FP32,
         weight_bytes_int8=parameters.total * INT8,
     )
+
+
+def shapes_only(net: nn.Module) -> nn.Module:
+    """Copy a network without its values, in eval mode."""
+    return copy.deepcopy(net).to("meta").eval()
+
+
+def _run(net: nn.Module, in_channels: int, size: int) -> tuple[int, int]:
+    """Run one image through the shapes of a network; return its MACs and the peak of its activations."""
+    shapes = shapes_only(net)
+    image = torch.empty(1, in_channels, size, size, device="meta")
+    with FlopCounterMode(display=False) as counter, _Trace() as trace, torch.no_grad():
+        shapes(image)
+    return counter.get_total_flops() // 2, trace.peak(image)
 
 
 NORMS = ("native_batch_norm", "native_layer_norm", "native_group_norm", "_native_batch_norm_legit_no_training")
@@ -139,11 +134,19 @@ class _Trace(TorchDispatchMode):
         self.steps.append(([_storage(t) for t in given], [_storage(t) for t in made], overwrites))
         return result
 
+    def peak(self, image: Tensor) -> int:
+        """Elements of the live tensors at the moment when there are most."""
+        last_use = {key: step for step, (reads, writes, _) in enumerate(self.steps) for key in (*reads, *writes)}
+        live, peak = {_storage(image)}, 0
+        for step, (reads, writes, overwrites) in enumerate(self.steps):
+            new = [key for key in writes if key not in live and key not in reads]
+            dying = [key for key in reads if key in live and last_use[key] == step]
+            shared = overwrites and new and any(self.elements[key] == self.elements[new[0]] for key in dying)
+            live.update(new)
+            peak = max(peak, sum(self.elements[key] for key in live) - (self.elements[new[0]] if shared else 0))
+            live = {key for key in live if last_use.get(key, -1) > step}
+        return peak
+
 
 def _storage(tensor: Tensor) -> int:
     return tensor.untyped_storage()._cdata
-
-
-def _shapes_only(net: nn.Module) -> nn.Module:
-    """Copy a network without its values, in eval mode."""
-    return copy.deepcopy(net).to("meta").eval()
