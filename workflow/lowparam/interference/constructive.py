@@ -26,17 +26,33 @@ def log_ci(matrix: Tensor, covariance: Tensor) -> Tensor:
     matrix : Tensor
         Weights of shape (outputs, inputs).
     covariance : Tensor
-        Of the inputs, of shape (..., inputs, inputs).
+        Of the inputs, of shape (inputs, inputs).
 
     Returns
     -------
     Tensor
-        Shape (..., outputs); NaN for an output that does not vary.
+        Shape (outputs,); NaN for an output that does not vary.
     """
-    together = ((matrix @ covariance) * matrix).sum(-1)
-    apart = covariance.diagonal(dim1=-2, dim2=-1) @ (matrix**2).T
+    return _log_ratio(((matrix @ covariance) * matrix).sum(1), matrix**2 @ covariance.diagonal())
+
+
+def _log_ratio(together: Tensor, apart: Tensor) -> Tensor:
     # A sum that cancels down to rounding error has no meaningful logarithm.
     return torch.where(together > 1e-12 * apart, together / apart, torch.nan).log()
+
+
+def _without_each_fold(matrix: Tensor, inputs: Moments) -> Tensor:
+    """log CI (folds with images, outputs), each without one fold, from the folds' sums projected on the outputs."""
+    some = inputs.count > 0
+    square = inputs.outer.diagonal(dim1=1, dim2=2)
+
+    def variance(of_squares: Tensor, of_values: Tensor) -> Tensor:
+        left = inputs.count.sum() - inputs.count[some, None]
+        mean = (of_values.sum(0) - of_values[some]) / left
+        return (of_squares.sum(0) - of_squares[some]) / left - mean**2
+
+    together = variance(((matrix @ inputs.outer) * matrix).sum(2), inputs.total @ matrix.T)
+    return _log_ratio(together, variance(square, inputs.total) @ (matrix**2).T)
 
 
 def measure(name: str, site: Site, inputs: Moments | None) -> list[Value]:
@@ -56,9 +72,9 @@ def measure(name: str, site: Site, inputs: Moments | None) -> list[Value]:
         reason = "no output channel varies over the images" if finite else "weights or activations are not finite"
         return [undefined("log_ci", reason, **shape)]
     # Without a fold, an output that varies in that fold alone would be NaN; it counts where it is defined.
-    parts = log_ci(matrix, inputs.without_each_fold())[:, alive].nanmean(1).cpu().numpy()
+    left_out = _without_each_fold(matrix, inputs)[:, alive].nanmean(1).cpu().numpy()
     value = every[alive].mean().item()
-    lower, upper = interval(value, parts)
+    lower, upper = interval(value, left_out)
     tenth, ninetieth = torch.quantile(every[alive], torch.tensor([0.1, 0.9]).to(every)).tolist()
     note = f"{(~alive).sum().item()} constant outputs dropped" if not alive.all() else ""
     return [

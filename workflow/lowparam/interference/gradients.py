@@ -43,23 +43,23 @@ def per_image_products(inputs: Tensor, errors: Tensor) -> Tensor:
     return total
 
 
-def class_cosines(products: Tensor, labels: Tensor) -> Tensor:
+def class_cosines(products: Tensor, belongs: Tensor) -> Tensor:
     """Cosines between the summed gradients of all pairs of classes.
 
     Parameters
     ----------
     products : Tensor
         Inner products of N gradients, (N, N).
-    labels : Tensor
-        int64 of shape (..., N), from 0 to K - 1.
+    belongs : Tensor
+        1 where an image counts for a class, else 0, of shape (..., N, K).
 
     Returns
     -------
     Tensor
         Shape (..., K (K - 1) / 2); NaN for a class without gradient.
     """
-    belongs = F.one_hot(labels, int(labels.max()) + 1).to(products)
-    between = belongs.transpose(-1, -2) @ products @ belongs
+    belongs = belongs.to(products)
+    between = belongs.mT @ products @ belongs
     length = between.diagonal(dim1=-2, dim2=-1).clamp(min=0).sqrt()
     cosine = between / (length[..., :, None] * length[..., None, :])
     first, second = torch.triu_indices(*between.shape[-2:], 1)
@@ -86,12 +86,15 @@ def measure(
     else:
         products, reasons = _products(net, wanted, images, index, device)
     generator = np.random.default_rng(0)
-    shuffled = torch.from_numpy(np.stack([generator.permutation(labels) for _ in range(draws)]))
-    labels = torch.from_numpy(labels)
+    shuffled = np.stack([generator.permutation(labels) for _ in range(draws)])
+    belongs, shuffled = (F.one_hot(torch.from_numpy(rows)).double() for rows in (labels, shuffled))
+    fold = index % folds
+    kept = torch.from_numpy(fold != np.unique(fold)[:, None])
+    left_out = belongs * kept[:, :, None]
     return {
         name: [undefined("gradient_cosine", reasons, site=name, kind=site.kind)]
         if reasons
-        else _values(name, site, products[name].cpu(), labels, shuffled, index % folds)
+        else _values(name, site, products[name].cpu(), belongs, shuffled, left_out)
         for name, site in wanted.items()
     }
 
@@ -139,26 +142,21 @@ def _products(
 
 
 def _values(
-    name: str, site: Site, products: Tensor, labels: Tensor, shuffled: Tensor, folds: np.ndarray
+    name: str, site: Site, products: Tensor, belongs: Tensor, shuffled: Tensor, left_out: Tensor
 ) -> list[Value]:
-    shape = {"site": name, "kind": site.kind, "n": int(labels.max()) + 1, "m": site.pointwise.weight.numel()}
-    cosines = class_cosines(products, labels)
+    shape = {"site": name, "kind": site.kind, "n": belongs.shape[1], "m": site.pointwise.weight.numel()}
+    cosines = class_cosines(products, belongs)
     if not torch.isfinite(cosines).any():
         reason = "the gradient is zero" if torch.isfinite(products).all() else "gradients are not finite"
         return [undefined("gradient_cosine", reason, **shape)]
-    null = class_cosines(products, shuffled)
-    parts = []
-    for fold in np.unique(folds):
-        rest = torch.from_numpy(folds != fold)
-        parts.append(class_cosines(products[rest][:, rest], labels[rest]))
+    parts, null = class_cosines(products, left_out), class_cosines(products, shuffled)
     values = []
     for measure, of in (
         ("gradient_cosine", lambda c: c.nanmean(-1)),
         ("gradient_conflict", lambda c: (c < 0).double().mean(-1)),
     ):
-        value = of(cosines).item()
-        lower, upper = interval(value, [of(part).item() for part in parts])
-        by_chance = of(null)
+        value, by_chance = of(cosines).item(), of(null)
+        lower, upper = interval(value, of(parts).numpy())
         values.append(
             Value(
                 measure,

@@ -110,13 +110,8 @@ class Moments:
 
     def covariance(self) -> Tensor:
         """Covariance (C, C) of all vectors (divided by their number)."""
-        return _covariance(self.count.sum(), self.total.sum(0), self.outer.sum(0))
-
-    def without_each_fold(self) -> Tensor:
-        """Covariances (folds with images, C, C), each without one fold; NaN where nothing is left."""
-        some = self.count > 0
-        left = (value.sum(0) - value[some] for value in (self.count, self.total, self.outer))
-        return _covariance(*left)
+        mean = self.total.sum(0) / self.count.sum()
+        return self.outer.sum(0) / self.count.sum() - mean[:, None] * mean
 
     def deviations(self) -> tuple[Tensor, Tensor]:
         """Standard deviation of each channel (C,), and the same without each fold (folds with images, C)."""
@@ -142,11 +137,6 @@ class Moments:
         left = torch.stack([own, mean.expand_as(own)], 2)
         right = torch.stack([mean.expand_as(own), own - mean], 1)
         return torch.baddbmm(self.outer[some] / self.count[some, None, None], left, right, alpha=-1)
-
-
-def _covariance(count: Tensor, total: Tensor, outer: Tensor) -> Tensor:
-    mean = total / count[..., None]
-    return outer / count[..., None, None] - mean[..., :, None] * mean[..., None, :]
 
 
 @dataclass
