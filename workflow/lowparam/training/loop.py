@@ -10,11 +10,12 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from lowparam.data import Dataset, Images
 from lowparam.params import Recipe
 from lowparam.training.augment import change_pixels, draw, generator, mix
+from lowparam.training.fast import accelerate
 from lowparam.training.optimizer import make_optimizer, make_schedule, rate_factor
 
 __all__ = ["EVALUATION_BATCH", "Training", "evaluate", "pick_device"]
 
-EVALUATION_BATCH = 256
+EVALUATION_BATCH = 64  # larger ones leave the cache
 
 
 def pick_device(name: str | None = None) -> torch.device:
@@ -49,6 +50,10 @@ class Training:
     """
 
     def __init__(self, net: nn.Module, data: Dataset, recipe: Recipe, *, seed: int, device: torch.device) -> None:
+        half = {"auto": device.type == "cuda", "bfloat16": True, "float32": False}[recipe.precision]
+        self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=half)
+        if device.type == "cpu" and not half:
+            accelerate(net)
         # NHWC: convolutions and batch norm of these sizes run 1.4 to 2 times as fast as in NCHW (docs/performance.md).
         self.net = net.to(device, memory_format=torch.channels_last)
         self.data, self.recipe, self.seed, self.device = data.to(device), recipe, seed, device
@@ -59,8 +64,6 @@ class Training:
         if recipe.ema is not None:
             average = get_ema_multi_avg_fn(recipe.ema)
             self.average = AveragedModel(self.net, multi_avg_fn=average, use_buffers=True)
-        wanted = {"auto": device.type == "cuda", "bfloat16": True, "float32": False}[recipe.precision]
-        self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=wanted)
         self.epoch, self.history, self.diverged_at_step = 0, [], None
 
     @property

@@ -1,0 +1,90 @@
+"""Two convolutions that oneDNN does slowly on the small maps of small networks, done another way on the CPU.
+
+Both compute what `torch.nn.Conv2d` computes, up to the order of the sums. What they gain is in docs/performance.md.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+__all__ = ["DepthwiseConv2d", "PointwiseConv2d", "accelerate"]
+
+LARGEST_MAP = 14  # height of a map from which on oneDNN's own gradient is as fast
+
+
+def accelerate(net: nn.Module) -> None:
+    """Let the pointwise and depthwise convolutions of a network run the faster way, in place.
+
+    Only the class of the modules changes: parameters, names and hooks stay.
+    """
+    for module in net.modules():
+        if type(module) is nn.Conv2d and module.padding_mode == "zeros" and module.dilation == (1, 1):
+            kernel = module.kernel_size
+            if kernel == (1, 1) and module.stride == (1, 1) and module.groups == 1 and module.padding == (0, 0):
+                module.__class__ = PointwiseConv2d
+            elif (
+                module.groups == module.in_channels == module.out_channels
+                and kernel[0] == kernel[1]
+                and module.stride[0] == module.stride[1]
+                and module.padding == (kernel[0] // 2, kernel[0] // 2)
+            ):
+                module.__class__ = DepthwiseConv2d
+
+
+class PointwiseConv2d(nn.Conv2d):
+    """A 1x1 convolution as a matrix product over the channels, which lie next to each other in channels_last."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x.permute(0, 2, 3, 1), self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
+
+
+class DepthwiseConv2d(nn.Conv2d):
+    """A depthwise convolution with a faster gradient of the weights where oneDNN falls back to its general kernel.
+
+    It does so for kernels above 3x3 and for maps smaller than the kernel.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        kernel, size = self.kernel_size[0], x.shape[2]
+        if (kernel <= 3 <= size) or size > LARGEST_MAP or x.shape[3] != size or not self.weight.requires_grad:
+            return super().forward(x)
+        return _Depthwise.apply(x, self.weight, self.bias, self.stride[0], self.padding[0])
+
+
+class _Depthwise(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.stride, ctx.padding = stride, padding
+        return F.conv2d(x, weight, bias, stride, padding, groups=x.shape[1])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor):
+        x, weight = ctx.saved_tensors
+        stride, padding = [ctx.stride] * 2, [ctx.padding] * 2
+        mask = [ctx.needs_input_grad[0], False, False]
+        grad_x = torch.ops.aten.convolution_backward(
+            grad, x, weight, None, stride, padding, [1, 1], False, [0, 0], x.shape[1], mask
+        )[0]
+        grad_bias = grad.sum((0, 2, 3)) if ctx.needs_input_grad[2] else None
+        return grad_x, _weight_gradient(x, grad, weight.shape[2], ctx.stride, ctx.padding), grad_bias, None, None
+
+
+def _weight_gradient(x: Tensor, grad: Tensor, kernel: int, stride: int, padding: int) -> Tensor:
+    """Gradient of the weights, (C, 1, kernel, kernel), as a depthwise convolution of its own.
+
+    ``dw[c, i, j]`` is the sum over images n and positions p of ``x[n, c, stride p + (i, j) - padding] grad[n, c, p]``:
+    each map of x convolved with its map of the gradient as the kernel, summed over n. Gradients of a stride are
+    spread with zeros between, because oneDNN has no fast kernel for some dilations.
+    """
+    images, channels, height = x.shape[:3]
+    extent = stride * (grad.shape[2] - 1) + 1
+    maps = x.permute(2, 3, 0, 1).reshape(1, height, height, images * channels)
+    spread = grad.new_zeros(extent, extent, images, channels)
+    spread[::stride, ::stride] = grad.permute(2, 3, 0, 1)
+    kernels = spread.view(extent, extent, 1, images * channels)
+    each = F.conv2d(maps.permute(0, 3, 1, 2), kernels.permute(3, 2, 0, 1), padding=padding, groups=images * channels)
+    each = each[0, :, :kernel, :kernel].permute(1, 2, 0).reshape(kernel, kernel, images, channels)
+    return each.sum(2).permute(2, 0, 1)[:, None]
