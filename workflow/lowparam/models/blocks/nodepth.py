@@ -1,7 +1,8 @@
 """NoDepth bottlenecks (named in Hollard et al. 2025, arXiv 2507.15798; the public text does not define the block).
 
 What stands here are readings, each built from what the abstract and the author's public code suggest. None is a
-replication of the block; tables must call them readings.
+replication of the block; tables must call them readings. No network of the paper is known either: the networks below
+put the readings into ConvNeXt's frame.
 
 A   "no depth" is no depthwise convolution in the expanded space: it moves to the narrow stream.
 B   no depthwise convolution at all: a dense 3x3 in a reduced space, with the shortcut on the wide side.
@@ -134,7 +135,6 @@ ARCHITECTURES = {
     "nodepth_c": NoDepthC,
 }
 
-# No network of the paper is known; these put the readings into ConvNeXt's frame at four widths.
 PUBLISHED = {
     f"{name}_w{width}": partial(convnext_frame, block, (width, 2 * width, 4 * width, 8 * width), (2, 2, 6, 2))
     for name, block in ARCHITECTURES.items()
