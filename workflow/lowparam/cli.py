@@ -129,6 +129,20 @@ def figures(experiment: Experiment) -> None:
 
 
 @command
+def bilinear(experiment: Experiment) -> None:
+    """Decompose the star blocks without activation of an experiment into eigenvectors."""
+    from lowparam.star.bilinear import write_bilinear
+
+    params = parameters.load()
+    write_bilinear(
+        params,
+        experiment,
+        data_folder=data_folder(params.experiment(experiment).data),
+        folder=results(experiment),
+    )
+
+
+@command
 def star(part: Annotated[str, typer.Argument(help="dimension, moons or report.")]) -> None:
     """Show what the star operation can do without images; `report` makes the tables and figures of it."""
     settings, folder = parameters.load().star, results("star")

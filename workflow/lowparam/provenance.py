@@ -26,6 +26,7 @@ ENTRIES = {
     "figures": "report/figures.py",
     "star_dimension": "star/dimension.py",
     "star_moons": "star/moons.py",
+    "bilinear": "star/bilinear.py",
     "star_report": "report/star.py",
 }
 
