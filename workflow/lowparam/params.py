@@ -26,6 +26,7 @@ __all__ = [
     "Scale",
     "Split",
     "Star",
+    "Toy",
     "format_budget",
     "format_size",
     "load",
@@ -226,6 +227,23 @@ class Experiment(Section):
 Placement = Annotated[str, Field(pattern=r"^[S+]{4}$")]
 
 
+class Toy(Section):
+    """Toy models whose superposition is known; the interference measures are calibrated on them."""
+
+    features: int = Field(80, ge=2, description="features of the models that go from dense to sparse")
+    dimensions: int = Field(8, ge=1, description="dimensions that these features share")
+    densities: list[Annotated[float, Field(gt=0, le=1)]] = Field(
+        [1.0, 0.5, 0.25, 0.12, 0.06, 0.03, 0.015], min_length=2, description="how often such a feature is not zero"
+    )
+    absolute_densities: list[Annotated[float, Field(gt=0, le=1)]] = Field(
+        [0.5, 0.1, 0.03], min_length=1, description="the same for the models that compute absolute values"
+    )
+    seeds: list[Annotated[int, Field(ge=0)]] = Field([0, 1, 2], min_length=1, description="models at each density")
+    phase_cells: int = Field(16, ge=2, description="cells of the phase diagram on each axis")
+    restarts: int = Field(10, ge=1, description="models of which the best is kept, where bad minima are known")
+    steps: int = Field(2500, ge=100, description="training steps of a model")
+
+
 class Star(Section):
     """What is shown of the star operation without images: how many dimensions it has, and what it does to points."""
 
@@ -256,6 +274,7 @@ class Params(Section):
     recipes: dict[Name, Recipe] = Field(min_length=1, description="recipes by name")
     defaults: dict[str, Any] = Field({}, description="what an experiment does not say for itself")
     experiments: dict[Name, Experiment] = Field(min_length=1, description="experiments by name")
+    toy: Toy = Field(Toy(), description="toy models of superposition")
     star: Star = Field(Star(), description="dimensions of star layers, and star networks on points of the plane")
     replicate: list[Name] = Field(min_length=1, description="experiments that run when no other is named")
 
@@ -435,16 +454,23 @@ def _known(name: str, known: Any, key: str) -> None:
 
 
 def _first(error: ValidationError) -> str:
-    """Put the first finding of a validation into one line: the key, what is wrong, what was given."""
-    finding = error.errors()[0]
+    """Put the first finding of a validation into one line: the key, what is wrong, what was given.
+
+    A key that is not known comes first: the key that is missing is often the one that was meant.
+    """
+    finding = min(error.errors(), key=lambda finding: finding["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in finding["loc"])
     if finding["type"] == "extra_forbidden":
-        return f"{key} is not a known key"
+        known = {name for section in Section.__subclasses__() for name in section.model_fields}
+        near = difflib.get_close_matches(str(finding["loc"][-1]), sorted(known), n=1)
+        return f"{key} is not a known key" + (f"; did you mean {near[0]!r}?" if near else "")
     message = finding["msg"].removeprefix("Value error, ")
     if finding["type"] == "missing":
         return f"{key} is missing"
     if finding["type"] == "value_error":
         return f"{key}: {message}" if key else message
+    if finding["type"] == "too_short":
+        return f"{key} is empty; it needs at least one item"
     given = finding["input"]
     hint = "; write it with a point, as 1.0e-3" if finding["type"] == "float_type" and _is_number(given) else ""
     return f"{key}: {message[0].lower()}{message[1:]}, not {given!r}{hint}"
