@@ -1,0 +1,138 @@
+import numpy as np
+import pandas as pd
+import pytest
+from synthetic import add, grid, noisy
+
+from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, NOT_TESTED, SUPPORTED, Finding, verdict
+from lowparam.claims.judge import COLUMNS, judge
+from lowparam.claims.registry import load_registry
+
+ARCHITECTURES = ["mobilenetv1", "mobilenetv2", "mobilenetv3", "mobilenext", "convnext", "nodepth_a"]
+
+
+@pytest.fixture(scope="module")
+def runs() -> pd.DataFrame:
+    """Like the experiment digits, with V1 far ahead and V2 far behind."""
+    rng = np.random.default_rng(0)
+    frame = noisy(grid(ARCHITECTURES, ["base", "solu_s1"], seeds=5), rng, 0.003)
+    frame = add(frame, 0.04, architecture=["mobilenetv1"])
+    frame = add(frame, -0.05, activation=["solu_s1"])
+    for column in ("r_projection", "chi_stages", "dimensionality_projection", "chi_last", "train_accuracy"):
+        frame = noisy(frame, rng, 0.02, column)
+    return frame
+
+
+@pytest.fixture(scope="module")
+def judged(runs) -> pd.DataFrame:
+    return judge(load_registry(), {"digits": runs})
+
+
+def only(claim: str):
+    """The registry with one claim, for speed."""
+    registry = load_registry()
+    return registry.model_copy(update={"claims": [c for c in registry.claims if c.id == claim]})
+
+
+def row(judged, claim, test):
+    return judged[(judged["claim"] == claim) & (judged["test"] == test)].iloc[0]
+
+
+def test_every_claim_has_a_row_with_its_experiment(judged):
+    assert list(judged.columns) == COLUMNS
+    assert set(judged["claim"]) == {f"C{number}" for number in range(1, 26)}
+    assert (judged["experiment"] == "digits").all()
+
+
+def test_a_true_effect_is_supported_and_its_opposite_contradicted(judged):
+    assert row(judged, "C2", "total")["verdict"] == SUPPORTED
+    assert row(judged, "C8", "solu_part")["verdict"] == CONTRADICTED
+
+
+def test_what_has_no_runs_names_the_command(judged):
+    commands = {("C7", "reading_b"): "scaling", ("C14", "formula"): "star", ("C1", "dose"): "dose"}
+    for (claim, test), experiment in commands.items():
+        found = row(judged, claim, test)
+        assert found["verdict"] == NOT_TESTED and np.isnan(found["p"])
+        assert found["command"] == f"snakemake {experiment}"
+
+
+def test_a_claim_without_test_gives_its_reason(judged):
+    found = judged[judged["claim"] == "C24"].iloc[0]
+    assert found["verdict"] == NOT_TESTED and "speculation" in found["reason"]
+
+
+def test_an_inconclusive_verdict_says_what_could_have_been_seen(judged):
+    inconclusive = judged[(judged["verdict"] == INCONCLUSIVE) & judged["p"].notna()]
+    assert len(inconclusive)
+    assert inconclusive["smallest_effect"].gt(0).all()
+    assert inconclusive["reason"].str.contains("4 times in 5").all()
+
+
+def test_the_correction_never_makes_p_smaller(judged):
+    tested = judged[judged["p"].notna()]
+    assert (tested["p_holm"] >= tested["p"]).all()
+
+
+@pytest.mark.parametrize(
+    ("claim", "gone", "command"),
+    [
+        ("C8", {"architecture": "nodepth_a"}, "snakemake digits"),
+        ("C5", {"architecture": "mobilenext"}, "snakemake digits"),
+        ("C4", {"activation": "solu_s1"}, "snakemake digits"),
+    ],
+)
+def test_deleting_the_runs_of_a_claim_leaves_it_not_tested_and_the_others_alone(runs, judged, claim, gone, command):
+    ((column, value),) = gone.items()
+    less = judge(load_registry(), {"digits": runs[runs[column] != value]})
+    primary = less[(less["claim"] == claim) & less["primary"].eq(True)].iloc[0]
+    assert primary["verdict"] == NOT_TESTED
+    assert value in primary["reason"] and primary["command"] == command
+    needs = {
+        (c.id, t.id)
+        for c in load_registry().claims
+        for t in c.tests
+        if any(value in arm.get(column, []) or arm.get(column) == ["*"] for arm in t.arms())
+    }
+    for (_, before), (_, after) in zip(judged.iterrows(), less.iterrows(), strict=True):
+        if (before["claim"], before["test"]) in needs:
+            continue
+        same = [c for c in COLUMNS if c not in ("p_holm", "reason")]
+        assert before[same].equals(after[same]), (before["claim"], before["test"])
+
+
+def test_a_claim_is_judged_on_each_experiment_by_itself(runs):
+    worse = add(runs, -0.1, architecture=["mobilenetv1"])
+    both = judge(only("C2"), {"digits": runs, "imagenet": worse})
+    words = {e: row(both[both["experiment"] == e], "C2", "total")["verdict"] for e in ("digits", "imagenet")}
+    assert words == {"digits": SUPPORTED, "imagenet": CONTRADICTED}
+
+
+def test_diverged_runs_are_counted_and_many_of_them_leave_no_verdict(runs):
+    broken = runs.copy()
+    lost = (broken["architecture"] == "mobilenetv1") & (broken["activation"] == "base") & (broken["seed"] == 0)
+    broken.loc[lost, "status"] = "diverged"
+    broken.loc[lost, "test_accuracy"] = np.nan
+    found = row(judge(only("C2"), {"digits": broken}), "C2", "total_v2")
+    assert found["diverged"] == 4 and found["runs"] == 40 and "4 of 40 runs diverged" in found["reason"]
+    broken.loc[lost | (lost.shift(1, fill_value=False)), "status"] = "diverged"
+    found = row(judge(only("C2"), {"digits": broken}), "C2", "total_v2")
+    assert found["verdict"] == INCONCLUSIVE and "more than a tenth" in found["reason"]
+
+
+def test_networks_of_unequal_size_are_not_compared(runs):
+    bigger = runs.copy()
+    bigger.loc[bigger["architecture"] == "mobilenetv1", "parameters_total"] *= 1.2
+    found = row(judge(only("C2"), {"digits": bigger}), "C2", "total")
+    assert found["verdict"] == NOT_TESTED and "20 % in parameters_total" in found["reason"]
+
+
+def test_one_seed_has_no_spread(runs):
+    found = row(judge(only("C2"), {"digits": runs[runs["seed"] == 0]}), "C2", "total")
+    assert found["verdict"] == NOT_TESTED and "one seed" in found["reason"]
+
+
+def test_a_verdict_needs_the_corrected_p():
+    found = Finding(1.0, 0.1, 1.9, p_for=0.01, p_against=0.99, unit="points", n=5)
+    assert verdict(found, 0.04) == SUPPORTED
+    assert verdict(found, 0.06) == INCONCLUSIVE
+    assert verdict(found, np.nan) == INCONCLUSIVE

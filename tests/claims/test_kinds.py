@@ -1,0 +1,358 @@
+"""Every kind of test against simulated experiments with a known effect, none, and one at the margin."""
+
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+from scipy.special import expit
+from scipy.stats import spearmanr
+from synthetic import ARCHITECTURES, BUDGETS, SIMULATIONS, add, allowed, definite, grid, noisy, share, verdicts
+
+from lowparam.claims.crossing import Crossing, fieller
+from lowparam.claims.dose import Dose
+from lowparam.claims.equivalence import Equivalence
+from lowparam.claims.exponent import Exponent
+from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, SUPPORTED, verdict
+from lowparam.claims.interaction import Interaction
+from lowparam.claims.paired import Paired
+from lowparam.claims.rank import Rank
+from lowparam.claims.slopes import Slopes
+
+COMMON = {"id": "it", "about": "what it is about", "outcome": "test_accuracy", "run": "digits"}
+V1, V2, V3 = ({"architecture": [name]} for name in ("mobilenetv1", "mobilenetv2", "mobilenetv3"))
+
+
+def paired(**options) -> Paired:
+    return Paired(kind="paired", plus=V1, minus=V2, **{**COMMON, "direction": "greater", **options})
+
+
+class TestPaired:
+    runs = grid(["mobilenetv1", "mobilenetv2", "mobilenetv3"])
+
+    def make(self, effect):
+        return lambda rng: add(noisy(self.runs, rng), effect, architecture=["mobilenetv1"])
+
+    def test_a_large_effect_is_supported(self):
+        assert share(verdicts(paired(), self.make(0.015)), SUPPORTED) > 0.9
+
+    def test_no_effect_gives_few_verdicts(self):
+        assert definite(verdicts(paired(), self.make(0.0))) <= allowed()
+
+    def test_an_effect_at_the_margin_gives_few_verdicts(self):
+        assert definite(verdicts(paired(margin=2.0), self.make(0.02))) <= allowed()
+
+    def test_an_effect_below_the_margin_contradicts(self):
+        assert share(verdicts(paired(margin=2.0), self.make(0.005)), CONTRADICTED) > 0.9
+
+    def test_the_opposite_effect_contradicts(self):
+        assert share(verdicts(paired(), self.make(-0.015), 50), CONTRADICTED) > 0.9
+
+    def test_the_interval_covers_the_truth(self):
+        found = [paired().find(self.make(0.01)(np.random.default_rng(seed))) for seed in range(SIMULATIONS)]
+        assert 1 - np.mean([f.low <= 1.0 <= f.high for f in found]) <= allowed()
+
+    def test_one_failing_rival_is_enough_to_withhold_support(self):
+        test = Paired(
+            kind="paired",
+            plus=V1,
+            minus={"architecture": ["mobilenetv2", "mobilenetv3"]},
+            every=True,
+            direction="greater",
+            **COMMON,
+        )
+        counts = verdicts(test, lambda rng: add(noisy(self.runs, rng), -0.05, architecture=["mobilenetv2"]))
+        assert share(counts, SUPPORTED) <= allowed()  # V1 equals V3, however far it is ahead of V2
+        assert definite(counts) <= allowed()
+
+    def test_a_diverged_run_does_not_shift_the_estimate(self):
+        level = dict(zip(BUDGETS, (0.5, 0.7, 0.8, 0.9), strict=True))
+        steep = self.runs.assign(test_accuracy=self.runs["budget"].map(level))
+        steep = add(steep, 0.1, architecture=["mobilenetv1"], budget=["10k"])
+        steep = noisy(steep, np.random.default_rng(0), sd=1e-6)
+        broken = steep.copy()
+        broken.loc[(broken["budget"] == "10k") & (broken["seed"] == 0), ["status", "test_accuracy"]] = (
+            "diverged",
+            np.nan,
+        )
+        assert paired().find(broken).estimate == pytest.approx(paired().find(steep).estimate, abs=1e-3)
+
+
+class TestInteraction:
+    runs = grid(["mobilenetv1", "mobilenetv2"], ["base", "solu_s1"])
+    test = Interaction(
+        kind="interaction",
+        first=[{"plus": {**V1, "activation": ["solu_s1"]}, "minus": V1}],
+        second=[{"plus": {**V2, "activation": ["solu_s1"]}, "minus": V2}],
+        direction="greater",
+        **COMMON,
+    )
+
+    def make(self, effect):
+        def one(rng):
+            runs = add(noisy(self.runs, rng), -0.1, activation=["solu_s1"])  # main effects of both factors
+            runs = add(runs, 0.05, architecture=["mobilenetv1"])
+            return add(runs, effect, architecture=["mobilenetv1"], activation=["solu_s1"])
+
+        return one
+
+    def test_an_interaction_is_supported(self):
+        assert share(verdicts(self.test, self.make(0.02)), SUPPORTED) > 0.85
+
+    def test_main_effects_alone_give_few_verdicts(self):
+        assert definite(verdicts(self.test, self.make(0.0))) <= allowed()
+
+    def test_an_interaction_at_the_margin_gives_few_verdicts(self):
+        test = self.test.model_copy(update={"margin": 3.0})
+        assert definite(verdicts(test, self.make(0.03))) <= allowed()
+
+    def test_three_factors_are_told_from_two(self):
+        """Layer norm saves a point in both blocks: an interaction of two factors, none of three."""
+        names = ["convnext", "convnext_bn", "v2", "v2_ln"]
+        arms = {name: {"architecture": [name]} for name in names}
+        change = {n: {"plus": {**arms[n], "activation": ["solu_s1"]}, "minus": arms[n]} for n in names}
+        test = Interaction(
+            kind="interaction",
+            first=[change["convnext"], change["v2"]],
+            second=[change["convnext_bn"], change["v2_ln"]],
+            direction="greater",
+            **COMMON,
+        )
+
+        def make(three):
+            def one(rng):
+                runs = add(noisy(grid(names, ["base", "solu_s1"]), rng, 0.003), -0.05, activation=["solu_s1"])
+                runs = add(runs, 0.02, architecture=["convnext", "v2_ln"], activation=["solu_s1"])
+                return add(runs, three, architecture=["convnext"], activation=["solu_s1"])
+
+            return one
+
+        assert definite(verdicts(test, make(0.0))) <= allowed()
+        assert share(verdicts(test, make(0.03), 50), SUPPORTED) > 0.9
+
+
+class TestEquivalence:
+    runs = grid(["mobilenetv1", "mobilenetv2"])
+    test = Equivalence(kind="equivalence", plus=V1, minus=V2, margin=1.0, **COMMON)
+
+    def make(self, effect):
+        return lambda rng: add(noisy(self.runs, rng, 0.003), effect, architecture=["mobilenetv1"])
+
+    def test_no_difference_is_equal(self):
+        assert share(verdicts(self.test, self.make(0.0)), SUPPORTED) > 0.9
+
+    def test_a_large_difference_is_not(self):
+        assert share(verdicts(self.test, self.make(0.025)), CONTRADICTED) > 0.9
+
+    def test_a_difference_at_the_margin_gives_few_verdicts(self):
+        assert definite(verdicts(self.test, self.make(0.01))) <= allowed()
+        assert definite(verdicts(self.test, self.make(-0.01))) <= allowed()
+
+    def test_noise_is_not_taken_for_equality(self):
+        counts = verdicts(self.test, lambda rng: noisy(self.runs, rng, 0.05), 50)
+        assert share(counts, SUPPORTED) <= allowed(50)
+
+
+class TestExponent:
+    runs = grid(["nodepth_a", "mobilenetv1"])
+    test = Exponent(
+        kind="exponent",
+        plus={"architecture": ["nodepth_a"]},
+        minus={"architecture": ["mobilenetv1"]},
+        direction="greater",
+        **{**COMMON, "outcome": "test_error"},
+    )
+
+    def make(self, difference):
+        def one(rng):
+            alpha = 0.4 + difference * (self.runs["architecture"] == "nodepth_a")
+            error = 0.2 * (self.runs["parameters_total"] / 10_000) ** -alpha
+            return self.runs.assign(test_accuracy=1 - error * np.exp(rng.normal(0, 0.05, len(self.runs))))
+
+        return one
+
+    def test_a_steeper_curve_is_supported(self):
+        assert share(verdicts(self.test, self.make(0.15)), SUPPORTED) > 0.9
+
+    def test_parallel_curves_give_few_verdicts(self):
+        assert definite(verdicts(self.test, self.make(0.0))) <= allowed()
+
+    def test_a_difference_at_the_margin_gives_few_verdicts(self):
+        test = self.test.model_copy(update={"margin": -0.05})
+        assert definite(verdicts(test, self.make(-0.05))) <= allowed()
+
+    def test_the_exponent_is_recovered(self):
+        alone = self.test.model_copy(update={"minus": None})
+        exact = self.runs.assign(test_accuracy=1 - 0.2 * (self.runs["parameters_total"] / 10_000) ** -0.4)
+        assert alone.find(noisy(exact, np.random.default_rng(0), 1e-9)).estimate == pytest.approx(0.4, abs=1e-4)
+
+    def test_an_error_of_zero_is_no_failure(self):
+        exact = self.runs.assign(test_accuracy=1 - 0.2 * (self.runs["parameters_total"] / 10_000) ** -0.4)
+        exact.loc[(exact["budget"] == "100k") & (exact["seed"] == 0), "test_accuracy"] = 1.0
+        assert np.isfinite(self.test.find(exact).estimate)
+
+
+class TestCrossing:
+    runs = grid(["mobilenetv1", "mobilenetv2"])
+    test = Crossing(kind="crossing", plus=V1, minus=V2, **COMMON)
+
+    def make(self, lead, at=None):
+        """V1 leads by `lead` at 10k and loses it in a straight line until `at`; never, if that is None."""
+
+        def one(rng):
+            x = np.log(self.runs["parameters_total"] / 10_000)
+            advantage = lead * (1 - x / np.log(at / 10_000)) if at else lead
+            v1 = self.runs["architecture"] == "mobilenetv1"
+            return noisy(self.runs.assign(test_accuracy=0.8 + 0.03 * x + v1 * advantage), rng, 0.003)
+
+        return one
+
+    def test_a_crossing_is_supported(self):
+        assert share(verdicts(self.test, self.make(0.03, 40_000)), SUPPORTED) > 0.9
+
+    def test_equal_curves_give_few_verdicts(self):
+        assert definite(verdicts(self.test, self.make(0.0))) <= allowed()
+
+    def test_a_lead_that_lasts_is_no_crossing(self):
+        assert share(verdicts(self.test, self.make(0.03)), SUPPORTED) <= allowed()
+
+    def test_a_lead_of_zero_at_the_start_gives_few_verdicts(self):
+        def make(rng):
+            x = np.log(self.runs["parameters_total"] / 10_000)
+            v1 = self.runs["architecture"] == "mobilenetv1"
+            return noisy(self.runs.assign(test_accuracy=0.8 + 0.03 * x - v1 * 0.02 * x), rng, 0.003)
+
+        assert definite(verdicts(self.test, make)) <= allowed()
+
+    def test_a_curve_behind_from_the_start_contradicts(self):
+        assert share(verdicts(self.test, self.make(-0.03), 50), CONTRADICTED) > 0.9
+
+    def test_the_interval_covers_the_crossing_point(self):
+        found = [self.test.find(self.make(0.03, 40_000)(np.random.default_rng(s))) for s in range(SIMULATIONS)]
+        assert 1 - np.mean([f.low <= 40_000 <= f.high for f in found]) <= allowed()
+        assert np.median([f.estimate for f in found]) == pytest.approx(40_000, rel=0.05)
+
+    def test_matched_body_moves_the_crossing(self):
+        """With half of V2 outside the body, the same runs cross elsewhere."""
+        runs = self.make(0.03, 40_000)(np.random.default_rng(0))
+        v2 = runs["architecture"] == "mobilenetv2"
+        runs["parameters_body"] = np.where(v2, 0.5, 0.9) * runs["parameters_total"]
+        by_body = self.test.model_copy(update={"size": "parameters_body"}).find(runs)
+        assert by_body.estimate < 0.9 * self.test.find(runs).estimate
+
+    def test_fieller_is_open_where_the_slope_is_unclear(self):
+        rng = np.random.default_rng(0)
+        assert fieller(rng.normal(1, 1, 5), rng.normal(0, 1, 5)) == (-np.inf, np.inf)
+
+
+class TestDose:
+    doses = MappingProxyType({"v2_e2": 2.0, "v2_e4": 4.0, "v2_e6": 6.0})
+    runs = grid(list(doses))
+    test = Dose(
+        kind="dose",
+        plus={"architecture": ["{dose}"]},
+        doses=dict(doses),
+        direction="less",
+        moved="r_projection",
+        moved_direction="less",
+        **COMMON,
+    )
+
+    def make(self, slope, moved=-0.05):
+        def one(rng):
+            dose = self.runs["architecture"].map(dict(self.doses))
+            runs = noisy(self.runs, rng)
+            runs["r_projection"] = 1 + moved * dose + rng.normal(0, 0.02, len(runs))
+            return runs.assign(test_accuracy=runs["test_accuracy"] + slope * dose)
+
+        return one
+
+    def test_a_dose_that_works_is_supported(self):
+        assert share(verdicts(self.test, self.make(-0.005)), SUPPORTED) > 0.9
+
+    def test_no_response_gives_few_verdicts(self):
+        assert definite(verdicts(self.test, self.make(0.0))) <= allowed()
+
+    def test_a_response_at_the_margin_gives_few_verdicts(self):
+        test = self.test.model_copy(update={"margin": 0.5})
+        assert definite(verdicts(test, self.make(-0.005))) <= allowed()
+
+    def test_a_dose_that_does_not_move_the_measure_says_nothing(self):
+        counts = verdicts(self.test, self.make(-0.01, moved=0.0))
+        assert definite(counts) <= allowed()
+
+    def test_size_can_be_the_dose(self):
+        test = Dose(kind="dose", plus=V1, minus=V2, direction="less", **COMMON)
+        runs = grid(["mobilenetv1", "mobilenetv2"])
+        doublings = np.log2(runs["parameters_total"] / 10_000)
+        runs["test_accuracy"] += (runs["architecture"] == "mobilenetv1") * (0.05 - 0.01 * doublings)
+        found = test.find(noisy(runs, np.random.default_rng(0), 1e-9))
+        assert found.estimate == pytest.approx(-1.0, abs=1e-4)
+        assert found.unit == "points a doubling"
+
+
+def associated(rng, between=0.0, within=0.0, family_sd=1.0, seeds=4, architectures=ARCHITECTURES):
+    """Runs in which r and logit accuracy go together between architectures and within configurations as told."""
+    runs = grid(architectures, seeds=seeds)
+    place = runs["architecture"].map(architectures.index).to_numpy()
+    centre = rng.normal(0, family_sd, len(architectures))[place]
+    spread = rng.normal(0, 0.3, len(runs))
+    logits = 2 + 0.2 * np.log2(runs["parameters_total"] / 10_000) + rng.normal(0, 0.5, len(architectures))[place]
+    logits += between * centre + within * spread + rng.normal(0, 0.1, len(runs))
+    return runs.assign(r_projection=centre + spread, test_accuracy=expit(logits))
+
+
+class TestRank:
+    test = Rank(kind="rank", measure="r_projection", direction="greater", **COMMON)
+
+    def test_an_association_is_supported(self):
+        assert share(verdicts(self.test, lambda rng: associated(rng, between=2.0)), SUPPORTED) > 0.7
+
+    def test_no_association_gives_few_verdicts(self):
+        assert definite(verdicts(self.test, associated)) <= allowed()
+
+    def test_the_opposite_association_contradicts(self):
+        assert share(verdicts(self.test, lambda rng: associated(rng, between=-2.0), 50), CONTRADICTED) > 0.6
+
+    def test_pooled_seeds_fake_significance_and_this_test_does_not(self):
+        """Runs of one configuration are alike, so counting each as a point makes chance look certain."""
+        pooled, ours = [], []
+        for seed in range(SIMULATIONS):
+            runs = associated(np.random.default_rng(seed), architectures=ARCHITECTURES)
+            pooled.append(spearmanr(runs["r_projection"], runs["test_accuracy"]).pvalue < 0.05)
+            found = self.test.find(runs)
+            ours.append(verdict(found, found.p) != INCONCLUSIVE)
+        assert np.mean(pooled) > 0.4
+        assert np.mean(ours) <= allowed()
+
+
+class TestSlopes:
+    between = Slopes(kind="slopes", level="between", measure="r_projection", direction="greater", **COMMON)
+    within = Slopes(kind="slopes", level="within", measure="r_projection", direction="greater", **COMMON)
+
+    @pytest.fixture(autouse=True)
+    def without_mixed_model(self, monkeypatch, request):
+        """The mixed model is only shown, and takes longer than all the rest."""
+        if "mixed" not in request.node.name:
+            monkeypatch.setattr("lowparam.claims.slopes.mixed_note", lambda data, scale: "")
+
+    def test_each_level_finds_its_own_slope(self):
+        make = lambda rng: associated(rng, between=2.0, within=-1.0)  # noqa: E731
+        assert share(verdicts(self.between, make), SUPPORTED) > 0.7
+        assert share(verdicts(self.within, make), CONTRADICTED) > 0.9
+
+    def test_no_slope_gives_few_verdicts(self):
+        assert definite(verdicts(self.between, associated)) <= allowed()
+        assert definite(verdicts(self.within, associated)) <= allowed()
+
+    def test_a_slope_between_is_not_seen_within(self):
+        make = lambda rng: associated(rng, between=2.0)  # noqa: E731
+        assert definite(verdicts(self.within, make)) <= allowed()
+
+    def test_the_mixed_model_recovers_both_slopes(self):
+        runs = associated(np.random.default_rng(1), between=2.0, within=-1.0)
+        note = self.between.find(runs).note
+        values = [float(part.split()[0]) for part in (note.split("within ")[1], note.split("between ")[1])]
+        scale = runs.groupby(["architecture", "budget"])["r_projection"].mean()
+        scale = (scale - scale.groupby("budget").transform("mean")).std(ddof=0)
+        assert values[0] / scale == pytest.approx(-1.0, abs=0.1)
+        assert values[1] / scale == pytest.approx(2.0, abs=0.8)

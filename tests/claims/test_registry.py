@@ -1,0 +1,84 @@
+from fnmatch import fnmatchcase
+
+import pytest
+import yaml
+
+from lowparam.claims.registry import REGISTRY, load_registry
+from lowparam.errors import LowparamError
+from lowparam.models.activations import ACTIVATIONS
+from lowparam.models.blocks import names, published
+from lowparam.models.blocks.ablation import ABLATIONS
+
+
+@pytest.fixture
+def values():
+    return yaml.safe_load(REGISTRY.read_text(encoding="utf-8"))
+
+
+def refused(values, tmp_path) -> str:
+    path = tmp_path / "claims.yaml"
+    path.write_text(yaml.safe_dump(values), encoding="utf-8")
+    with pytest.raises(LowparamError) as error:
+        load_registry(path)
+    message = str(error.value)
+    assert "\n" not in message
+    return message
+
+
+def test_every_claim_of_both_papers_is_there():
+    claims = {claim.id: claim for claim in load_registry().claims}
+    assert list(claims) == [f"C{number}" for number in range(1, 26)]
+    untested = [name for name, claim in claims.items() if claim.without_test]
+    assert untested == ["C10", "C23", "C24", "C25"]
+
+
+def test_every_architecture_and_activation_exists():
+    known = {*names(), *published(), *ABLATIONS}
+    for claim in load_registry().claims:
+        for test in claim.tests:
+            for arm in test.arms():
+                for pattern in arm.get("architecture", []):
+                    assert any(fnmatchcase(name, pattern) for name in known), (claim.id, test.id, pattern)
+                for name in arm.get("activation", []):
+                    assert name in ACTIVATIONS, (claim.id, test.id, name)
+
+
+def test_a_slip_in_a_key_is_named(values, tmp_path):
+    values["claims"][1]["tests"][0]["directoin"] = "greater"
+    assert refused(values, tmp_path).endswith("C2.tests.0.paired.directoin is not a known key")
+
+
+def test_a_direction_that_does_not_exist_is_named(values, tmp_path):
+    values["claims"][1]["tests"][0]["direction"] = "up"
+    message = refused(values, tmp_path)
+    assert "C2.tests.0.paired.direction" in message and "'greater' or 'less'" in message and "'up'" in message
+
+
+def test_an_unknown_kind_is_named(values, tmp_path):
+    values["claims"][0]["tests"][0]["kind"] = "pairde"
+    assert "pairde" in refused(values, tmp_path)
+
+
+def test_a_claim_needs_one_primary_test(values, tmp_path):
+    values["claims"][1]["tests"][0]["primary"] = False
+    assert refused(values, tmp_path).endswith("C2: exactly one of the tests must be primary")
+
+
+def test_a_claim_without_a_test_says_why(values, tmp_path):
+    values["claims"][9]["without_test"] = ""
+    assert "C10: needs either tests or without_test" in refused(values, tmp_path)
+
+
+def test_an_unknown_paper_is_named(values, tmp_path):
+    values["claims"][0]["paper"] = "hollard"
+    assert "known are hollard2025, ma2024" in refused(values, tmp_path)
+
+
+def test_the_same_id_twice_is_refused(values, tmp_path):
+    values["claims"][1]["id"] = "C1"
+    assert "claims name 'C1' twice" in refused(values, tmp_path)
+
+
+def test_no_file_is_one_line(tmp_path):
+    with pytest.raises(LowparamError, match="does not exist"):
+        load_registry(tmp_path / "claims.yaml")

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from lowparam.claims.statistics import holm, mean_interval, one_sided, seeds_needed, smallest_effect
+
+
+def test_the_interval_of_the_mean_is_students():
+    values = np.array([1.0, 2.0, 4.0])
+    low, high = stats.t.interval(0.95, 2, values.mean(), stats.sem(values))
+    estimate = mean_interval(values)
+    assert (estimate.low, estimate.high) == pytest.approx((low, high))
+
+
+def test_a_diverged_seed_is_not_silently_left_out():
+    assert np.isnan(mean_interval([1.0, np.nan]).mean)
+
+
+def test_one_sided_p_is_that_of_scipy():
+    values = np.array([0.3, 0.9, 0.4, 1.0])
+    expected = stats.ttest_1samp(values, 0.1, alternative="greater").pvalue
+    assert one_sided(values, 0.1) == pytest.approx(expected)
+
+
+def test_equal_values_are_no_proof():
+    assert one_sided(np.array([0.2, 0.2, 0.2]), 0.0) == 0.5
+
+
+def test_the_smallest_effect_is_seen_four_times_in_five():
+    rng = np.random.default_rng(0)
+    effect = smallest_effect(2.0, 5)
+    values = rng.normal(effect, 2.0, (4000, 5))
+    p = stats.ttest_1samp(values, 0.0, axis=1).pvalue
+    assert np.mean(p < 0.05) == pytest.approx(0.8, abs=0.02)
+
+
+def test_the_seeds_needed_are_enough_and_not_too_many():
+    rng = np.random.default_rng(0)
+    needed = int(seeds_needed(2.0, 1.0))
+    for n, enough in ((needed, True), (needed - 4, False)):
+        p = stats.ttest_1samp(rng.normal(1.0, 2.0, (4000, n)), 0.0, axis=1).pvalue
+        assert (np.mean(p < 0.05) > 0.79) == enough
+
+
+def test_no_effect_is_settled_by_no_number_of_seeds():
+    assert seeds_needed(1.0, 0.0) == np.inf
+
+
+def test_holm_counts_questions_without_runs():
+    assert holm([0.01, np.nan, 0.04])[[0, 2]] == pytest.approx([0.03, 0.08])
+    assert np.isnan(holm([0.01, np.nan])[1])
+    p = np.random.default_rng(0).uniform(0, 0.1, 12)
+    assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
+    assert holm([0.01], family=10)[0] == pytest.approx(0.1)

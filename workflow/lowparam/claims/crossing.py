@@ -1,0 +1,124 @@
+"""Crossing point: the size at which one scaling curve overtakes another."""
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+from scipy import stats
+
+from lowparam.claims.contrast import Cells, Where, unit_of
+from lowparam.claims.finding import Finding, NotTested
+from lowparam.claims.kind import Arm, Kind
+from lowparam.claims.statistics import CONFIDENCE, one_sided
+from lowparam.params import format_budget
+
+__all__ = ["Crossing", "fieller"]
+
+
+class Crossing(Kind):
+    """The first curve is ahead at small sizes and loses its lead with size.
+
+    A seed's curves are interpolated in log size onto common points; their difference is fitted by a line in log size,
+    anchored at the smallest common size. The claim needs both a lead there and a falling difference (intersection-
+    union test). The estimate is the size at which the mean line is zero, with Fieller's interval.
+    """
+
+    kind: Literal["crossing"]
+    plus: Arm = Field(description="the curve said to be ahead at small sizes")
+    minus: Arm = Field(description="the curve that overtakes it")
+    size: str = Field("parameters_total", description="column that says how large a network is")
+
+    def find(self, runs: pd.DataFrame) -> Finding:
+        lead, slope, smallest, largest = self._lines(runs)
+        low, high = fieller(lead, -slope)
+        falls = slope.mean() < 0
+        crossing = _size(smallest, -lead.mean() / slope.mean()) if falls else np.nan
+        unit = unit_of(self.outcome)
+        note = (
+            f"Sizes {format_budget(round(smallest))} to {format_budget(round(largest))}; lead at the smallest "
+            f"{lead.mean():+.2f} {unit}, change a doubling {slope.mean() * np.log(2):+.2f} {unit}."
+        )
+        p_lead, p_falls = one_sided(lead, 0.0), one_sided(-slope, 0.0)
+        # Power is that of the weaker of the two conditions.
+        weaker = lead if p_lead >= p_falls else -slope * np.log(2)
+        note += f" Power is that of the {'lead' if p_lead >= p_falls else 'change a doubling'}, in {unit}."
+        return Finding(
+            crossing,
+            _size(smallest, low),
+            _size(smallest, high),
+            p_for=max(p_lead, p_falls),
+            p_against=min(1.0, 2 * min(one_sided(-lead, 0.0), one_sided(slope, 0.0))),
+            unit="parameters" if self.size.startswith("parameters") else self.size,
+            n=len(lead),
+            spread=float(weaker.std(ddof=1)),
+            distance=float(weaker.mean()),
+            note=note,
+        )
+
+    def arms(self) -> list[Where]:
+        return [self.plus, self.minus]
+
+    def _lines(self, runs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, float, float]:
+        """Lead at the smallest common size and slope in log size, one a seed; smallest and largest common size."""
+        curves = [self._curve(runs, arm) for arm in (self.plus, self.minus)]
+        low = max(sizes.min() for sizes, _ in curves)
+        high = min(sizes.max() for sizes, _ in curves)
+        points = min(len(sizes) for sizes, _ in curves)
+        if points < 3 or low >= high:
+            raise NotTested(f"the curves have fewer than three sizes in common in {self.size}")
+        grid = np.linspace(np.log(low), np.log(high), points)
+        lead, slope = [], []
+        for seed in range(curves[0][1].shape[1]):
+            ahead, behind = (_interpolate(grid, sizes, values[:, seed]) for sizes, values in curves)
+            if np.isfinite(ahead - behind).all():
+                b, a = np.polyfit(grid - grid[0], ahead - behind, 1)
+                lead.append(a)
+                slope.append(b)
+        if len(lead) < 2:
+            raise NotTested("fewer than two seeds are left, and one seed has no spread to judge by")
+        return np.array(lead), np.array(slope), low, high
+
+    def _curve(self, runs: pd.DataFrame, arm: Arm) -> tuple[np.ndarray, np.ndarray]:
+        """Sizes in rising order, and the outcome of shape (sizes, seeds)."""
+        table = Cells.read(runs, self.outcome)
+        rows = table.curve(arm)
+        sizes = Cells.read(runs, self.size).sizes()[rows]
+        order = np.argsort(sizes)
+        return sizes[order], table.values[rows[order]]
+
+
+def _size(smallest: float, logs: float) -> float:
+    """The size that lies some e-folds above the smallest; infinite beyond all bounds."""
+    return float(smallest * np.exp(logs)) if logs < 300 else np.inf
+
+
+def _interpolate(grid: np.ndarray, sizes: np.ndarray, values: np.ndarray) -> np.ndarray:
+    there = np.isfinite(values)
+    if there.sum() < 3:
+        return np.full_like(grid, np.nan)
+    return np.interp(grid, np.log(sizes[there]), values[there])
+
+
+def fieller(numerator: np.ndarray, denominator: np.ndarray, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Interval of a ratio of two means of paired values (Fieller 1954).
+
+    Parameters
+    ----------
+    numerator, denominator : ndarray of shape (n,)
+        One value a seed.
+
+    Returns
+    -------
+    (low, high)
+        Infinite ends where the denominator is not clearly different from zero: any ratio beyond is possible.
+    """
+    n = len(numerator)
+    a, b = numerator.mean(), denominator.mean()
+    (aa, ab), (_, bb) = np.cov(numerator, denominator) / n
+    t = stats.t.ppf((1 + confidence) / 2, n - 1) ** 2
+    square, cross, constant = b**2 - t * bb, a * b - t * ab, a**2 - t * aa
+    root = cross**2 - square * constant
+    if square <= 0 or root < 0:
+        return -np.inf, np.inf
+    return float((cross - np.sqrt(root)) / square), float((cross + np.sqrt(root)) / square)
