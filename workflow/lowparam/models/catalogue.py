@@ -29,9 +29,9 @@ def network(
     Parameters
     ----------
     name : str
-        ``mobilenetv2`` (needs a budget), ``mobilenetv2_x0.5`` or ``timm:resnet18`` (take none).
+        ``mobilenetv2``, ``ablation_mobilenetv2_gelu``, ``mobilenetv2_x0.5`` or ``timm:resnet18``.
     budget : int or None
-        Parameters wanted, for the controlled mode.
+        Parameters wanted, for the controlled mode; None is 100,000. A published network takes none.
     classes, in_channels, size : int
         Number of classes, channels of the images, and their height and width in pixels.
     activation, counting, **skeleton

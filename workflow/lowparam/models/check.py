@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lowparam.errors import LowparamError
 from lowparam.files import write_json
-from lowparam.params import Params, run_spec
+from lowparam.params import Params, Run, run_spec
 from lowparam.provenance import code_sha256
 
 __all__ = ["check_scales"]
@@ -17,8 +17,8 @@ __all__ = ["check_scales"]
 ANSWERS = Path(".lowparam/scales.json")
 
 
-def check_scales(params: Params, experiment: str) -> None:
-    """Build every scale of an experiment without storage.
+def check_scales(params: Params) -> None:
+    """Build every scale of every experiment without storage.
 
     Raises
     ------
@@ -28,20 +28,22 @@ def check_scales(params: Params, experiment: str) -> None:
     try:
         answers = json.loads(ANSWERS.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        answers = {}
-    shape = _shape(params, params.experiment(experiment).data)
-    kept, asked = {}, False
-    for run in params.runs(experiment):
-        spec = run_spec(params, run)
-        relevant = {key: spec[key] for key in spec if key not in ("experiment", "seed", "data", "recipe")}
-        code = code_sha256("build", architecture=run.scale.architecture)
-        question = json.dumps([relevant, shape, code])
-        if question not in answers and question not in kept:
-            _build(relevant, shape, f"experiments.{experiment}")
-            asked = True
-        kept[question] = True
-    if asked:
-        write_json(ANSWERS, answers | kept)
+        answers = []
+    questions = []
+    for name, experiment in params.experiments.items():
+        shape = _shape(params, experiment.data)
+        for scale in params.scales(name):
+            spec = run_spec(params, Run(scale, experiment.seeds[0]))
+            relevant = {key: spec[key] for key in spec if key not in ("experiment", "seed", "data", "recipe")}
+            try:
+                question = json.dumps([relevant, shape, code_sha256("build", architecture=scale.architecture)])
+                if question not in answers:
+                    _build(relevant, shape)
+            except LowparamError as error:
+                raise LowparamError(f"params.yaml: experiments.{name}: {error}") from error
+            questions.append(question)
+    if questions != answers:
+        write_json(ANSWERS, questions)
 
 
 def _shape(params: Params, name: str) -> dict[str, int]:
@@ -56,13 +58,10 @@ def _shape(params: Params, name: str) -> dict[str, int]:
     return find_source(name, params.data[name]).SHAPE
 
 
-def _build(spec: dict, shape: dict[str, int], key: str) -> None:
+def _build(spec: dict, shape: dict[str, int]) -> None:
     import torch
 
     from lowparam.models import network_for
 
-    try:
-        with torch.device("meta"):
-            network_for(spec, **shape)
-    except LowparamError as error:
-        raise LowparamError(f"params.yaml: {key}: {error}") from error
+    with torch.device("meta"):
+        network_for(spec, **shape)

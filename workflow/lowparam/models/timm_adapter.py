@@ -61,6 +61,9 @@ class Adapted(Network):
     def __init__(self, net: nn.Module, image: Tensor) -> None:
         super().__init__()
         self.net = net
+        for module in net.modules():
+            if getattr(module, "inplace", False):
+                module.inplace = False  # it would overwrite a feature map that somebody has just read
         self.taps = nn.ModuleList()
         self._read: list[tuple[str, str]] = []  # for every tap: name of the layer, kind of the site
         shapes = _output_shapes(net, image)
