@@ -17,16 +17,16 @@ import torch
 from filelock import FileLock, Timeout
 
 from lowparam import __version__, data, files
-from lowparam.data import Dataset
+from lowparam.data import PARTS, Dataset
 from lowparam.errors import LowparamError
 from lowparam.models import network_for, width_for
-from lowparam.models.cost import cost
+from lowparam.models.cost import Cost, cost
 from lowparam.params import Params, Recipe, Run, Scale, run_spec
 from lowparam.provenance import code_sha256
 from lowparam.training import checkpoint
 from lowparam.training.loop import Training, pick_device
 
-__all__ = ["train_scale"]
+__all__ = ["Seed", "alone", "shape", "train_scale"]
 
 FILES = ("model.safetensors", "history.csv", "metrics.json")  # in this order: the last one says that a run is whole
 
@@ -68,7 +68,7 @@ def train_scale(
     """
     results = Path(results or scale.folder)
     work = Path(work, scale.experiment, scale.name)
-    with _alone(work) as waited:
+    with alone(work) as waited:
         dataset = data.load(data_folder)
         made_with = {
             "lowparam": __version__,
@@ -78,22 +78,29 @@ def train_scale(
         }
         runs = [Run(scale, seed) for seed in params.experiment(scale.experiment).seeds]
         jobs = [Seed(run_spec(params, run), made_with, work, results) for run in runs]
-        if all(job.is_published() for job in jobs):
-            if waited or all(job.is_done() for job in jobs):
-                print(f"{scale.name}: all seeds are trained")
-                shutil.rmtree(work, ignore_errors=True)
-                return
-            for job in jobs:
-                job.forget()
+        recipe = params.recipe(scale.experiment, scale.architecture)
+        try:
+            _train(jobs, dataset, recipe, pick_device(device), waited)
+            shutil.rmtree(work, ignore_errors=True)
+        except OSError as error:
+            raise LowparamError(f"cannot write {error.filename}: {error.strerror}") from error
+
+
+def _train(jobs: list["Seed"], dataset: Dataset, recipe: Recipe, device: torch.device, waited: bool) -> None:
+    if all(job.is_published() for job in jobs):
+        if waited or all(job.is_done() for job in jobs):
+            print("all seeds are trained", flush=True)
+            return
         for job in jobs:
-            if not job.is_published():
-                if not job.is_done():
-                    job.train(dataset, params.recipe(scale.experiment, scale.architecture), pick_device(device))
-                job.publish()
-        shutil.rmtree(work, ignore_errors=True)
+            job.forget()
+    for job in jobs:
+        if not job.is_published():
+            if not job.is_done():
+                job.train(Training, dataset, recipe, device)
+            job.publish()
 
 
-class _alone:
+class alone:
     """Hold the lock of a job, so that two processes never work on one; tells whether it had to wait."""
 
     def __init__(self, work: Path) -> None:
@@ -153,17 +160,23 @@ class Seed:
             (self.results / file).unlink(missing_ok=True)
         shutil.rmtree(self.work, ignore_errors=True)
 
-    def train(self, dataset: Dataset, recipe: Recipe, device: torch.device) -> None:
+    def train(self, loop: type[Training], dataset: Dataset, recipe: Recipe, device: torch.device) -> None:
         """Train from the last checkpoint, or from the start, and write the files of the run into the work folder."""
         if device.type == "cpu":
             torch.set_num_threads(1)  # as many runs at once as cores are faster than cores that share a run
+        torch.backends.cudnn.deterministic = True
         for file in FILES:
             (self.work / file).unlink(missing_ok=True)
+        with torch.device("meta"):  # before the seed is set, because solving for the width may draw
+            price = cost(network_for(self.spec, **shape(dataset)), dataset.in_channels, dataset.size)
         torch.manual_seed(self.spec["seed"])
         net = network_for(self.spec, **shape(dataset))
-        training = Training(net, dataset, recipe, seed=self.spec["seed"], device=device)
-        if checkpoint.restore(training, self.work, self.identity):
-            print(f"{self.name}: goes on after epoch {training.epoch}", flush=True)
+        training = loop(net, dataset, recipe, seed=self.spec["seed"], device=device)
+        try:
+            if checkpoint.restore(training, self.work, self.identity):
+                print(f"{self.name}: goes on after epoch {training.epoch}", flush=True)
+        except LowparamError as error:
+            print(f"{self.name}: {error}; starting again", flush=True)
         while not training.finished:
             row = training.run_epoch()
             checkpoint.save(training, self.work, self.identity)
@@ -174,29 +187,26 @@ class Seed:
             )
         if training.diverged_at_step is not None:
             print(f"{self.name}: diverged at step {training.diverged_at_step}", flush=True)
-        self._write(training)
+        self._write(training, price)
         checkpoint.remove(self.work)
 
-    def _write(self, training: Training) -> None:
+    def _write(self, training: Training, price: Cost) -> None:
         weights = checkpoint.pack(training.evaluated.state_dict())
         with files.atomic(self.work / "model.safetensors") as temporary:
             temporary.write_bytes(weights)
         files.write_text(self.work / "history.csv", _table(training.history))
-        dataset, net = training.data, training.evaluated
         diverged = training.diverged_at_step is not None
-        parts = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
         nothing = {"loss": None, "accuracy": None}
-        price = cost(net, dataset.in_channels, dataset.size)
         files.write_json(
             self.work / "metrics.json",
             {
                 "status": "diverged" if diverged else "finished",
                 "spec": self.spec,
-                "width": width_for(self.spec, **shape(dataset)),
+                "width": width_for(self.spec, **shape(training.data)),
                 "parameters": vars(price.parameters),
                 "macs": price.macs,
                 "peak_activation_bytes": price.peak_activation_bytes,
-                **{name: nothing if diverged else training.evaluate(part) for name, part in parts.items()},
+                **{name: nothing if diverged else training.evaluate(name) for name in PARTS},
                 "diverged_at_step": training.diverged_at_step,
                 "model_sha256": hashlib.sha256(weights).hexdigest(),
                 "provenance": self.made_with,
