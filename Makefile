@@ -23,7 +23,7 @@ $(INSTALLED): pyproject.toml requirements.lock
 	@touch $@
 
 replicate: $(INSTALLED)  ## run every experiment that params.yaml lists under `replicate`
-	snakemake --cores $(CORES) --logger rich
+	snakemake --cores $(CORES) 2>&1 | python workflow/progress.py
 
 test: $(INSTALLED)  ## run the fast tests
 	pytest

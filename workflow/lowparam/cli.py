@@ -51,9 +51,9 @@ def check(quiet: Annotated[bool, typer.Option(help="Say nothing if all is well."
     from lowparam.models.check import check_scales
 
     params = parameters.load()
-    for name, chosen in params.experiments.items():
-        check_scales(params, name)
-        if not quiet:
+    check_scales(params)
+    if not quiet:
+        for name, chosen in params.experiments.items():
             scales, seeds = len(params.scales(name)), len(chosen.seeds)
             print(f"{name}: {scales} scales x {seeds} seeds = {scales * seeds} runs")
 

@@ -5,11 +5,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lowparam.errors import LowparamError
 
-__all__ = ["atomic", "read_json", "write_json", "write_text"]
+__all__ = ["atomic", "read_csv", "read_json", "write_json", "write_text"]
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @contextmanager
@@ -62,3 +65,23 @@ def read_json(path: Path | str) -> Any:
         raise LowparamError(f"{path} does not exist") from error
     except ValueError as error:
         raise LowparamError(f"{path} is not valid JSON ({error}); delete it and run again") from error
+
+
+def read_csv(path: Path | str) -> "pd.DataFrame":
+    """Read a table.
+
+    Raises
+    ------
+    LowparamError
+        If the file is missing, empty, or not a table.
+    """
+    import pandas as pd  # here, because most readers of this module need no tables
+
+    try:
+        return pd.read_csv(path)
+    except FileNotFoundError as error:
+        raise LowparamError(f"{path} does not exist") from error
+    except ValueError as error:
+        raise LowparamError(
+            f"{path} is not a table ({' '.join(str(error).split())}); delete it and run again"
+        ) from error

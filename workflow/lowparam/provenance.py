@@ -5,6 +5,7 @@ code that it went through has changed.
 """
 
 import ast
+import difflib
 import hashlib
 from functools import cache
 from pathlib import Path
@@ -55,7 +56,7 @@ def sources(verb: str, *, architecture: str | None = None, source: str | None = 
     files = set(_reached(ENTRIES[verb]))
     if architecture is not None:
         timm = architecture.startswith("timm:")
-        files |= set(_reached("models/timm_adapter.py" if timm else f"models/blocks/{architecture.split('_')[0]}.py"))
+        files |= set(_reached("models/timm_adapter.py" if timm else _block(architecture)))
     if source is not None:
         files |= set(_reached(f"data/sources/{source}.py"))
     return [Path(file) for file in sorted(files - WITHOUT_EFFECT)]
@@ -68,6 +69,17 @@ def code_sha256(verb: str, *, architecture: str | None = None) -> str:
         content = (PACKAGE / file).read_bytes()
         digest.update(f"{file.as_posix()} {len(content)}\n".encode() + content)
     return digest.hexdigest()
+
+
+def _block(architecture: str) -> str:
+    """The file of an architecture is named by what stands before the first underscore."""
+    file = f"models/blocks/{architecture.split('_')[0]}.py"
+    if not (PACKAGE / file).is_file():
+        known = sorted(path.stem for path in (PACKAGE / "models/blocks").glob("[!_]*.py"))
+        near = difflib.get_close_matches(Path(file).stem, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there is no {file}"
+        raise LowparamError(f"unknown architecture {architecture!r}: {hint}")
+    return file
 
 
 @cache

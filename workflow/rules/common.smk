@@ -25,6 +25,12 @@ def here(path):
     return os.path.relpath(path)
 
 
+wildcard_constraints:
+    data="[^/]+",
+    experiment="[^/]+",
+    scale="[^/]+",
+
+
 ROOT = Path(workflow.basedir)
 LOCK = here(ROOT / "requirements.lock")
 

@@ -9,7 +9,7 @@ rule prepare:
     log:
         "logs/data/{data}.log",
     benchmark:
-        "results/data/{data}/benchmark.tsv"
+        "logs/data/{data}.tsv"
     params:
         data=lambda wildcards: PARAMS.data[wildcards.data].model_dump(),
     shell:

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from lowparam.errors import LowparamError
-from lowparam.files import atomic, read_json, write_json
+from lowparam.files import atomic, read_csv, read_json, write_json
 from lowparam.interference.profile import summary
 from lowparam.params import Params, Run, format_size, run_spec
 
@@ -39,7 +39,7 @@ def collect(params: Params, experiment: str) -> None:
 def _row(params: Params, run: Run) -> dict[str, Any]:
     metrics = read_json(run.folder / "metrics.json")
     _same(run, metrics["spec"], run_spec(params, run))
-    profile = pd.read_csv(run.folder / "profile.csv")
+    profile = read_csv(run.folder / "profile.csv")
     return {
         "architecture": run.scale.architecture,
         "activation": run.scale.activation,

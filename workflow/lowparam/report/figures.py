@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from lowparam.claims.statistics import mean_interval
-from lowparam.files import read_json
+from lowparam.files import read_csv, read_json
 from lowparam.params import Params, format_budget, parse_budget
 from lowparam.report import contents
 from lowparam.report.labels import activation_label, architecture_label
@@ -24,7 +24,7 @@ __all__ = ["draw_figures"]
 def draw_figures(params: Params, experiment: str) -> None:
     """Draw every figure that `contents.figures` names into ``results/<experiment>/figures``, as PDF and PNG."""
     folder = Path("results", experiment)
-    runs = pd.read_csv(folder / "runs.csv")
+    runs = read_csv(folder / "runs.csv")
     baseline = read_json(folder / "baseline.json")
     draw = {"accuracy": accuracy, "interference": interference, "solu_gap": solu_gap}
     with in_style():

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lowparam.claims.statistics import Estimate, mean_interval
-from lowparam.files import read_json
+from lowparam.files import read_csv, read_json
 from lowparam.params import Params
 from lowparam.report import contents
 from lowparam.report.labels import activation_label, architecture_label
@@ -20,7 +20,7 @@ GRID = ["architecture", "activation", "budget"]
 def write_tables(params: Params, experiment: str) -> None:
     """Write every table that `contents.tables` names into ``results/<experiment>/tables``."""
     folder = Path("results", experiment)
-    runs = pd.read_csv(folder / "runs.csv")
+    runs = read_csv(folder / "runs.csv")
     baseline = read_json(folder / "baseline.json")
     make = {"accuracy": accuracy, "interference": interference, "solu_gap": solu_gap}
     for name in contents.tables(params.experiment(experiment)):

@@ -1,0 +1,19 @@
+import pytest
+
+from workspace import Workspace, small_params
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Workspace:
+    """The small grid, run once to the end. Tests that change it work on a copy."""
+    workspace = Workspace(tmp_path_factory.mktemp("finished") / "w")
+    workspace.folder.mkdir()
+    workspace.write(small_params())
+    workspace.snakemake()
+    return workspace
+
+
+@pytest.fixture
+def workspace(finished, tmp_path) -> Workspace:
+    """A copy of the finished grid, times of files and all."""
+    return finished.copy(tmp_path / "w")

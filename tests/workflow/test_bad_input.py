@@ -1,0 +1,101 @@
+"""What a user gets wrong ends in one line that names it, before anything runs."""
+
+import pytest
+from typer.testing import CliRunner
+
+from lowparam.cli import app
+from workspace import ROOT, Workspace
+
+PARAMS = (ROOT / "params.yaml").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def empty(tmp_path, monkeypatch) -> Workspace:
+    """A folder with the project's params.yaml and nothing else; the tests are in it."""
+    (tmp_path / "params.yaml").write_text(PARAMS, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return Workspace(tmp_path)
+
+
+def refused(*command: str) -> str:
+    """Run a command that must fail, and return the one line that it printed."""
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 1, result.output
+    assert result.output.count("\n") == 1, result.output
+    return result.output
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("lr: 0.02", "lr: -0.02", "recipes.digits.lr: input should be greater than 0, not -0.02"),
+        (
+            "lr: 0.02",
+            "lr: 1e-3",
+            "recipes.digits.lr: input should be a valid number, not '1e-3'; write it with a point",
+        ),
+        ("epochs: 25", "epoch: 25", "recipes.digits.epoch is not a known key; did you mean 'epochs'?"),
+        ("batch_size: 64", "batch_size: many", "recipes.digits.batch_size: input should be a valid integer"),
+        (
+            "budgets: [10k, 25k, 50k, 100k]",
+            "budgets: [ten]",
+            "'ten' is not a parameter count; write 25k, 1.5M or 25000",
+        ),
+        ("budgets: [10k, 25k, 50k, 100k]", "budgets: [50]", "cannot have 50 parameters within 2%: the nearest is"),
+        ("seeds: [0, 1, 2]", "seeds: []", "experiments.digits.seeds is empty; it needs at least one item"),
+        ("[mobilenetv1, mobilenetv2", "[mobilnetv1, mobilenetv2", "did you mean 'mobilenetv1'?"),
+        ("activations: [base, solu_s1]", "activations: [base, solu]", "unknown activation 'solu'"),
+        (
+            "    data: digits",
+            "    data: digit",
+            "experiments.digits.data: 'digit' is not defined; did you mean 'digits'?",
+        ),
+        ("source: digits", "source: number", "data.digits.source: 'number' is unknown"),
+        ("test: 0.25", "test: 0.5", "train, validation and test must add up to 1, not 1.25"),
+    ],
+)
+def test_params_are_refused_in_one_line_that_names_the_key(empty, old, new, says):
+    assert old in PARAMS
+    (empty.folder / "params.yaml").write_text(PARAMS.replace(old, new, 1), encoding="utf-8")
+    assert says in refused("check")
+    assert not (empty.folder / "results").exists()
+
+
+def test_snakemake_refuses_them_in_one_line_too(empty):
+    (empty.folder / "params.yaml").write_text(PARAMS.replace("lr: 0.02", "lr: -0.02"), encoding="utf-8")
+    output = empty.snakemake("--dry-run", fails=True)
+    assert "lowparam: params.yaml: recipes.digits.lr: input should be greater than 0, not -0.02\n" in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (
+            ("train", "digits", "mobilenetv2-base-25"),
+            "no scale mobilenetv2-base-25; did you mean mobilenetv2-base-25k?",
+        ),
+        (("train", "digit", "mobilenetv2-base-25k"), "params.yaml has no experiment 'digit'"),
+        (("train", "digits", "mobilenetv2-base-25k"), "results/data/digits has no prepared data"),
+        (("prepare", "mnist"), "params.yaml has no data set 'mnist'"),
+        (("collect", "digits"), "results/digits/runs/mobilenetv1-base-10k/seed0/metrics.json does not exist"),
+        (("tables", "digits"), "results/digits/runs.csv does not exist"),
+    ],
+)
+def test_commands_refuse_in_one_line(empty, command, says):
+    assert says in refused(*command)
+
+
+def test_a_missing_params_yaml_is_named_and_the_exit_code_tells(tmp_path):
+    output = Workspace(tmp_path).run("lowparam", "check", fails=True)
+    assert output == "lowparam: params.yaml does not exist; run this in the folder that has it\n"
+
+
+def test_every_command_explains_itself():
+    listing = CliRunner().invoke(app, ["--help"]).output
+    for command in app.registered_commands:
+        name = command.callback.__name__
+        assert name in listing
+        page = CliRunner().invoke(app, [name, "--help"])
+        assert page.exit_code == 0
+        assert command.callback.__doc__.split(".")[0].split()[0] in page.output

@@ -1,0 +1,156 @@
+"""The whole chain on real digits: what comes out, and what runs again when something changes."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+from scipy import stats
+
+from lowparam import data
+from lowparam.models import network_for
+
+
+def test_runs_csv_has_a_row_for_each_run_of_the_grid(finished):
+    runs = pd.read_csv(finished.folder / "results/digits/runs.csv")
+    assert len(runs) == 2 * 2 * 1 * 2
+    assert set(zip(runs["architecture"], runs["activation"], runs["seed"], strict=True)) == {
+        (architecture, activation, seed)
+        for architecture in ("mobilenetv1", "nodepth_a")
+        for activation in ("base", "solu_s1")
+        for seed in (0, 1)
+    }
+    assert (runs["parameters_total"] - 10_000).abs().max() <= 200
+    assert (runs["parameters_body"] + runs["parameters_head"] == runs["parameters_total"]).all()
+
+
+def test_networks_learn_digits(finished):
+    runs = pd.read_csv(finished.folder / "results/digits/runs.csv")
+    base = runs[runs["activation"] == "base"]
+    assert base["test_accuracy"].min() > 0.8, "three epochs suffice for far more than the 10 % of guessing"
+
+
+def test_reported_accuracy_is_that_of_the_stored_weights(finished):
+    folder = finished.folder / "results/digits/runs/nodepth_a-base-10k/seed1"
+    metrics = json.loads((folder / "metrics.json").read_text())
+    dataset = data.load(finished.folder / "results/data/digits")
+    net = network_for(metrics["spec"], classes=10, in_channels=1, size=8)
+    net.load_state_dict(load_file(folder / "model.safetensors"))
+    net.eval()
+    with torch.no_grad():
+        predicted = net(dataset.normalise(dataset.test.pixels)).argmax(1)
+    assert metrics["test"]["accuracy"] == pytest.approx((predicted == dataset.test.labels).float().mean().item())
+
+
+def test_tables_print_the_mean_and_the_interval_of_the_runs(finished):
+    runs = pd.read_csv(finished.folder / "results/digits/runs.csv")
+    chosen = runs[(runs["architecture"] == "mobilenetv1") & (runs["activation"] == "base")]["test_accuracy"]
+    half = stats.t.ppf(0.975, len(chosen) - 1) * stats.sem(chosen)
+    table = (finished.folder / "results/digits/tables/accuracy.md").read_text()
+    printed = re.search(r"MobileNetV1 +\| own activation +\| +\**([\d.]+)\** ± ([\d.]+)", table)
+    assert float(printed[1]) == pytest.approx(100 * chosen.mean(), abs=0.05)
+    assert float(printed[2]) == pytest.approx(100 * half, abs=0.05)
+
+
+def test_table_of_gaps_is_paired_by_seed(finished):
+    runs = pd.read_csv(finished.folder / "results/digits/runs.csv").set_index(["architecture", "activation", "seed"])
+    accuracy = runs["test_accuracy"]
+    gaps = [accuracy["nodepth_a", "base", s] - accuracy["nodepth_a", "solu_s1", s] for s in (0, 1)]
+    table = pd.read_csv(finished.folder / "results/digits/tables/solu_gap.csv").set_index("architecture")
+    assert table.loc["nodepth_a", "mean"] == pytest.approx(100 * np.mean(gaps), rel=1e-4)
+
+
+def test_figures_are_whole_files(finished):
+    for name, content in finished.contents("figures/*").items():
+        assert content.startswith(b"%PDF" if name.endswith(".pdf") else b"\x89PNG"), name
+        assert len(content) > 5_000, name
+
+
+def test_nothing_is_left_to_do_and_that_is_not_for_want_of_jobs(finished):
+    assert finished.jobs() == {}
+    assert finished.jobs("--forceall")["train_digits"] == 4
+
+
+def test_no_path_of_this_machine_is_in_results_or_metadata(finished):
+    needle = str(finished.folder).encode()
+    places = [*finished.folder.glob("results/**/*"), *finished.folder.glob(".snakemake/metadata/**/*")]
+    assert places
+    assert [path for path in places if path.is_file() and needle in path.read_bytes()] == []
+
+
+def test_a_learning_rate_of_one_architecture_trains_its_runs_and_no_others(workspace):
+    before = workspace.contents("runs/*/*/model.safetensors")
+    params = workspace.read()
+    params["experiments"]["digits"]["overrides"] = {"nodepth_a": {"lr": 0.01}}
+    workspace.write(params)
+    assert workspace.jobs()["train_digits"] == 2
+    workspace.snakemake()
+    after = workspace.contents("runs/*/*/model.safetensors")
+    changed = {path for path in after if after[path] != before[path]}
+    assert changed == {path for path in after if "nodepth_a" in path}
+    assert workspace.jobs() == {}
+
+
+def test_a_comment_or_another_way_to_write_a_number_runs_nothing(workspace):
+    path = workspace.folder / "params.yaml"
+    text = path.read_text().replace("lr: 0.02", "lr: 0.020")
+    assert "0.020" in text
+    path.write_text("# a remark\n" + text)
+    assert workspace.jobs() == {}
+
+
+def test_a_new_seed_trains_only_itself(workspace):
+    before = workspace.contents("runs/*/seed[01]/*")
+    params = workspace.read()
+    params["experiments"]["digits"]["seeds"] = [0, 1, 2]
+    params["experiments"]["digits"]["architectures"] = ["mobilenetv1"]
+    workspace.write(params)
+    workspace.snakemake()
+    trained = (workspace.folder / "logs/digits/train/mobilenetv1-base-10k.log").read_text()
+    assert "seed 2 epoch 3/3" in trained
+    assert "seed 0 epoch" not in trained
+    assert before.items() <= workspace.contents("runs/*/*/*").items()
+
+
+def test_a_deleted_checkpoint_comes_back_with_the_same_bits_and_alone(workspace):
+    path = workspace.folder / "results/digits/runs/mobilenetv1-base-10k/seed1/model.safetensors"
+    before = path.read_bytes()
+    path.unlink()
+    assert workspace.jobs()["train_digits"] == 1
+    workspace.snakemake()
+    assert path.read_bytes() == before
+    log = (workspace.folder / "logs/digits/train/mobilenetv1-base-10k.log").read_text()
+    assert "seed 1 epoch" in log
+    assert "seed 0 epoch" not in log
+
+
+@pytest.mark.slow
+def test_a_forced_rerun_trains_again_and_gives_the_same_bytes(workspace):
+    before = workspace.contents("**/*")
+    workspace.snakemake("--forceall")
+    assert "seed 0 epoch 1/3" in (workspace.folder / "logs/digits/train/nodepth_a-solu_s1-10k.log").read_text()
+    after = workspace.contents("**/*")
+    assert {path for path in after if after[path] != before[path] and not path.startswith("benchmarks/")} == set()
+
+
+def test_runs_of_other_settings_are_refused_and_no_table_changes(workspace):
+    run = workspace.folder / "results/digits/runs/mobilenetv1-base-10k/seed0/metrics.json"
+    metrics = json.loads(run.read_text())
+    metrics["spec"]["recipe"]["lr"] = 0.5
+    run.write_text(json.dumps(metrics))
+    tables = workspace.contents("tables/*")
+    output = workspace.run("lowparam", "collect", "digits", fails=True)
+    assert output.count("\n") == 1
+    assert "mobilenetv1-base-10k/seed0" in output
+    assert "recipe.lr = 0.5" in output
+    assert "0.02" in output
+    assert workspace.contents("tables/*") == tables
+
+
+def test_touching_every_file_runs_nothing(workspace):
+    for path in workspace.folder.glob("results/**/*"):
+        path.touch()
+    assert workspace.jobs() == {}

@@ -1,0 +1,49 @@
+"""Reads Snakemake's output and prints one line a finished step, with the time left; errors pass through as they are.
+
+    snakemake 2>&1 | python workflow/progress.py
+
+The time left assumes that the steps to come take as long, in the mean, as those that are done.
+"""
+
+import re
+import sys
+import time
+from collections.abc import Iterable, Iterator
+
+FINISHED = re.compile(r"Finished jobid: \d+ \(Rule: (\w+)\)")
+STEPS = re.compile(r"(\d+) of (\d+) steps \((\d+)%\) done")
+# What Snakemake says at every start or between two steps, without news in it.
+NOISE = re.compile(
+    r"Using workflow specific profile|Assuming unrestricted|Building DAG|Using shell|Provided cores|Rules claiming"
+    r"|Singularity containers|Select jobs to execute|Execute \d+ jobs|Complete log|Elapsed time"
+    r"|\[\w+ \w+ +\d+ [\d:]+ \d+\]|$"
+)
+
+
+def duration(seconds: float) -> str:
+    """Write a time the way people say it: ``40 s``, ``7 min``, ``2 h 5 min``."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def follow(lines: Iterable[str], clock=time.monotonic) -> Iterator[str]:
+    """Turn Snakemake's lines into lines of progress."""
+    start, rule = clock(), ""
+    for line in lines:
+        line = line.rstrip("\n")
+        if found := FINISHED.match(line):
+            rule = found[1]
+        elif found := STEPS.match(line):
+            done, total, percent = map(int, found.groups())
+            left = (clock() - start) * (total - done) / done
+            rest = f"about {duration(left)} left" if done < total else f"finished in {duration(clock() - start)}"
+            yield f"{percent:3d} %  {done} of {total}  {rule}, {rest}"
+        elif not NOISE.match(line):
+            yield line
+
+
+if __name__ == "__main__":
+    for text in follow(sys.stdin):
+        print(text, flush=True)
