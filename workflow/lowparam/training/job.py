@@ -79,11 +79,20 @@ def train_scale(
         runs = [Run(scale, seed) for seed in params.experiment(scale.experiment).seeds]
         jobs = [Seed(run_spec(params, run), made_with, work, results) for run in runs]
         recipe = params.recipe(scale.experiment, scale.architecture)
+        _refuse_folder_augmentation(recipe, params.experiment(scale.experiment).recipe)
         try:
             _train(jobs, dataset, recipe, pick_device(device), waited)
             shutil.rmtree(work, ignore_errors=True)
         except OSError as error:
             raise LowparamError(f"cannot write {error.filename}: {error.strerror}") from error
+
+
+def _refuse_folder_augmentation(recipe: Recipe, name: str) -> None:
+    for key in ("rand_augment", "color_jitter", "erasing"):
+        if getattr(recipe.augment, key):
+            raise LowparamError(
+                f"params.yaml: recipes.{name}.augment.{key} is for image folders; take it out for images in memory"
+            )
 
 
 def _train(jobs: list["Seed"], dataset: Dataset, recipe: Recipe, device: torch.device, waited: bool) -> None:
