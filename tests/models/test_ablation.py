@@ -50,7 +50,10 @@ def test_an_ablation_changes_one_factor_of_its_start(name):
         assert ABLATIONS[name].point.joins == POINTS[start].joins
 
 
-@pytest.mark.parametrize("name", ABLATIONS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if "mobilenetv2" in name else pytest.mark.slow) for name in ABLATIONS],
+)
 def test_an_ablation_computes_and_learns(name):
     torch.manual_seed(0)
     net = backbone.build(name, 8.0, **NETWORK)

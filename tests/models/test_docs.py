@@ -14,7 +14,7 @@ from lowparam.models.diagram import draw
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "architectures"
-QUICK = ("mobilenetv2", "nodepth_bp")
+QUICK = ("nodepth_bp",)
 HINT = f"run `{pages.COMMAND}`"
 
 
