@@ -92,17 +92,19 @@ class Moments:
 
     def add(self, vectors: Tensor, folds: np.ndarray) -> None:
         """Add vectors (N, P, C), where image n belongs to ``folds[n]``."""
-        # Sort the images into a rack with a row for each fold; empty places are zeros and add nothing.
+        # Sort the images into a rack with a row for each fold; places that stay empty are zeros and add nothing.
         order = np.argsort(folds, kind="stable")
         counts = np.bincount(folds, minlength=len(self.count))
-        place = np.empty_like(order)
-        place[order] = np.arange(len(folds)) - np.repeat(np.cumsum(counts) - counts, counts)
-        rack = torch.zeros(len(counts), counts.max(), *vectors.shape[1:], dtype=torch.float64, device=vectors.device)
-        rack[torch.from_numpy(folds).to(rack.device), torch.from_numpy(place).to(rack.device)] = vectors.double()
+        place = np.arange(len(folds)) - np.repeat(np.cumsum(counts) - counts, counts)
+        image = np.full((len(counts), counts.max()), -1)
+        image[folds[order], place] = order
+        device = vectors.device
+        rack = vectors.double()[torch.from_numpy(image.ravel()).to(device)].unflatten(0, image.shape)
+        rack[torch.from_numpy(image < 0).to(device)] = 0
         rack = rack.flatten(1, 2)
-        self.count += torch.from_numpy(counts).to(rack.device) * vectors.shape[1]
+        self.count += torch.from_numpy(counts).to(device) * vectors.shape[1]
         self.total += rack.sum(1)
-        self.outer += rack.transpose(1, 2) @ rack
+        self.outer.baddbmm_(rack.mT, rack)
 
     @property
     def channels(self) -> int:
