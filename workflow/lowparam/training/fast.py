@@ -10,7 +10,7 @@ from torch.autograd.function import once_differentiable
 
 __all__ = ["DepthwiseConv2d", "PointwiseConv2d", "accelerate"]
 
-LARGEST_MAP = 14  # height of a map from which on oneDNN's own gradient is as fast
+LARGEST_MAP = 8  # height of a map above which oneDNN's own gradient is as fast
 
 
 def accelerate(net: nn.Module) -> None:

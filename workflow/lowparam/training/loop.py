@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from lowparam.data import Dataset
+from lowparam.errors import LowparamError
 from lowparam.params import Recipe
 from lowparam.training.augment import change_pixels, draw, generator, mix
 from lowparam.training.fast import accelerate
@@ -21,8 +22,18 @@ COMPILE_FROM = 20_000  # steps on a GPU; compiling costs about a minute, and on 
 
 
 def pick_device(name: str | None = None) -> torch.device:
-    """Return the named device, by default a GPU where there is one."""
-    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    """Return the named device, by default a GPU where there is one.
+
+    Raises
+    ------
+    LowparamError
+        If there is no such device.
+    """
+    name = name or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
+        raise LowparamError(f"device {name!r} cannot be used here: {str(error).splitlines()[0]}") from error
 
 
 class Training:
