@@ -7,8 +7,10 @@ expansions. s is the deviation of each input channel over images, g the factor o
 so W' does not change when a channel is rescaled and the next weight undoes it.
 
 Shape alone forces much of D: a unit-norm tight frame of n vectors in m dimensions has m / n, random directions have
-m / (m + n - 1). What was learned shows in the ratio r to random directions of the same norms. For an expansion these
-are weighted by s as well, because its rows read a space that the activity of the inputs has shaped already.
+m / (m + n - 1). What was learned shows in the ratio r to random directions of the same norms. The rows of an expansion
+live in the space of its inputs, where a few loud channels align all rows, whatever the weights are. So for expansions
+the random directions also keep how much of all rows is in each dimension, and the norms are compared in the space where
+all dimensions have the same. Both nulls are as indifferent to the scale of channels as W' is.
 """
 
 from functools import lru_cache
@@ -68,14 +70,13 @@ def random_null(norms: Tensor, m: int, draws: int, *, weights: Tensor | None = N
     Parameters
     ----------
     norms : Tensor
-        Of shape (n,): lengths of the vectors, before they are weighted.
+        Of shape (n,): lengths of the vectors.
     m : int
         Dimensions.
     draws : int
         Independent draws of n isotropic directions.
     weights : Tensor, optional
-        Of shape (m,): factor of each dimension. The rows of an expansion live in a space whose dimensions are weighted
-        by the activity of the inputs; random weights would be weighted alike.
+        Of shape (m,): factor of each dimension, applied after the norms; 1 by default.
     seed : int
         Of the draws.
 
@@ -190,7 +191,9 @@ def measure(name: str, site: Site, inputs: Moments | None, *, draws: int) -> lis
     left_out = dimensionality(folds).mean(1).cpu().numpy()
     lower, upper = interval(value, left_out)
     if site.kind == "expansion":
-        null = random_null(gain.norm(dim=0).cpu(), m, draws, weights=whole.cpu())
+        energy = vectors.norm(dim=1)
+        equalised = torch.where(energy[:, None] > 0, vectors / energy[:, None], 0)
+        null = random_null(equalised.norm(dim=0).cpu(), m, draws, weights=energy.cpu())
     else:
         null = random_null(norms[alive].cpu(), m, draws)
     mean, deviation = null.mean().item(), null.std().item()
