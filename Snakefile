@@ -19,6 +19,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/interference.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/star.smk"
+include: "workflow/rules/claims.smk"
 
 
 rule all:

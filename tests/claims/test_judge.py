@@ -1,11 +1,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic import add, grid, noisy
 
 from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, NOT_TESTED, SUPPORTED, Finding, verdict
 from lowparam.claims.judge import COLUMNS, judge
 from lowparam.claims.registry import load_registry
+from synthetic import add, grid, noisy
 
 ARCHITECTURES = ["mobilenetv1", "mobilenetv2", "mobilenetv3", "mobilenext", "convnext", "nodepth_a"]
 

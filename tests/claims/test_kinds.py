@@ -1,22 +1,24 @@
 """Every kind of test against simulated experiments with a known effect, none, and one at the margin."""
 
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
 import pytest
-from scipy.special import expit
+from scipy.special import expit, logit
 from scipy.stats import spearmanr
-from synthetic import ARCHITECTURES, BUDGETS, SIMULATIONS, add, allowed, definite, grid, noisy, share, verdicts
 
+from lowparam.claims.configurations import resampled
 from lowparam.claims.crossing import Crossing, fieller
 from lowparam.claims.dose import Dose
 from lowparam.claims.equivalence import Equivalence
 from lowparam.claims.exponent import Exponent
-from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, SUPPORTED, verdict
+from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, SUPPORTED, NotTested, verdict
 from lowparam.claims.interaction import Interaction
 from lowparam.claims.paired import Paired
 from lowparam.claims.rank import Rank
 from lowparam.claims.slopes import Slopes
+from synthetic import ARCHITECTURES, BUDGETS, SIMULATIONS, add, allowed, definite, grid, noisy, share, verdicts
 
 COMMON = {"id": "it", "about": "what it is about", "outcome": "test_accuracy", "run": "digits"}
 V1, V2, V3 = ({"architecture": [name]} for name in ("mobilenetv1", "mobilenetv2", "mobilenetv3"))
@@ -304,11 +306,20 @@ def associated(rng, between=0.0, within=0.0, family_sd=1.0, seeds=4, architectur
 class TestRank:
     test = Rank(kind="rank", measure="r_projection", direction="greater", **COMMON)
 
+    @pytest.fixture(autouse=True)
+    def few_draws(self, monkeypatch):
+        """The verdict does not depend on the bootstrap, which takes longer than all the rest."""
+        monkeypatch.setattr("lowparam.claims.rank.resampled", partial(resampled, draws=20))
+
     def test_an_association_is_supported(self):
         assert share(verdicts(self.test, lambda rng: associated(rng, between=2.0)), SUPPORTED) > 0.7
 
     def test_no_association_gives_few_verdicts(self):
         assert definite(verdicts(self.test, associated)) <= allowed()
+
+    def test_a_measure_without_spread_is_not_tested(self):
+        with pytest.raises(NotTested, match="is the same"):
+            self.test.find(noisy(grid(), np.random.default_rng(0)))
 
     def test_the_opposite_association_contradicts(self):
         assert share(verdicts(self.test, lambda rng: associated(rng, between=-2.0), 50), CONTRADICTED) > 0.6
@@ -332,6 +343,7 @@ class TestSlopes:
     @pytest.fixture(autouse=True)
     def without_mixed_model(self, monkeypatch, request):
         """The mixed model is only shown, and takes longer than all the rest."""
+        monkeypatch.setattr("lowparam.claims.slopes.resampled", partial(resampled, draws=20))
         if "mixed" not in request.node.name:
             monkeypatch.setattr("lowparam.claims.slopes.mixed_note", lambda data, scale: "")
 
@@ -343,6 +355,17 @@ class TestSlopes:
     def test_no_slope_gives_few_verdicts(self):
         assert definite(verdicts(self.between, associated)) <= allowed()
         assert definite(verdicts(self.within, associated)) <= allowed()
+
+    def test_what_a_seed_does_to_all_runs_is_no_slope_within(self):
+        """Seeds share the order of the data: three of them are three points, in however many configurations."""
+
+        def make(rng):
+            runs = associated(rng, seeds=3)
+            shared = rng.normal(0, 0.3, 3)[runs["seed"]]
+            accuracy = expit(logit(runs["test_accuracy"]) + rng.normal(0, 0.3, 3)[runs["seed"]])
+            return runs.assign(r_projection=runs["r_projection"] + shared, test_accuracy=accuracy)
+
+        assert definite(verdicts(self.within, make)) <= allowed()
 
     def test_a_slope_between_is_not_seen_within(self):
         make = lambda rng: associated(rng, between=2.0)  # noqa: E731

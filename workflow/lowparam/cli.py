@@ -113,6 +113,14 @@ def collect(experiment: Experiment) -> None:
 
 
 @command
+def claims(experiment: Annotated[str, typer.Argument(help="Name of an experiment in params.yaml, or star.")]) -> None:
+    """Judge the papers' claims on an experiment, and write verdicts, tables, macros and figures."""
+    from lowparam.report.claims import write_claim_report
+
+    write_claim_report(parameters.load(), experiment)
+
+
+@command
 def tables(experiment: Experiment) -> None:
     """Write the tables of an experiment as LaTeX, Markdown and csv."""
     from lowparam.report.tables import write_tables

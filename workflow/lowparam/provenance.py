@@ -23,6 +23,7 @@ ENTRIES = {
     "train": "training/job.py",
     "profile": "interference/profile.py",
     "collect": "report/collect.py",
+    "claims": "report/claims.py",
     "tables": "report/tables.py",
     "figures": "report/figures.py",
     "star_dimension": "star/dimension.py",

@@ -90,6 +90,27 @@ def report_files(experiment, folder, names, suffixes):
     }
 
 
+def claim_files(experiment):
+    """What is written about claims, by name."""
+    folder = f"results/{experiment}"
+    chosen = PARAMS.experiments.get(experiment)
+    return {
+        "verdicts": f"{folder}/claims.csv",
+        "page": f"{folder}/claims.md",
+        "macros": f"{folder}/tables/macros.tex",
+        **{
+            f"table_{name}_{suffix}": f"{folder}/tables/{name}.{suffix}"
+            for name in contents.CLAIM_TABLES
+            for suffix in contents.TABLE_SUFFIXES
+        },
+        **{
+            f"figure_{name}_{suffix}": f"{folder}/figures/{name}.{suffix}"
+            for name in contents.claim_figures(chosen)
+            for suffix in contents.FIGURE_SUFFIXES
+        },
+    }
+
+
 def targets(experiment):
     """Everything that an experiment makes. The runs are named too, so that a deleted checkpoint is noticed."""
     return [
@@ -107,4 +128,5 @@ def targets(experiment):
         *report_files(
             experiment, "figures", contents.figures, contents.FIGURE_SUFFIXES
         ).values(),
+        *claim_files(experiment).values(),
     ]

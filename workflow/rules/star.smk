@@ -70,3 +70,4 @@ rule star_report:
 rule star:
     input:
         rules.star_report.output,
+        claim_files("star").values(),

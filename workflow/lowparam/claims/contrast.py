@@ -207,7 +207,9 @@ def outcome_of(runs: pd.DataFrame, outcome: str) -> np.ndarray:
 
 def unit_of(outcome: str) -> str:
     """Unit of an outcome in print."""
-    return "points" if outcome.endswith(("_accuracy", "_error")) else outcome
+    if outcome.endswith(("_accuracy", "_error")):
+        return "points"
+    return {"r_projection": "r", "dimensionality_projection": "dimensionality"}.get(outcome, outcome.split("_")[0])
 
 
 def complete(where: Where) -> Where:

@@ -42,7 +42,7 @@ class Crossing(Kind):
         p_lead, p_falls = one_sided(lead, 0.0), one_sided(-slope, 0.0)
         # Power is that of the weaker of the two conditions.
         weaker = lead if p_lead >= p_falls else -slope * np.log(2)
-        note += f" Power is that of the {'lead' if p_lead >= p_falls else 'change a doubling'}, in {unit}."
+        note += f" Power is that of the {'lead' if p_lead >= p_falls else 'change a doubling'}."
         return Finding(
             crossing,
             _size(smallest, low),
@@ -53,6 +53,7 @@ class Crossing(Kind):
             n=len(lead),
             spread=float(weaker.std(ddof=1)),
             distance=float(weaker.mean()),
+            power_unit=unit,
             note=note,
         )
 

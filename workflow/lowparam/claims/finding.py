@@ -1,5 +1,6 @@
 """What a test found, and the verdict that follows."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -49,9 +50,10 @@ class Finding:
         Standard deviation of a replicate, in `unit`; NaN where power is given otherwise.
     distance : float
         How far the estimate is from the margin, in `unit`.
-    smallest, needed : float or None
-        Smallest effect that n replicates could show and replicates that would settle the question; None computes
-        them from `spread` and `distance`.
+    power_unit : str
+        Unit of spread and distance, where it is not that of the estimate.
+    power_at : callable or None
+        Gives what `power` gives, from a level; None computes it from `spread` and `distance`.
     runs : int
         Number of runs that were used.
     diverged : int
@@ -70,8 +72,8 @@ class Finding:
     replicates: str = "seeds"
     spread: float = np.nan
     distance: float = np.nan
-    smallest: float | None = None
-    needed: float | None = None
+    power_unit: str = ""
+    power_at: Callable[[float], tuple[float, float]] | None = None
     runs: int = 0
     diverged: int = 0
     note: str = ""
@@ -90,11 +92,11 @@ class Finding:
     def too_many_diverged(self) -> bool:
         return self.diverged > MOST_DIVERGED * self.runs
 
-    def power(self) -> tuple[float, float]:
-        """Smallest effect that could have been seen, and the replicates that would settle the question."""
-        smallest = smallest_effect(self.spread, self.n) if self.smallest is None else self.smallest
-        needed = seeds_needed(self.spread, self.distance) if self.needed is None else self.needed
-        return smallest, needed
+    def power(self, alpha: float) -> tuple[float, float]:
+        """Smallest effect that could have been seen at a level, and the replicates that would settle the question."""
+        if self.power_at is not None:
+            return self.power_at(alpha)
+        return smallest_effect(self.spread, self.n, alpha), seeds_needed(self.spread, self.distance, alpha)
 
 
 def verdict(finding: Finding, p: float) -> str:

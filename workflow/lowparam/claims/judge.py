@@ -11,7 +11,7 @@ from lowparam.claims.contrast import count
 from lowparam.claims.finding import INCONCLUSIVE, NOT_TESTED, Finding, NotTested, verdict
 from lowparam.claims.kind import Kind
 from lowparam.claims.registry import Claim, Registry, load_registry
-from lowparam.claims.statistics import holm
+from lowparam.claims.statistics import CONFIDENCE, holm
 from lowparam.errors import LowparamError
 from lowparam.files import atomic
 from lowparam.params import Params
@@ -53,7 +53,7 @@ def judge(registry: Registry, runs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
     Primary tests are corrected for the number of claims of their paper (Holm); the others, which explain and carry no
     claim, for their number within the claim. Tests without runs count in both, so the correction does not become
-    milder by leaving runs out.
+    milder by leaving runs out. Power is that at the corrected level.
 
     Parameters
     ----------
@@ -124,11 +124,13 @@ def _judge_one(registry: Registry, experiment: str, runs: pd.DataFrame) -> pd.Da
                 }
             )
     judged = pd.DataFrame(rows, columns=COLUMNS)
-    judged["p_holm"] = _corrected(registry, judged)
+    judged["p_holm"], levels = _corrected(registry, judged)
     for place, found in findings.items():
         word = verdict(found, judged.loc[place, "p_holm"])
+        power = found.power(levels[place])
         judged.loc[place, "verdict"] = word
-        judged.loc[place, "reason"] = _reason(found, word)
+        judged.loc[place, ["smallest_effect", "replicates_needed"]] = power
+        judged.loc[place, "reason"] = _reason(found, word, power)
     return judged
 
 
@@ -158,18 +160,20 @@ def _plain(experiment: str, claim: Claim, test: Kind) -> dict[str, object]:
 
 
 def _numbers(found: Finding) -> dict[str, object]:
-    smallest, needed = found.power()
-    return {
-        **{key: getattr(found, key) for key in ("estimate", "low", "high", "unit", "n", "replicates")},
-        **{key: getattr(found, key) for key in ("p", "runs", "diverged")},
-        "smallest_effect": smallest,
-        "replicates_needed": needed,
-    }
+    keys = ("estimate", "low", "high", "unit", "n", "replicates", "p", "runs", "diverged")
+    return {key: getattr(found, key) for key in keys}
 
 
-def _corrected(registry: Registry, judged: pd.DataFrame) -> np.ndarray:
-    """Holm over the primary tests of a paper, and over the other tests of a claim."""
+def _corrected(registry: Registry, judged: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Holm over the primary tests of a paper, and over the other tests of a claim.
+
+    Returns
+    -------
+    p, levels : ndarray of shape (rows,)
+        Corrected p, and the level at which a test is sure to be judged whatever the others of its family give.
+    """
     corrected = np.full(len(judged), np.nan)
+    levels = np.full(len(judged), np.nan)
     claims = {claim.id: claim for claim in registry.claims}
     question = judged["claim"].map({name: claim.question for name, claim in claims.items()}).astype(bool)
     tested = judged["test"].notna()
@@ -182,10 +186,11 @@ def _corrected(registry: Registry, judged: pd.DataFrame) -> np.ndarray:
     for family in families:
         if family.any():
             corrected[family.to_numpy()] = holm(judged.loc[family, "p"].to_numpy(dtype=float))
-    return corrected
+            levels[family.to_numpy()] = (1 - CONFIDENCE) / family.sum()
+    return corrected, levels
 
 
-def _reason(found: Finding, word: str) -> str:
+def _reason(found: Finding, word: str, power: tuple[float, float]) -> str:
     """What a reader needs beside the numbers."""
     parts = [found.note]
     if found.diverged:
@@ -193,13 +198,14 @@ def _reason(found: Finding, word: str) -> str:
     if found.too_many_diverged:
         parts.append("That is more than a tenth, so no verdict is given.")
     if word == INCONCLUSIVE and not found.too_many_diverged:
-        smallest, needed = found.power()
+        smallest, needed = power
         if np.isfinite(smallest):
             parts.append(
-                f"With {found.n} {found.replicates}, {smallest:.2g} from the margin would be seen 4 times in 5."
+                f"With {found.n} {found.replicates} and this correction, an effect {smallest:.2g} "
+                f"{found.power_unit or found.unit} from the margin would be seen 4 times in 5."
             )
         if np.isfinite(needed):
             parts.append(f"If the effect is as estimated, {needed:.0f} {found.replicates} would settle it.")
         elif np.isinf(needed):
-            parts.append("If the effect is as estimated, more of them would not settle it.")
+            parts.append("If the effect is as estimated, a thousand of them would not settle it.")
     return " ".join(part for part in parts if part)

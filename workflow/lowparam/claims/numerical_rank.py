@@ -52,8 +52,7 @@ class NumericalRank(Kind):
             unit="rank / formula",
             n=len(ratio),
             replicates="widths",
-            smallest=0.0,
-            needed=np.nan,
+            power_at=lambda alpha: (np.nan, np.nan),
             note=f"{fits} of {len(ratio)} widths fit; counted exactly, so the interval is the range.",
         )
 

@@ -5,13 +5,12 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from pydantic import Field
-from scipy.stats import norm
 
 from lowparam.claims.configurations import Configurations, permuted, resampled
 from lowparam.claims.contrast import Where
-from lowparam.claims.finding import Finding
+from lowparam.claims.finding import Finding, NotTested
 from lowparam.claims.kind import Arm, Sided
-from lowparam.claims.statistics import CONFIDENCE, POWER
+from lowparam.claims.statistics import CONFIDENCE, reach
 
 __all__ = ["Rank", "mean_spearman"]
 
@@ -35,14 +34,14 @@ class Rank(Sided):
         orders = permuted(count)
         shuffled = _correlation(_ranks(x)[orders], _ranks(y))
         observed = shuffled[0]
+        if not np.isfinite(observed):
+            raise NotTested(f"{self.measure} or {self.outcome} is the same in all networks of a budget")
         close = 1e-9
         above, below = np.mean(shuffled >= observed - close), np.mean(shuffled <= observed + close)
         drawn = mean_spearman(*resampled(data))
         tail = (1 - CONFIDENCE) / 2
         low, high = np.nanquantile(drawn, [tail, 1 - tail])
         sign = 1 if self.direction == "greater" else -1
-        reach = norm.ppf(1 - tail) + norm.ppf(POWER)
-        effect = np.arctanh(min(abs(observed), 1 - close))
         left = f" Left out for want of {self.measure} or a budget: {', '.join(data.left_out)}." if data.left_out else ""
         return Finding(
             float(observed),
@@ -53,13 +52,19 @@ class Rank(Sided):
             unit="rank correlation",
             n=count,
             replicates="architectures",
-            smallest=float(np.tanh(reach / np.sqrt(count - 3))),
-            needed=float(np.ceil((reach / effect) ** 2 + 3)) if effect > 0 else np.inf,
+            power_at=lambda alpha: _power(float(observed), count, alpha),
             note=f"{count} architectures in {x.shape[1]} sizes.{left}",
         )
 
     def arms(self) -> list[Where]:
         return [self.among]
+
+
+def _power(observed: float, count: int, alpha: float) -> tuple[float, float]:
+    """By Fisher's transformation, with the architectures as points."""
+    effect = np.arctanh(min(abs(observed), 1 - 1e-9))
+    needed = np.ceil((reach(alpha) / effect) ** 2 + 3) if effect > 0 else np.inf
+    return float(np.tanh(reach(alpha) / np.sqrt(count - 3))), float(needed)
 
 
 def mean_spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:

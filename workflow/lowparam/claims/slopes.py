@@ -14,7 +14,7 @@ from lowparam.claims.configurations import Configurations, permuted, resampled
 from lowparam.claims.contrast import Where
 from lowparam.claims.finding import Finding, NotTested
 from lowparam.claims.kind import Arm, Sided
-from lowparam.claims.statistics import CONFIDENCE, POWER
+from lowparam.claims.statistics import CONFIDENCE, reach
 
 __all__ = ["Slopes", "mixed_model", "mixed_note"]
 
@@ -27,7 +27,8 @@ class Slopes(Sided):
 
     ``between``: do configurations with more of the measure do better? p from giving the measures of whole
     architectures to one another, interval from the hierarchical bootstrap.
-    ``within``: do the seeds of one configuration that have more of it do better? Seeds are the unit.
+    ``within``: do the seeds of one configuration that have more of it do better? What a seed does to all
+    configurations alike is taken out too, as runs of one seed share the order of the data.
     The two can differ in sign. The measure is in standard deviations over configurations. A mixed model with both
     slopes and random effects for architecture and configuration stands in the note.
     """
@@ -60,10 +61,7 @@ class Slopes(Sided):
         with np.errstate(invalid="ignore", divide="ignore"):
             drawn = scale * (drawn_x * drawn_y).sum(axis=(1, 2)) / (drawn_x**2).sum(axis=(1, 2))
         low, high = np.nanquantile(drawn, [TAIL, 1 - TAIL])
-        reach = stats.norm.ppf(1 - TAIL) + stats.norm.ppf(POWER)
-        spread = float(shuffled.std())
         count = len(data.names)
-        needed = np.ceil(count * (reach * spread / observed) ** 2) if observed else np.inf
         greater = self.direction == "greater"
         return Finding(
             float(observed),
@@ -74,25 +72,21 @@ class Slopes(Sided):
             unit="logit a sd",
             n=count,
             replicates="architectures",
-            smallest=float(reach * spread),
-            needed=float(max(needed, 3)),
+            power_at=lambda alpha: _power(float(observed), float(shuffled.std()), count, alpha),
         )
 
     def _within(self, data: Configurations, scale: float) -> Finding:
-        x = data.x - np.nanmean(data.x, axis=2, keepdims=True)
-        y = data.y - np.nanmean(data.y, axis=2, keepdims=True)
+        x, y = _within_both(data.x), _within_both(data.y)
         x, y = x[np.isfinite(x)] / scale, y[np.isfinite(y)]
         configurations = data.x.shape[0] * data.x.shape[1]
-        free = len(x) - configurations - 1
+        free = len(x) - configurations - (data.x.shape[2] - 1) - 1
         if free < 2 or not (x**2).sum() > 0:
             raise NotTested("fewer than two seeds in a configuration")
         slope = (x * y).sum() / (x**2).sum()
         error = np.sqrt(((y - slope * x) ** 2).sum() / free / (x**2).sum())
         half = stats.t.ppf(1 - TAIL, free) * error
         sign = 1 if self.direction == "greater" else -1
-        reach = stats.t.ppf(1 - TAIL, free) + stats.t.ppf(POWER, free)
         seeds = data.x.shape[2]
-        needed = np.ceil((seeds - 1) * (reach * error / slope) ** 2 + 1) if slope else np.inf
         return Finding(
             float(slope),
             float(slope - half),
@@ -101,8 +95,7 @@ class Slopes(Sided):
             p_against=float(stats.t.cdf(sign * slope / error, free)),
             unit="logit a sd",
             n=seeds,
-            smallest=float(reach * error),
-            needed=float(max(needed, 2)),
+            power_at=lambda alpha: _power(float(slope), float(error), seeds, alpha),
         )
 
 
@@ -146,6 +139,20 @@ def mixed_note(data: Configurations, scale: float) -> str:
         return "The mixed model has no solution on these runs."
     parts = [f"{name} {row.slope:+.2f} [{row.low:+.2f}, {row.high:+.2f}]" for name, row in fitted.iterrows()]
     return f"Mixed model, logit a sd: {', '.join(parts)}."
+
+
+def _within_both(values: np.ndarray, rounds: int = 20) -> np.ndarray:
+    """Take the means of configurations and of seeds out, in turns, as runs that diverged leave gaps."""
+    for _ in range(rounds if np.isnan(values).any() else 1):
+        values = values - np.nanmean(values, axis=2, keepdims=True)
+        values = values - np.nanmean(values, axis=(0, 1), keepdims=True)
+    return values
+
+
+def _power(observed: float, error: float, count: int, alpha: float) -> tuple[float, float]:
+    """By the normal distribution: the error falls with the root of the count."""
+    needed = np.ceil(count * (reach(alpha) * error / observed) ** 2) if observed else np.inf
+    return reach(alpha) * error, float(max(needed, 3))
 
 
 def _logit(percent: np.ndarray) -> np.ndarray:

@@ -7,7 +7,16 @@ from numpy.typing import ArrayLike
 from scipy import stats
 from statsmodels.stats.power import TTestPower
 
-__all__ = ["CONFIDENCE", "Estimate", "holm", "mean_interval", "one_sided", "seeds_needed", "smallest_effect"]
+__all__ = [
+    "CONFIDENCE",
+    "Estimate",
+    "holm",
+    "mean_interval",
+    "one_sided",
+    "reach",
+    "seeds_needed",
+    "smallest_effect",
+]
 
 CONFIDENCE = 0.95
 POWER = 0.8
@@ -74,6 +83,11 @@ def one_sided(values: ArrayLike, bound: float) -> float:
     return float(stats.t.sf((values.mean() - bound) / (spread / np.sqrt(len(values))), len(values) - 1))
 
 
+def reach(alpha: float) -> float:
+    """How many standard errors an effect must lie off to be seen four times in five, by the normal distribution."""
+    return float(stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(POWER))
+
+
 def smallest_effect(spread: float, n: int, alpha: float = 1 - CONFIDENCE) -> float:
     """Smallest distance from the margin that `n` seeds would show in four of five replications.
 
@@ -93,7 +107,7 @@ def smallest_effect(spread: float, n: int, alpha: float = 1 - CONFIDENCE) -> flo
     return float(spread * TTestPower().solve_power(nobs=n, alpha=alpha, power=POWER))
 
 
-def seeds_needed(spread: float, distance: float, alpha: float = 1 - CONFIDENCE, most: int = 10_000) -> float:
+def seeds_needed(spread: float, distance: float, alpha: float = 1 - CONFIDENCE, most: int = 1000) -> float:
     """How many seeds settle a question whose true answer lies `distance` from the margin.
 
     Parameters
@@ -111,8 +125,7 @@ def seeds_needed(spread: float, distance: float, alpha: float = 1 - CONFIDENCE, 
     if not spread > 0:
         return np.nan
     effect = abs(distance) / spread
-    reach = stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(POWER)
-    by_normal = (reach / effect) ** 2 if effect > 0 else np.inf  # a little too few, as t is wider
+    by_normal = (reach(alpha) / effect) ** 2 if effect > 0 else np.inf  # a little too few, as t is wider
     if by_normal > most:
         return np.inf
     n = max(2, int(by_normal))

@@ -2,7 +2,16 @@
 
 from lowparam.params import Experiment
 
-__all__ = ["FIGURE_SUFFIXES", "STAR_FIGURES", "STAR_TABLES", "TABLE_SUFFIXES", "figures", "tables"]
+__all__ = [
+    "CLAIM_TABLES",
+    "FIGURE_SUFFIXES",
+    "STAR_FIGURES",
+    "STAR_TABLES",
+    "TABLE_SUFFIXES",
+    "claim_figures",
+    "figures",
+    "tables",
+]
 
 TABLE_SUFFIXES = ("tex", "md", "csv")
 FIGURE_SUFFIXES = ("pdf", "png")
@@ -10,6 +19,9 @@ FIGURE_SUFFIXES = ("pdf", "png")
 # Of `results/star`, which belongs to no experiment.
 STAR_TABLES = ("dimension", "growth", "moons")
 STAR_FIGURES = ("dimension", "moons_boundaries", "moons_placement")
+
+# Of everything that claims are judged on.
+CLAIM_TABLES = ("claims", "claim_readings")
 
 
 def tables(experiment: Experiment) -> list[str]:
@@ -20,6 +32,12 @@ def tables(experiment: Experiment) -> list[str]:
 def figures(experiment: Experiment) -> list[str]:
     """Names of the figures, by the same rule."""
     return tables(experiment)
+
+
+def claim_figures(experiment: Experiment | None) -> list[str]:
+    """Names of the figures behind the verdicts; None is for `results/star`, which has no networks to draw."""
+    curves = experiment is not None and experiment.mode == "controlled" and "base" in experiment.activations
+    return ["claims", *(["interference_accuracy", "scaling"] if curves else [])]
 
 
 def has_gap(experiment: Experiment) -> bool:

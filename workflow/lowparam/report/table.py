@@ -28,6 +28,9 @@ LATEX = str.maketrans(
         "≤": r"$\leq$",
         "≥": r"$\geq$",
         "√": r"$\surd$",
+        "^": r"\^{}",
+        "<": "$<$",
+        "∞": r"$\infty$",
     }
 )
 
@@ -88,6 +91,8 @@ class Table:
         The same numbers unrounded, one row a cell, for the csv.
     notes : list of str
         Sentences under the table.
+    paragraphs : dict of int to float
+        Columns of running text, with their width in LaTeX as a share of the line.
     """
 
     name: str
@@ -97,6 +102,7 @@ class Table:
     labels: int
     numbers: pd.DataFrame
     notes: list[str] = field(default_factory=list)
+    paragraphs: dict[int, float] = field(default_factory=dict)
 
     def markdown(self) -> str:
         body = [[part.markdown() if isinstance(part, Cell) else part for part in row] for row in self.rows]
@@ -106,14 +112,19 @@ class Table:
 
     def latex(self, experiment: str) -> str:
         """A table environment that needs the package booktabs only."""
-        columns = "l" * self.labels + "r" * (len(self.header) - self.labels)
+        letters = ["l"] * self.labels + ["r"] * (len(self.header) - self.labels)
+        for place, share in self.paragraphs.items():
+            letters[place] = rf"p{{{share:g}\linewidth}}"
+        columns = "".join(letters)
         body = [
             " & ".join(part.latex() if isinstance(part, Cell) else part.translate(LATEX) for part in row) + r" \\"
             for row in self.rows
         ]
+        # A wide table takes both columns of a two-column paper; in one column the two environments are the same.
+        environment = "table*" if len(self.header) > 4 else "table"
         return "\n".join(
             [
-                r"\begin{table}",
+                rf"\begin{{{environment}}}",
                 r"  \centering",
                 rf"  \caption{{{' '.join([self.caption, *self.notes]).translate(LATEX)}}}",
                 rf"  \label{{tab:{experiment}-{self.name}}}",
@@ -124,7 +135,7 @@ class Table:
                 *(f"    {line}" for line in body),
                 r"    \bottomrule",
                 r"  \end{tabular}",
-                r"\end{table}",
+                rf"\end{{{environment}}}",
                 "",
             ]
         )

@@ -1,0 +1,105 @@
+"""What is printed about claims says the same everywhere."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lowparam import params as parameters
+from lowparam.claims.registry import load_registry
+from lowparam.report import contents
+from lowparam.report.claims import format_number, format_p, write_claim_report
+from lowparam.report.table import LATEX
+from synthetic import add, grid, noisy
+
+PARAMS = """
+data: {digits: {source: digits, split: {train: 0.6, validation: 0.15, test: 0.25}}}
+recipes: {digits: {epochs: 1, batch_size: 64, lr: 0.004}}
+replicate: [digits]
+experiments:
+  digits:
+    {data: digits, recipe: digits,
+     architectures: [mobilenetv1, mobilenetv2, mobilenetv3, mobilenext, convnext, nodepth_a],
+     activations: [base, solu_s1], budgets: [10k, 25k, 50k, 100k], seeds: [0, 1, 2, 3, 4]}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """An experiment whose runs are simulated, with everything that is written about its claims."""
+    place = tmp_path_factory.mktemp("claims")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        (place / "params.yaml").write_text(PARAMS, encoding="utf-8")
+        rng = np.random.default_rng(0)
+        architectures = parameters.load().experiment("digits").architectures
+        runs = noisy(grid(architectures, ["base", "solu_s1"]), rng, 0.003)
+        runs = noisy(add(runs, 0.03, architecture=["mobilenetv1"]), rng, 0.02, "r_projection")
+        runs.loc[runs["architecture"] == "mobilenext", "r_projection"] = np.nan
+        (place / "results/digits").mkdir(parents=True)
+        runs.to_csv(place / "results/digits/runs.csv", index=False)
+        write_claim_report(parameters.load(), "digits")
+    return place / "results/digits"
+
+
+def test_everything_that_is_named_is_written(folder):
+    names = [f"tables/{name}.{suffix}" for name in contents.CLAIM_TABLES for suffix in contents.TABLE_SUFFIXES]
+    figures = ["claims", "interference_accuracy", "scaling"]
+    names += [f"figures/{name}.{suffix}" for name in figures for suffix in contents.FIGURE_SUFFIXES]
+    for name in [*names, "claims.csv", "claims.md", "tables/macros.tex"]:
+        assert (folder / name).stat().st_size > 200, name
+
+
+def test_the_same_number_stands_in_every_form(folder):
+    judged = pd.read_csv(folder / "claims.csv")
+    page = (folder / "claims.md").read_text(encoding="utf-8")
+    macros = (folder / "tables/macros.tex").read_text(encoding="utf-8")
+    tables = {name: (folder / f"tables/{name}.{{}}").as_posix() for name in contents.CLAIM_TABLES}
+    compared = 0
+    for row in judged[judged["estimate"].notna()].itertuples():
+        estimate, p = format_number(row.estimate, row.unit), format_p(row.p_holm)
+        interval = f"{format_number(row.low, row.unit)} to {format_number(row.high, row.unit)}"
+        (line,) = [line for line in page.splitlines() if f"{row.about} (`{row.test}`)" in line]
+        assert estimate in line and interval in line and p in line and row.verdict in line
+        table = tables["claims" if row.primary else "claim_readings"]
+        for suffix, translated in (("md", str), ("tex", lambda text: text.translate(LATEX))):
+            with open(table.format(suffix), encoding="utf-8") as file:
+                assert any(
+                    line.strip(" |").startswith(row.claim)
+                    and all(translated(text) in line for text in (estimate, interval, p, row.verdict))
+                    for line in file
+                ), (row.claim, row.test, suffix)
+        values = re.findall(r"\\newcommand\{\\\w+Estimate\}\{(.*)\}", macros)
+        assert estimate.translate(LATEX) in values
+        compared += 1
+    assert compared > 15
+
+
+def test_macros_are_commands_that_latex_accepts(folder):
+    lines = (folder / "tables/macros.tex").read_text(encoding="utf-8").splitlines()[1:]
+    names = [re.fullmatch(r"\\newcommand\{\\([A-Za-z]+)\}\{.+\}", line)[1] for line in lines]
+    assert len(names) == len(set(names))
+    assert {"digitsCTwoTotalEstimate", "digitsAccuracyMobilenetvOneBaseTwoFiveK"} <= set(names)
+
+
+def test_every_verdict_names_its_experiment(folder):
+    assert pd.read_csv(folder / "claims.csv")["experiment"].eq("digits").all()
+    page = (folder / "claims.md").read_text(encoding="utf-8")
+    tested = [claim for claim in load_registry().claims if claim.tests]
+    assert page.count("verdict on digits") == len(tested)
+    assert "judged on digits" in (folder / "tables/claims.tex").read_text(encoding="utf-8")
+
+
+def test_braces_balance_and_nothing_is_left_unescaped(folder):
+    for path in (folder / "tables").glob("*.tex"):
+        text = path.read_text(encoding="utf-8")
+        assert text.count("{") == text.count("}")
+        assert not re.search(r"(?<!\\)[_#^](?![0-9{\\])", re.sub(r"\\label\{.*?\}|\$.*?\$", "", text)), path
+
+
+def test_a_second_time_gives_the_same_files(folder, monkeypatch):
+    monkeypatch.chdir(folder.parents[1])
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    write_claim_report(parameters.load(), "digits")
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
