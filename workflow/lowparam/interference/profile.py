@@ -318,5 +318,5 @@ def summary(profile: pd.DataFrame) -> dict[str, float]:
 
 def _stage_ends(strides: Mapping[str, float]) -> list[str]:
     """Names of the streams that a striding block or the head follows, from the strides in the order of data."""
-    following = [*list(strides.values())[1:], np.inf]
+    following = [*strides.values(), np.inf][1:]
     return [site for site, after in zip(strides, following, strict=True) if after > 1]
