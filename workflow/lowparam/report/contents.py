@@ -10,7 +10,9 @@ __all__ = [
     "TABLE_SUFFIXES",
     "claim_figures",
     "figures",
+    "joined_by",
     "tables",
+    "with_activation",
 ]
 
 TABLE_SUFFIXES = ("tex", "md", "csv")
@@ -26,12 +28,31 @@ CLAIM_TABLES = ("claims", "claim_readings")
 
 def tables(experiment: Experiment) -> list[str]:
     """Names of the tables; the SoLU gap needs the architecture's own activation and another to compare."""
-    return ["accuracy", "interference", *(["solu_gap"] if has_gap(experiment) else [])]
+    names = ["accuracy", "interference", *(["solu_gap"] if has_gap(experiment) else [])]
+    operators = {joined_by(name) for name in experiment.architectures} - {None}
+    if any((family, "sum") in operators for family, operator in operators if operator == "star"):
+        names.append("star_gap")
+    if any(with_activation(name) in experiment.architectures for name in experiment.architectures):
+        names.append("star_activation")
+    return names
 
 
 def figures(experiment: Experiment) -> list[str]:
-    """Names of the figures, by the same rule."""
-    return tables(experiment)
+    """Names of the figures, by the same rule; star and sum are in tables alone."""
+    return [name for name in tables(experiment) if not name.startswith("star_")]
+
+
+def joined_by(architecture: str) -> tuple[str, str] | None:
+    """How an architecture joins its branches: its name without the operator, and ``star`` or ``sum``; None if not."""
+    for operator in ("sum", "star"):
+        if f"_{operator}" in architecture:
+            return architecture.replace(f"_{operator}", "", 1), operator
+    return (architecture, "star") if architecture.startswith("starnet") else None
+
+
+def with_activation(architecture: str) -> str | None:
+    """The architecture that one without activations was made from; None if it has them."""
+    return architecture.replace("_noact", "", 1) if "_noact" in architecture else None
 
 
 def claim_figures(experiment: Experiment | None) -> list[str]:

@@ -10,6 +10,7 @@ from lowparam.files import read_csv, read_json
 from lowparam.params import Params
 from lowparam.report import contents
 from lowparam.report.labels import activation_label, architecture_label
+from lowparam.report.star_gaps import star_activation, star_gap
 from lowparam.report.table import Cell, Table
 
 __all__ = ["write_tables"]
@@ -22,7 +23,13 @@ def write_tables(params: Params, experiment: str) -> None:
     folder = Path("results", experiment)
     runs = read_csv(folder / "runs.csv")
     baseline = read_json(folder / "baseline.json")
-    make = {"accuracy": accuracy, "interference": interference, "solu_gap": solu_gap}
+    make = {
+        "accuracy": accuracy,
+        "interference": interference,
+        "solu_gap": solu_gap,
+        "star_gap": star_gap,
+        "star_activation": star_activation,
+    }
     for name in contents.tables(params.experiment(experiment)):
         make[name](runs, baseline, experiment).write(folder / "tables", experiment)
 
