@@ -5,9 +5,8 @@ from workspace import Workspace, small_params
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Workspace:
-    """The small grid, run once to the end. Tests that change it work on a copy."""
-    workspace = Workspace(tmp_path_factory.mktemp("finished") / "w")
-    workspace.folder.mkdir()
+    """The small grid, run once to the end by snakemake. Tests that change it work on a copy."""
+    workspace = Workspace.of_this_repository(tmp_path_factory.mktemp("finished") / "w")
     workspace.write(small_params())
     workspace.snakemake()
     return workspace

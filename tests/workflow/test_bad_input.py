@@ -61,9 +61,9 @@ def test_params_are_refused_in_one_line_that_names_the_key(empty, old, new, says
     assert not (empty.folder / "results").exists()
 
 
-def test_snakemake_refuses_them_in_one_line_too(empty):
-    (empty.folder / "params.yaml").write_text(PARAMS.replace("lr: 0.02", "lr: -0.02"), encoding="utf-8")
-    output = empty.snakemake("--dry-run", fails=True)
+def test_snakemake_refuses_them_in_one_line_too(workspace):
+    (workspace.folder / "params.yaml").write_text(PARAMS.replace("lr: 0.02", "lr: -0.02"), encoding="utf-8")
+    output = workspace.snakemake("--dry-run", fails=True)
     assert "lowparam: params.yaml: recipes.digits.lr: input should be greater than 0, not -0.02\n" in output
     assert "Traceback" not in output
 

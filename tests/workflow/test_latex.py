@@ -5,6 +5,7 @@ import shutil
 import subprocess
 
 import pytest
+
 from workspace import ROOT
 
 DOCUMENT = r"""\documentclass[twocolumn]{article}

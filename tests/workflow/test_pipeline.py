@@ -109,9 +109,7 @@ def test_a_new_seed_trains_only_itself(workspace):
     params["experiments"]["digits"]["architectures"] = ["mobilenetv1"]
     workspace.write(params)
     workspace.snakemake()
-    trained = (workspace.folder / "logs/digits/train/mobilenetv1-base-10k.log").read_text()
-    assert "seed 2 epoch 3/3" in trained
-    assert "seed 0 epoch" not in trained
+    assert workspace.trained("mobilenetv1-base-10k") == {2}
     assert before.items() <= workspace.contents("runs/*/*/*").items()
 
 
@@ -122,16 +120,34 @@ def test_a_deleted_checkpoint_comes_back_with_the_same_bits_and_alone(workspace)
     assert workspace.jobs()["train_digits"] == 1
     workspace.snakemake()
     assert path.read_bytes() == before
-    log = (workspace.folder / "logs/digits/train/mobilenetv1-base-10k.log").read_text()
-    assert "seed 1 epoch" in log
-    assert "seed 0 epoch" not in log
+    assert workspace.trained("mobilenetv1-base-10k") == {1}
+
+
+def test_the_code_of_one_architecture_trains_its_runs_and_no_others(workspace):
+    block = workspace.folder / "workflow/lowparam/models/blocks/nodepth.py"
+    block.write_text(block.read_text() + "\n# another remark\n")
+    assert {rule: count for rule, count in workspace.jobs().items() if rule != "all"} == {
+        "train_digits": 2,
+        "profile_digits": 2,
+        "collect": 1,
+        "tables_digits": 1,
+        "figures_digits": 1,
+    }
+
+
+def test_the_code_of_the_tables_trains_nothing(workspace):
+    code = workspace.folder / "workflow/lowparam/report/tables.py"
+    code.write_text(code.read_text() + "\n# another remark\n")
+    jobs = workspace.jobs()
+    assert jobs["tables_digits"] == 1
+    assert not {"train_digits", "profile_digits"} & set(jobs)
 
 
 @pytest.mark.slow
 def test_a_forced_rerun_trains_again_and_gives_the_same_bytes(workspace):
     before = workspace.contents("**/*")
     workspace.snakemake("--forceall")
-    assert "seed 0 epoch 1/3" in (workspace.folder / "logs/digits/train/nodepth_a-solu_s1-10k.log").read_text()
+    assert workspace.trained("nodepth_a-solu_s1-10k") == {0, 1}
     after = workspace.contents("**/*")
     assert {path for path in after if after[path] != before[path] and not path.startswith("benchmarks/")} == set()
 

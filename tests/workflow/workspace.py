@@ -1,4 +1,4 @@
-"""Runs of the real Snakefile in folders of their own, on real digits and a grid that takes seconds."""
+"""Runs of the real Snakefile and dvc.yaml in copies of this repository: real digits, a grid that takes seconds."""
 
 import os
 import shutil
@@ -30,10 +30,22 @@ def small_params() -> dict:
 
 @dataclass
 class Workspace:
-    """A folder with a params.yaml, in which the workflow runs."""
+    """A folder in which commands run, with the package that lies in it, if one does."""
 
     folder: Path
-    snakefile: Path = ROOT / "Snakefile"
+
+    @classmethod
+    def of_this_repository(cls, folder: Path) -> "Workspace":
+        """Copy what git would, changes that are not committed too, but no results; commit it as a repository."""
+        listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0")
+        for name in names:
+            if (ROOT / name).is_file() and not name.startswith("results/") and name != "dvc.lock":
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, folder / name)
+        workspace = cls(folder)
+        workspace.run("git", "init", "--quiet", "--initial-branch=main")
+        return workspace
 
     def write(self, params: dict) -> None:
         (self.folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
@@ -43,10 +55,12 @@ class Workspace:
 
     def run(self, *command: str, fails: bool = False) -> str:
         """Run a command in the folder and return what it printed."""
+        own = {"PYTHONPATH": str(self.folder / "workflow"), "OMP_NUM_THREADS": "1", "DVC_NO_ANALYTICS": "1"}
+        me = {f"GIT_{role}_{part}": "tests@localhost" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
         done = subprocess.run(
             command,
             cwd=self.folder,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            env={**os.environ, **own, **me},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -54,16 +68,19 @@ class Workspace:
         assert (done.returncode != 0) == fails, done.stdout[-6000:]
         return done.stdout
 
+    def commit(self) -> None:
+        self.run("git", "add", "--all")
+        self.run("git", "commit", "--quiet", "--message", "State of a test")
+
     def snakemake(self, *arguments: str, fails: bool = False) -> str:
-        where = ("--snakefile", str(self.snakefile), "--directory", ".")
-        return self.run("snakemake", *where, "--cores", "2", *arguments, fails=fails)
+        return self.run("snakemake", "--cores", "2", *arguments, fails=fails)
 
     def jobs(self, *arguments: str) -> dict[str, int]:
         """Ask a dry run for the number of jobs by rule; empty if nothing is to be done."""
         output = self.snakemake("--dry-run", *arguments)
         if "Nothing to be done" in output:
             return {}
-        table = output.partition("Job stats:")[2].partition("\n\n")[0].splitlines()[3:]
+        table = output.partition("Job stats:")[2].partition("total")[0].splitlines()[3:]
         return {line.split()[0]: int(line.split()[1]) for line in table if len(line.split()) == 2}
 
     def contents(self, pattern: str) -> dict[str, bytes]:
@@ -71,6 +88,11 @@ class Workspace:
         base = self.folder / "results" / "digits"
         return {str(path.relative_to(base)): path.read_bytes() for path in sorted(base.glob(pattern)) if path.is_file()}
 
+    def trained(self, scale: str) -> set[int]:
+        """Seeds that the last job of a scale trained, from its log."""
+        log = (self.folder / f"logs/digits/train/{scale}.log").read_text(encoding="utf-8")
+        return {int(line.split(" seed ")[1].split()[0]) for line in log.splitlines() if " epoch " in line}
+
     def copy(self, folder: Path) -> "Workspace":
         shutil.copytree(self.folder, folder, symlinks=True)
-        return Workspace(folder, self.snakefile)
+        return Workspace(folder)
