@@ -59,6 +59,32 @@ def check(quiet: Annotated[bool, typer.Option(help="Say nothing if all is well."
 
 
 @command
+def models(
+    name: Annotated[str | None, typer.Argument(help="One network, such as mobilenetv2 or timm:resnet18.")] = None,
+    budget: Annotated[str | None, typer.Option(help="Parameters in controlled mode, such as 100k.")] = None,
+    classes: Annotated[int, typer.Option(min=1, help="Number of classes.")] = 10,
+    channels: Annotated[int, typer.Option(min=1, help="Channels of the images.")] = 3,
+    size: Annotated[int, typer.Option(min=1, help="Height and width of the images in pixels.")] = 32,
+    activation: Annotated[str, typer.Option(help="base, or where SoLU goes.")] = "base",
+) -> None:
+    """List the networks with their counts, or one layer by layer."""
+    from lowparam.models import catalogue
+
+    try:
+        wanted = None if budget is None else parameters.parse_budget(budget)
+    except ValueError as error:
+        raise LowparamError(f"--budget: {error}") from None
+    image = {"in_channels": channels, "size": size}
+    if name is None:
+        show(catalogue.networks(budget=wanted or 100_000, classes=classes, **image))
+    else:
+        net = catalogue.network(name, budget=wanted, classes=classes, activation=activation, **image)
+        layers = catalogue.layers(net, **image)
+        show(layers)
+        print(f"{layers['parameters'].sum():,} parameters, {layers['macs'].sum():,} multiply-accumulates an image")
+
+
+@command
 def schema() -> None:
     """Print the JSON schema of params.yaml, for editors."""
     print(parameters.schema())
@@ -168,6 +194,13 @@ def star(part: Annotated[str, typer.Argument(help="dimension, moons or report.")
         write_report(folder)
     else:
         raise LowparamError(f"star has no part {part!r}; it has dimension, moons and report")
+
+
+def show(table) -> None:
+    """Print a table, numbers with thousands separated."""
+    from tabulate import tabulate
+
+    print(tabulate(table, headers="keys", showindex=False, intfmt=",", missingval=""))
 
 
 def results(experiment: str) -> Path:
