@@ -317,6 +317,17 @@ class TestRank:
     def test_no_association_gives_few_verdicts(self):
         assert definite(verdicts(self.test, associated)) <= allowed()
 
+    def test_networks_of_unequal_size_are_not_ranked(self):
+        runs = associated(np.random.default_rng(0))
+        runs.loc[runs["architecture"] == "convnext", "parameters_total"] *= 2
+        with pytest.raises(NotTested, match="differ in size"):
+            self.test.find(runs)
+
+    def test_variants_of_an_architecture_are_no_units(self):
+        runs = associated(np.random.default_rng(0), architectures=[*ARCHITECTURES, "ablation_a", "ablation_b"])
+        test = self.test.model_copy(update={"without": ["ablation_*"]})
+        assert (self.test.find(runs).n, test.find(runs).n) == (9, 7)
+
     def test_a_measure_without_spread_is_not_tested(self):
         with pytest.raises(NotTested, match="is the same"):
             self.test.find(noisy(grid(), np.random.default_rng(0)))

@@ -76,6 +76,13 @@ def test_the_same_number_stands_in_every_form(folder):
     assert compared > 15
 
 
+def test_a_command_that_params_yaml_lacks_is_told(folder):
+    judged = pd.read_csv(folder / "claims.csv")
+    told = judged["reason"].str.contains("params.yaml has no experiment").fillna(False)
+    asked = judged["command"].str.removeprefix("snakemake ")
+    assert (told == (asked.notna() & ~asked.isin(["digits", "star"]))).all()
+
+
 def test_macros_are_commands_that_latex_accepts(folder):
     lines = (folder / "tables/macros.tex").read_text(encoding="utf-8").splitlines()[1:]
     names = [re.fullmatch(r"\\newcommand\{\\([A-Za-z]+)\}\{.+\}", line)[1] for line in lines]
@@ -98,6 +105,7 @@ def test_braces_balance_and_nothing_is_left_unescaped(folder):
         assert not re.search(r"(?<!\\)[_#^](?![0-9{\\])", re.sub(r"\\label\{.*?\}|\$.*?\$", "", text)), path
 
 
+@pytest.mark.slow
 def test_a_second_time_gives_the_same_files(folder, monkeypatch):
     monkeypatch.chdir(folder.parents[1])
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -1,6 +1,7 @@
 """Association between two columns over configurations, with architectures as the unit."""
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cache
 from itertools import permutations
 from math import factorial
@@ -8,7 +9,7 @@ from math import factorial
 import numpy as np
 import pandas as pd
 
-from lowparam.claims.contrast import Cells, Where, complete
+from lowparam.claims.contrast import MATCHED, Cells, Where, complete
 from lowparam.claims.finding import NotTested
 
 __all__ = ["Configurations", "permuted", "resampled"]
@@ -37,13 +38,13 @@ class Configurations:
     left_out: list[str]
 
     @classmethod
-    def read(cls, runs: pd.DataFrame, where: Where, x: str, y: str) -> "Configurations":
-        """Take the runs of `where` apart.
+    def read(cls, runs: pd.DataFrame, where: Where, without: list[str], x: str, y: str) -> "Configurations":
+        """Take the runs of `where` apart, but for the architectures that match `without`.
 
         Raises
         ------
         NotTested
-            If fewer than five architectures have all bins.
+            If fewer than five architectures have all bins, or the networks of a budget are not equal in size.
         """
         where = complete(where)
         tables = [Cells.read(runs, column) for column in (x, y)]
@@ -54,7 +55,10 @@ class Configurations:
                 if value not in {key[part] for key in keys}:
                     raise NotTested(f"no run with {column} {value}")
             keys = [key for key in keys if not named or key[part] in named]
+        keys = [key for key in keys if not any(fnmatchcase(key[1], pattern) for pattern in without)]
         architectures = list(dict.fromkeys(key[1] for key in keys))
+        if len(architectures) < FEWEST:
+            raise NotTested(f"fewer than {FEWEST} architectures are there")
         bins = list(dict.fromkeys((key[0], key[2]) for key in keys))
         rows = {key: place for place, key in enumerate(tables[0].keys)}
         places = [[rows.get((budget, name, act), -1) for budget, act in bins] for name in architectures]
@@ -62,6 +66,9 @@ class Configurations:
         whole = np.all([np.isfinite(array).any(axis=2).all(axis=1) for array in arrays], axis=0)
         if whole.sum() < FEWEST:
             raise NotTested(f"fewer than {FEWEST} architectures have all budgets and {x}")
+        sizes = Cells.read(runs, "parameters_total").sizes()[np.array(places)[whole]]
+        if (sizes.max(axis=0) > (1 + MATCHED) * sizes.min(axis=0)).any():
+            raise NotTested("the networks of a budget differ in size")
         both = np.isfinite(arrays[0]) & np.isfinite(arrays[1])
         kept = [np.where(both, array, np.nan)[whole] for array in arrays]
         names = np.array(architectures)

@@ -73,6 +73,9 @@ def judge(registry: Registry, runs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def write_claims(params: Params, experiment: str) -> pd.DataFrame:
     """Judge all claims on one experiment and write ``results/<experiment>/claims.csv``, unrounded."""
     judged = judge(load_registry(), {experiment: read_runs(params, experiment)})
+    for name in set(judged["command"].dropna().str.removeprefix("snakemake ")) - {*params.experiments, STAR}:
+        unknown = judged["command"] == f"snakemake {name}"
+        judged.loc[unknown, "reason"] += f" params.yaml has no experiment {name} yet: add one with these runs."
     with atomic(Path("results", experiment, "claims.csv")) as temporary:
         judged.to_csv(temporary, index=False, lineterminator="\n")
     return judged

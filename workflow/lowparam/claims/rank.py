@@ -26,9 +26,10 @@ class Rank(Sided):
     kind: Literal["rank"]
     measure: str = Field(description="column that is said to go with the outcome")
     among: Arm = Field({"architecture": ["*"]}, description="runs that are ranked")
+    without: list[str] = Field([], description="patterns of architectures that are variants of others, not units")
 
     def find(self, runs: pd.DataFrame) -> Finding:
-        data = Configurations.read(runs, self.among, self.measure, self.outcome)
+        data = Configurations.read(runs, self.among, self.without, self.measure, self.outcome)
         x, y = data.means()
         count = len(data.names)
         orders = permuted(count)

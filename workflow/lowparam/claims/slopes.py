@@ -37,9 +37,10 @@ class Slopes(Sided):
     level: Literal["between", "within"] = Field(description="between configurations, or within them over seeds")
     measure: str = Field(description="column that is said to go with the outcome")
     among: Arm = Field({"architecture": ["*"]}, description="runs that are used")
+    without: list[str] = Field([], description="patterns of architectures that are variants of others, not units")
 
     def find(self, runs: pd.DataFrame) -> Finding:
-        data = Configurations.read(runs, self.among, self.measure, self.outcome)
+        data = Configurations.read(runs, self.among, self.without, self.measure, self.outcome)
         data = Configurations(data.x, _logit(data.y), data.names, data.left_out)
         scale = _centred(data.means()[0]).std()
         if not scale > 0:
