@@ -42,14 +42,16 @@ class PointwiseConv2d(nn.Conv2d):
 class DepthwiseConv2d(nn.Conv2d):
     """A depthwise convolution with a faster gradient of the weights where oneDNN falls back to its general kernel.
 
-    It does so for kernels above 3x3 and for maps smaller than the kernel.
+    It does so for kernels above 3x3 and for maps smaller than the kernel. An output of a single position is left to
+    oneDNN: its gradient would be a convolution of 1x1 kernels, which is the slowest of all.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        kernel, size = self.kernel_size[0], x.shape[2]
-        if (kernel <= 3 <= size) or size > LARGEST_MAP or x.shape[3] != size or not self.weight.requires_grad:
-            return super().forward(x)
-        return _Depthwise.apply(x, self.weight, self.bias, self.stride[0], self.padding[0])
+        kernel, stride, (height, width) = self.kernel_size[0], self.stride[0], x.shape[2:]
+        falls_back = kernel > 3 or height < kernel
+        if falls_back and stride < height <= LARGEST_MAP and height == width:
+            return _Depthwise.apply(x, self.weight, self.bias, stride, self.padding[0])
+        return super().forward(x)
 
 
 class _Depthwise(torch.autograd.Function):
