@@ -39,6 +39,8 @@ def accuracy(runs: pd.DataFrame, baseline: dict) -> Figure:
     for ax, activation in zip(axes, _in_order(runs["activation"]), strict=True):
         _lines(ax, runs[runs["activation"] == activation].assign(value=lambda r: 100 * r["test_accuracy"]))
         ax.axhline(100 * baseline["test"]["accuracy"], color="0.4", linestyle=":", linewidth=1)
+        bottom, top = ax.get_ylim()
+        ax.set_ylim(max(bottom, 0), min(top, 100.5))  # a t interval knows no bounds, an accuracy does
         ax.set_title(activation_label(activation))
         ax.annotate(
             "logistic regression",
@@ -104,7 +106,7 @@ def solu_gap(runs: pd.DataFrame, baseline: dict) -> Figure:
         ax.set_xlabel("SoLU gap (percentage points)")
         ax.grid(axis="y", visible=False)
     axes[0][0].set_yticks(range(len(architectures)), [architecture_label(a) for a in architectures])
-    axes[0][0].invert_yaxis()
+    axes[0][0].set_ylim(len(architectures) - 0.5, -0.5)
     figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside right center", title="budget", frameon=False)
     return figure
 
