@@ -40,9 +40,14 @@ def test_diagrams_are_up_to_date_and_show_every_convolution(name):
     assert ("+" in labels[-2:]) == block.residual
 
 
+def test_the_pages_of_ablations_and_activations_are_up_to_date():
+    assert (FOLDER / "ablation.md").read_text(encoding="utf-8") == pages.ablation_page(), HINT
+    assert (FOLDER / "activations.md").read_text(encoding="utf-8") == pages.activations_page(), HINT
+
+
 def test_the_index_is_up_to_date_and_every_page_is_in_it():
     assert (FOLDER / "README.md").read_text(encoding="utf-8") == pages.index(), HINT
-    assert {path.stem for path in FOLDER.glob("*.md")} == {"README", *blocks.names()}
+    assert {path.stem for path in FOLDER.glob("*.md")} == {"README", "ablation", "activations", *blocks.names()}
     assert {path.stem for path in FOLDER.glob("*.svg")} == set(blocks.names())
 
 

@@ -4,22 +4,24 @@ import importlib
 import inspect
 import re
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 import torch
 
 from lowparam.files import write_text
-from lowparam.models import blocks, catalogue, published
-from lowparam.models.blocks import Block
+from lowparam.models import activations, blocks, catalogue, published
+from lowparam.models.blocks import Block, ablation
 from lowparam.models.cost import cost, count_parameters
 from lowparam.models.diagram import draw
 from lowparam.params import format_budget
 
-__all__ = ["index", "page", "write"]
+__all__ = ["ablation_page", "activations_page", "index", "page", "write"]
 
 BUDGETS = (25_000, 100_000, 500_000, 1_500_000)
 COMMAND = "python -m lowparam.models.pages docs/architectures"
+WRITTEN = f"*This page is written by `{COMMAND}`; edit the code instead.*"
 
 
 def page(name: str) -> str:
@@ -54,12 +56,61 @@ def page(name: str) -> str:
     if rows:
         parts += [
             "## Published networks",
+            *_makers(rows),
             "The names stand in `architectures:` of an experiment with `mode: published`. MACs are those of an image "
             "of 224 x 224 with 1000 classes; head is the classifier and what widens before it.",
             _table(rows),
         ]
-    parts.append(f"*This page is written by `{COMMAND}`; edit the code instead.*")
+    parts.append(WRITTEN)
     return "\n\n".join(parts) + "\n"
+
+
+def ablation_page() -> str:
+    """Write the page of the design space and its one-factor ablations."""
+    points = [
+        {"architecture": name, **{key: _shown(value) for key, value in asdict(point).items()}}
+        for name, point in ablation.POINTS.items()
+    ]
+    factors = []
+    for start in ablation.POINTS:
+        longer = [other for other in ablation.POINTS if other != start and other.startswith(start)]
+        mine = [
+            name.removeprefix(f"ablation_{start}_")
+            for name in blocks.ablations()
+            if name.startswith(f"ablation_{start}_") and not any(name.startswith(f"ablation_{o}") for o in longer)
+        ]
+        factors.append(f"- `ablation_{start}_` with {', '.join(f'`{factor}`' for factor in mine)}")
+    return (
+        "\n\n".join(
+            [
+                "# The design space",
+                _prose(inspect.getdoc(ablation)),
+                "## The settings",
+                _settings(inspect.getdoc(ablation.Point)),
+                "## Where the architectures lie",
+                pd.DataFrame(points).set_index("architecture").T.to_markdown(disable_numparse=True),
+                "## What differs from them in one factor",
+                "\n".join(factors),
+                WRITTEN,
+            ]
+        )
+        + "\n"
+    )
+
+
+def activations_page() -> str:
+    """Write the page of SoLU, its places and its controls."""
+    return (
+        "\n\n".join(
+            [
+                "# Activations",
+                _prose(inspect.getdoc(activations)),
+                f"All names: {', '.join(f'`{name}`' for name in activations.ACTIVATIONS)}.",
+                WRITTEN,
+            ]
+        )
+        + "\n"
+    )
 
 
 def index() -> str:
@@ -71,11 +122,11 @@ def index() -> str:
                 "# Architectures",
                 "In controlled mode an experiment names these; only the block differs between them.",
                 "\n".join(lines),
-                f"One-factor ablations of them have names too ({len(blocks.ablations())} of them); the docstring of "
-                "`lowparam/models/blocks/ablation.py` says how they are made. In published mode an experiment names "
-                "the papers' own networks, listed on each page, and any network of timm as `timm:<name>`.",
-                f"To add one, see [add your own architecture](../add-an-architecture.md). *These pages are written by "
-                f"`{COMMAND}`; edit the code instead.*",
+                f"{len(blocks.ablations())} [one-factor ablations](ablation.md) of them have names too, and each takes "
+                "any of the [activations](activations.md). In published mode an experiment names the papers' own "
+                "networks, listed on each page, and any network of timm as `timm:<name>`.",
+                "To add one, see [add your own architecture](../add-an-architecture.md).",
+                WRITTEN,
             ]
         )
         + "\n"
@@ -85,6 +136,8 @@ def index() -> str:
 def write(folder: Path) -> None:
     """Write all pages and pictures into a folder."""
     write_text(folder / "README.md", index())
+    write_text(folder / "ablation.md", ablation_page())
+    write_text(folder / "activations.md", activations_page())
     for name in blocks.names():
         write_text(folder / f"{name}.md", page(name))
         write_text(folder / f"{name}.svg", draw(blocks.find(name)))
@@ -99,6 +152,12 @@ def _prose(text: str) -> str:
             line = f"- {entry[1]}: {entry[2]}"
         lines.append(re.sub(r"^ {4,}(?=\S)", "  ", line))
     return re.sub(r"\n(?=- )(?<!\n\n)", "\n", "\n".join(lines))
+
+
+def _settings(docstring: str) -> str:
+    """Turn the parameters of a numpy-style docstring into a list."""
+    entries = re.findall(r"^(\w+) : (.*)\n((?:    .*\n?)+)", docstring.replace("``", "`"), re.MULTILINE)
+    return "\n".join(f"- `{name}` ({kind}): {' '.join(text.split())}" for name, kind, text in entries)
 
 
 def _definition(block: type[Block]) -> str:
@@ -166,6 +225,24 @@ def _published(block: type[Block], name: str) -> list[dict]:
             }
         )
     return rows
+
+
+def _makers(rows: list[dict]) -> list[str]:
+    """What the functions that make the networks say of them."""
+    makers = {blocks.find_published(row["network"].strip("`")).func: None for row in rows}
+    said = [_prose(inspect.getdoc(maker).split("\n\nParameters\n")[0]) for maker in makers]
+    first = rows[0]["network"].strip("`")
+    return [*said, f"The total stride is {_stride(first, 224)} at 224 pixels and {_stride(first, 32)} below 96 pixels."]
+
+
+def _stride(network: str, size: int) -> int:
+    with torch.device("meta"):
+        net = published.build(network, classes=10, in_channels=3, size=size).eval()
+        return size // net.features(torch.empty(1, 3, size, size)).shape[2]
+
+
+def _shown(value: object) -> str:
+    return ", ".join(value) if isinstance(value, tuple) else f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _table(rows: list[dict]) -> str:
