@@ -45,7 +45,7 @@ def folder(tmp_path_factory):
 
 def test_everything_that_is_named_is_written(folder):
     names = [f"tables/{name}.{suffix}" for name in contents.CLAIM_TABLES for suffix in contents.TABLE_SUFFIXES]
-    figures = ["claims", "interference_accuracy", "scaling"]
+    figures = ["claims", "dose_response", "interference_accuracy", "scaling"]
     names += [f"figures/{name}.{suffix}" for name in figures for suffix in contents.FIGURE_SUFFIXES]
     for name in [*names, "claims.csv", "claims.md", "tables/macros.tex"]:
         assert (folder / name).stat().st_size > 200, name

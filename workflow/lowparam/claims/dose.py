@@ -41,7 +41,7 @@ class Dose(Directed):
         return self
 
     def find(self, runs: pd.DataFrame) -> Finding:
-        doses, values = self._responses(runs, self.outcome)
+        doses, values = self.responses(runs, self.outcome)
         slopes = _slopes(doses, values)
         step = "doubling" if self.doses is None else "unit of dose"
         found = from_seeds(
@@ -49,7 +49,7 @@ class Dose(Directed):
         )
         if self.moved is None:
             return found
-        moved = _slopes(*self._responses(runs, self.moved))
+        moved = _slopes(*self.responses(runs, self.moved))
         sign = 1 if self.moved_direction == "greater" else -1
         p = one_sided(sign * moved, 0.0)
         note = f"The dose moved {self.moved} by {moved.mean():+.3g} a {step} (one-sided p {p:.2g}). {found.note}"
@@ -66,7 +66,7 @@ class Dose(Directed):
         sides = [self.plus, *([self.minus] if self.minus else [])]
         return [_dosed(side, word) for side in sides for word in self.doses or [""]]
 
-    def _responses(self, runs: pd.DataFrame, outcome: str) -> tuple[np.ndarray, np.ndarray]:
+    def responses(self, runs: pd.DataFrame, outcome: str) -> tuple[np.ndarray, np.ndarray]:
         """Doses of shape (k,) and responses of shape (k, seeds)."""
         if self.doses is None:
             found = contrast(runs, [(1, self.plus, self.minus)], outcome, matched=self.matched)

@@ -11,23 +11,27 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, NOT_TESTED, SUPPORTED
+from lowparam.claims.contrast import unit_of
+from lowparam.claims.dose import Dose
+from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, NOT_TESTED, SUPPORTED, NotTested
+from lowparam.claims.registry import Registry
 from lowparam.claims.statistics import mean_interval
 from lowparam.params import format_budget, parse_budget
 from lowparam.report.labels import architecture_label
 from lowparam.report.style import MARKERS, TEXT_WIDTH, in_style, save
 
-__all__ = ["draw_claims", "forest", "interference_accuracy", "scaling"]
+__all__ = ["dose_response", "draw_claims", "forest", "interference_accuracy", "scaling"]
 
 COLOURS = {SUPPORTED: "#1b7837", CONTRADICTED: "#b2182b", INCONCLUSIVE: "0.45"}
 SHAPES = {SUPPORTED: "o", CONTRADICTED: "s", INCONCLUSIVE: "D"}  # not by colour alone
 SIZES = {"parameters_total": "parameters", "parameters_body": "parameters without head", "macs": "multiply-adds"}
 
 
-def draw_claims(judged: pd.DataFrame, runs: pd.DataFrame, names: list[str], folder: Path) -> None:
+def draw_claims(judged: pd.DataFrame, runs: pd.DataFrame, registry: Registry, names: list[str], folder: Path) -> None:
     """Draw the named figures into `folder`, as PDF and PNG."""
     draw = {
         "claims": lambda: forest(judged),
+        "dose_response": lambda: dose_response(runs, registry),
         "interference_accuracy": lambda: interference_accuracy(runs),
         "scaling": lambda: scaling(runs),
     }
@@ -42,10 +46,7 @@ def forest(judged: pd.DataFrame) -> Figure:
     tested = judged[judged["verdict"].ne(NOT_TESTED) & there]
     units = list(dict.fromkeys(tested["unit"]))
     if not units:
-        figure, ax = plt.subplots(figsize=(TEXT_WIDTH, 1), layout="constrained")
-        ax.text(0.5, 0.5, "No claim could be tested on these runs.", ha="center", va="center")
-        ax.set_axis_off()
-        return figure
+        return _only_text("No claim could be tested on these runs.")
     heights = [int((tested["unit"] == unit).sum()) for unit in units]
     figure, axes = plt.subplots(
         len(units),
@@ -62,6 +63,48 @@ def forest(judged: pd.DataFrame) -> Figure:
         for word in (SUPPORTED, CONTRADICTED, INCONCLUSIVE)
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=3, frameon=False)
+    return figure
+
+
+def dose_response(runs: pd.DataFrame, registry: Registry) -> Figure:
+    """Every dose that the runs have, a panel a test: thin lines seeds, points the mean with its 95 % interval."""
+    found = []
+    for claim in registry.claims:
+        for test in claim.tests:
+            if isinstance(test, Dose):
+                try:
+                    found.append((f"{claim.id} {test.id.replace('_', ' ')}", test, test.responses(runs, test.outcome)))
+                except NotTested:
+                    continue
+    found = [(title, test, (doses, values)) for title, test, (doses, values) in found if len(set(doses)) > 1]
+    if not found:
+        return _only_text("No dose was varied in these runs.")
+    columns = min(3, len(found))
+    rows = -(-len(found) // columns)
+    size = (min(TEXT_WIDTH, 2.6 * columns), 2.2 * rows)
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
+    for ax, (title, test, (doses, values)) in zip(axes.flat, found, strict=False):
+        order = np.argsort(doses)
+        x = 2 ** doses[order] if test.doses is None else doses[order]
+        means = [mean_interval(row[np.isfinite(row)]) for row in values[order]]
+        ax.plot(x, values[order], color="0.75", linewidth=0.6)
+        ax.errorbar(x, [e.mean for e in means], yerr=[e.half_width for e in means], color="C0", marker="o", capsize=1.5)
+        if test.doses is None:
+            ax.set_xscale("log")
+            ax.xaxis.set_major_formatter(FuncFormatter(lambda size, _: format_budget(round(size)) if size >= 1 else ""))
+            ax.xaxis.set_minor_formatter(NullFormatter())
+        ax.set_xlabel("parameters" if test.doses is None else "dose")
+        ax.set_ylabel(unit_of(test.outcome) + (", difference" if test.minus else ""))
+        ax.set_title(title)
+    for ax in axes.flat[len(found) :]:
+        ax.set_axis_off()
+    return figure
+
+
+def _only_text(text: str) -> Figure:
+    figure, ax = plt.subplots(figsize=(TEXT_WIDTH, 1), layout="constrained")
+    ax.text(0.5, 0.5, text, ha="center", va="center")
+    ax.set_axis_off()
     return figure
 
 

@@ -43,7 +43,7 @@ def write_claim_report(params: Params, experiment: str) -> None:
     write_text(folder / "tables" / "macros.tex", macros(judged, runs, experiment))
     write_text(folder / "claims.md", page(judged, registry, experiment))
     names = contents.claim_figures(None if experiment == STAR else params.experiment(experiment))
-    draw_claims(judged, runs, names, folder / "figures")
+    draw_claims(judged, runs, registry, names, folder / "figures")
 
 
 def claims_table(judged: pd.DataFrame, registry: Registry, experiment: str) -> Table:

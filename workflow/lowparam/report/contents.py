@@ -57,8 +57,10 @@ def with_activation(architecture: str) -> str | None:
 
 def claim_figures(experiment: Experiment | None) -> list[str]:
     """Names of the figures behind the verdicts; None is for `results/star`, which has no networks to draw."""
-    curves = experiment is not None and experiment.mode == "controlled" and "base" in experiment.activations
-    return ["claims", *(["interference_accuracy", "scaling"] if curves else [])]
+    if experiment is None:
+        return ["claims"]
+    curves = experiment.mode == "controlled" and "base" in experiment.activations
+    return ["claims", "dose_response", *(["interference_accuracy", "scaling"] if curves else [])]
 
 
 def has_gap(experiment: Experiment) -> bool:
