@@ -22,6 +22,7 @@ from lowparam.interference import (
     dimensionality,
     gradients,
     positions,
+    sae,
     selectivity,
     steering,
 )
@@ -223,6 +224,9 @@ def measure_network(
                 seed=seed,
                 device=device,
             )
+    for name in sae.chosen(sites, ends) if settings.sae else []:
+        vectors = sae.sample(net, sites[name], images, settings.positions, device)
+        values += sae.measure(name, sites[name], vectors, steps=settings.sae_steps)
     return values
 
 
