@@ -51,9 +51,8 @@ def test_a_quarter_turn_is_that_of_rot90():
 
 def test_cutout_sets_a_square_to_the_mean():
     augment = Augment(cutout=3)
-    images, targets = mix(
-        torch.ones(200, 2, 16, 16), torch.zeros(200).long(), draw(200, augment, generator(0, 0)), augment, 10
-    )
+    labels, draws = torch.zeros(200).long(), draw(200, augment, generator(0, 0))
+    images, targets = mix(torch.ones(200, 2, 16, 16), labels, draws, augment, 10)
     holes = (images == 0).sum((2, 3))
     assert torch.equal(holes[:, 0], holes[:, 1])
     assert holes.max() == 9 and holes.min() >= 1  # smaller where the border cuts it
