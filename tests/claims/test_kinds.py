@@ -390,3 +390,20 @@ class TestSlopes:
         scale = (scale - scale.groupby("budget").transform("mean")).std(ddof=0)
         assert values[0] / scale == pytest.approx(-1.0, abs=0.1)
         assert values[1] / scale == pytest.approx(2.0, abs=0.8)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("test", "make"),
+    [
+        pytest.param(paired(), TestPaired().make(0.0), id="paired"),
+        pytest.param(paired(margin=2.0), TestPaired().make(0.02), id="paired, at the margin"),
+        pytest.param(TestInteraction.test, TestInteraction().make(0.0), id="interaction"),
+        pytest.param(TestEquivalence.test, TestEquivalence().make(0.01), id="equivalence, at the margin"),
+        pytest.param(TestExponent.test, TestExponent().make(0.0), id="exponent"),
+        pytest.param(TestCrossing.test, TestCrossing().make(0.0), id="crossing"),
+        pytest.param(TestDose.test, TestDose().make(0.0), id="dose"),
+    ],
+)
+def test_two_thousand_experiments_without_an_effect(test, make):
+    assert definite(verdicts(test, make, 2000)) <= allowed(2000)
