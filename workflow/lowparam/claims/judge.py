@@ -203,8 +203,9 @@ def _reason(found: Finding, word: str, power: tuple[float, float]) -> str:
     if word == INCONCLUSIVE and not found.too_many_diverged:
         smallest, needed = power
         if np.isfinite(smallest):
+            size = np.format_float_positional(smallest, precision=2, fractional=False, trim="-")
             parts.append(
-                f"With {found.n} {found.replicates} and this correction, an effect {smallest:.2g} "
+                f"With {found.n} {found.replicates} and this correction, an effect {size} "
                 f"{found.power_unit or found.unit} from the margin would be seen 4 times in 5."
             )
         if np.isfinite(needed):
