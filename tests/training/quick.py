@@ -12,6 +12,7 @@ def make_params(seeds=(0, 1), architectures=("mobilenetv1",), **recipe):
         {
             "data": {"digits": {"source": "digits", "split": {"train": 0.6, "validation": 0.2, "test": 0.2}}},
             "recipes": {"quick": {**RECIPE, "augment": AUGMENT, **recipe}},
+            "replicate": ["quick"],
             "experiments": {
                 "quick": {
                     "data": "digits",

@@ -1,0 +1,76 @@
+"""The sides that are compared. Each makes a function that trains one network for one epoch."""
+
+import timm
+import torch
+from textbook import loaders, train_epoch
+from torch import nn
+
+from lowparam import params
+from lowparam.data import Dataset, Images
+from lowparam.models import network_for
+from lowparam.training.loop import Training
+
+__all__ = ["NETWORKS", "SIDES"]
+
+NETWORKS = [
+    "mobilenetv1",
+    "mobilenetv2",
+    "mobilenetv3",
+    "mobilenext",
+    "convnext",
+    "nodepth_a",
+    "timm:mobilenetv3_small_050",
+]
+BUDGET = 100_000
+RECIPE = params.Recipe(epochs=10, batch_size=64, lr=4e-3, weight_decay=0.05, augment=params.Augment(crop_padding=1))
+
+
+def dataset(size):
+    """Random images; how long a step takes does not depend on what they show."""
+    random = torch.Generator().manual_seed(0)
+
+    def images(count):
+        pixels = torch.randint(0, 256, (count, 1, size, size), generator=random, dtype=torch.uint8)
+        return Images(pixels, torch.randint(0, 10, (count,), generator=random))
+
+    count = 1024 if size < 16 else 384
+    classes = [str(digit) for digit in range(10)]
+    return Dataset(images(count), images(64), images(64), classes, torch.tensor([127.0]), torch.tensor([74.0]))
+
+
+def network(name, size):
+    """The network of a name, at the budget where it has one."""
+    spec = {
+        "mode": "controlled", "architecture": name, "activation": "base", "budget": BUDGET,
+        "counting": "total", "depth": 2, "divisor": 1, "minimum_width": 4,
+    }  # fmt: skip
+    torch.manual_seed(0)
+    return network_for(spec, classes=10, in_channels=1, size=size)
+
+
+def ours(name, size):
+    torch.set_num_threads(1)
+    data = dataset(size)
+    training = Training(network(name, size), data, RECIPE, seed=0, device=torch.device("cpu"))
+    # As in Training.run_epoch; the validation part is small on every side, and the textbook's epoch leaves it out.
+    return training.run_epoch, len(data.train)
+
+
+def textbook(name, size):
+    data = dataset(size)
+    if name.startswith("timm:"):
+        net = timm.create_model(name.removeprefix("timm:"), num_classes=10, in_chans=1)
+    else:
+        net = network(name, size)
+    train, _ = loaders(data, padding=RECIPE.augment.crop_padding)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=RECIPE.lr, weight_decay=RECIPE.weight_decay)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, RECIPE.epochs)
+    return lambda: train_epoch(net, train, optimizer, scheduler, nn.CrossEntropyLoss()), len(data.train)
+
+
+def textbook_one_thread(name, size):
+    torch.set_num_threads(1)
+    return textbook(name, size)
+
+
+SIDES = {"ours": ours, "textbook": textbook, "textbook, 1 thread": textbook_one_thread}

@@ -1,0 +1,74 @@
+"""Images a second of one training: `lowparam` against a textbook loop, on the same networks and images.
+
+    python benchmarks/throughput.py --size 8 --repeats 5
+
+Every side runs in a process of its own, one after the other, and the whole is repeated; the table has medians.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+from sides import NETWORKS, SIDES
+
+FOLDER = Path(__file__).parent
+
+
+def measure(side, size):
+    """Train each network on this side; print images, wall and CPU seconds of an epoch after a first one."""
+    for network in NETWORKS:
+        if network.startswith("timm:") and size < 28:
+            continue
+        epoch, images = SIDES[side](network, size)
+        epoch()  # the first one also compiles kernels
+        wall, cpu = time.perf_counter(), time.process_time()
+        epoch()
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        print(json.dumps({"network": network, "side": side, "wall": images / wall, "cpu": images / cpu}), flush=True)
+
+
+def table(rows):
+    """Medians in images a second, and how many times as fast this engine is as each other side."""
+    medians = pd.DataFrame(rows).pivot_table(index="network", columns="side", values=["cpu", "wall"], aggfunc="median")
+    columns = {}
+    for clock in ("cpu", "wall"):
+        ours = medians[clock]["ours"]
+        columns[f"ours / {clock} s"] = ours.round(0)
+        for side in [name for name in SIDES if name != "ours"]:
+            columns[f"{side} / {clock} s"] = medians[clock][side].round(0)
+            columns[f"x {side}, {clock}"] = (ours / medians[clock][side]).round(2)
+    return pd.DataFrame(columns).reindex([n for n in NETWORKS if n in medians.index])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=int, default=8, help="height of the images in pixels")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--add", action="store_true", help="add to the repeats already measured")
+    parser.add_argument("--side", choices=SIDES, help="measure only this side, in this process")
+    arguments = parser.parse_args()
+    if arguments.side:
+        return measure(arguments.side, arguments.size)
+    file = FOLDER / "results" / f"throughput-{arguments.size}.json"
+    rows = json.loads(file.read_text()) if arguments.add and file.exists() else []
+    for _ in range(arguments.repeats):
+        for side in SIDES:
+            environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
+            if side != "textbook":
+                environment["OMP_NUM_THREADS"] = "1"
+            command = [sys.executable, __file__, "--side", side, "--size", str(arguments.size)]
+            output = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+            rows += [json.loads(line) for line in output.splitlines()]
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps(rows, indent=1))
+    print(table(rows).to_markdown())
+    return None
+
+
+if __name__ == "__main__":
+    main()
