@@ -165,6 +165,7 @@ def figures(experiment: Experiment) -> None:
 @command
 def bilinear(experiment: Experiment) -> None:
     """Decompose the star blocks without activation of an experiment into eigenvectors."""
+    from lowparam.report.star import write_bilinear_table
     from lowparam.star.bilinear import write_bilinear
 
     params = parameters.load()
@@ -174,6 +175,24 @@ def bilinear(experiment: Experiment) -> None:
         data_folder=data_folder(params.experiment(experiment).data),
         folder=results(experiment),
     )
+    write_bilinear_table(results(experiment), experiment)
+
+
+@command
+def toy(part: Annotated[str, typer.Argument(help="geometry, phase, absolute or report.")]) -> None:
+    """Train toy models whose superposition is known; `report` makes the tables and figures of them."""
+    settings, folder = parameters.load().toy, results("toy")
+    if part == "report":
+        from lowparam.report.toy import write_report
+
+        write_report(folder)
+        return
+    from lowparam.interference.toy import write_absolute, write_geometry, write_phase
+
+    parts = {"geometry": write_geometry, "phase": write_phase, "absolute": write_absolute}
+    if part not in parts:
+        raise LowparamError(f"toy has no part {part!r}; it has {', '.join(parts)} and report")
+    parts[part](settings, folder)
 
 
 @command

@@ -239,7 +239,7 @@ class Toy(Section):
         [0.5, 0.1, 0.03], min_length=1, description="the same for the models that compute absolute values"
     )
     seeds: list[Annotated[int, Field(ge=0)]] = Field([0, 1, 2], min_length=1, description="models at each density")
-    phase_cells: int = Field(16, ge=2, description="cells of the phase diagram on each axis")
+    phase_cells: int = Field(12, ge=2, description="cells of the phase diagram on each axis")
     restarts: int = Field(10, ge=1, description="models of which the best is kept, where bad minima are known")
     steps: int = Field(2500, ge=100, description="training steps of a model")
 

@@ -26,6 +26,8 @@ ENTRIES = {
     "claims": "report/claims.py",
     "tables": "report/tables.py",
     "figures": "report/figures.py",
+    "toy": "interference/toy.py",
+    "toy_report": "report/toy.py",
     "star_dimension": "star/dimension.py",
     "star_moons": "star/moons.py",
     "bilinear": "star/bilinear.py",

@@ -52,7 +52,7 @@ __all__ = [
 
 LR = 5e-3
 BATCH = 256
-TEST_SAMPLES = 20_000
+TEST_BATCHES = 80  # about 20,000 samples
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def train_identity(
         return (((x - out) ** 2).mean(1) * importance).sum(1)
 
     weight, bias = _descend(lambda w, b: loss(w, b, BATCH), (weight, bias), steps)
-    return Identity(weight, bias, loss(weight, bias, TEST_SAMPLES))
+    return Identity(weight, bias, torch.stack([loss(weight, bias, BATCH) for _ in range(TEST_BATCHES)]).mean(0))
 
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -176,7 +176,8 @@ def train_absolute(
         return tuple((((wanted - y) ** 2).mean(1) * importance).sum(1) for y in (out, torch.zeros_like(out)))
 
     trained = _descend(lambda *values: losses(*values, BATCH)[0], (inward, outward, bias), steps)
-    loss, nothing = losses(*trained, TEST_SAMPLES)
+    tests = [losses(*trained, BATCH) for _ in range(TEST_BATCHES)]
+    loss, nothing = (torch.stack(part).mean(0) for part in zip(*tests, strict=True))
     return Absolute(*trained, loss / nothing)
 
 
@@ -278,12 +279,13 @@ def run_sweep(settings: Toy) -> tuple[pd.DataFrame, pd.DataFrame]:
     seeds = settings.seeds * len(settings.densities)
     trained = train_identity(n, m, densities, steps=settings.steps, seed=settings.seeds[0])
     models, features = [], []
-    sample = sparse_features(TEST_SAMPLES, densities, n, torch.Generator().manual_seed(1))
-    for weight, x, density, seed in zip(trained.weight.double(), sample, _as_written(densities), seeds, strict=True):
+    generator = torch.Generator().manual_seed(1)
+    for weight, density, seed in zip(trained.weight.double(), _as_written(densities), seeds, strict=True):
         norms = weight.norm(dim=0)
         kept = norms > 0.3 * norms.max()
         vectors = weight[:, kept]
         d = dimensionality(vectors)
+        x = sparse_features(TEST_BATCHES * BATCH, torch.tensor([density]), n, generator)[0]
         hidden = x.double() @ weight.T
         models.append(
             {

@@ -8,6 +8,8 @@ __all__ = [
     "STAR_FIGURES",
     "STAR_TABLES",
     "TABLE_SUFFIXES",
+    "TOY_FIGURES",
+    "TOY_TABLES",
     "claim_figures",
     "figures",
     "joined_by",
@@ -17,6 +19,10 @@ __all__ = [
 
 TABLE_SUFFIXES = ("tex", "md", "csv")
 FIGURE_SUFFIXES = ("pdf", "png")
+
+# Of `results/toy`, on which the measures of interference are calibrated.
+TOY_TABLES = ("shapes", "sweep", "absolute")
+TOY_FIGURES = ("grams", "geometry", "phase")
 
 # Of `results/star`, which belongs to no experiment.
 STAR_TABLES = ("dimension", "growth", "moons")

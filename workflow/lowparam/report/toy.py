@@ -1,0 +1,203 @@
+"""Tables and figures of the toy models: what the measures say where superposition is known."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from lowparam.claims.statistics import mean_interval
+from lowparam.interference.toy import boundary
+from lowparam.report import contents
+from lowparam.report.style import MARKERS, TEXT_WIDTH, in_style, save
+from lowparam.report.table import Cell, Table
+
+__all__ = ["write_report"]
+
+LINES = {"1": 1, "3/4": 3 / 4, "2/3": 2 / 3, "1/2": 1 / 2, "2/5": 2 / 5, "3/8": 3 / 8}
+SWEEP = {
+    "features_per_dimension": "features per dimension",
+    "dimensionality": "mean D",
+    "dimensionality_ratio": "r",
+    "interference": "interference",
+    "squared_cosine": "m cos²",
+    "positive_cosine": "positive part",
+    "coherence": "coherence",
+    "frame_potential": "frame potential",
+    "capacity_used": "capacity used",
+}
+OUTCOMES = {
+    "neither": ("neither", "#f0f0f0"),
+    "first": ("first feature alone", "#9ecae1"),
+    "second": ("second feature alone", "#a1d99b"),
+    "superposition": ("both, in superposition", "#e6550d"),
+}
+NAMES = {"relu": "ReLU", "gelu": "GELU", "solu": "SoLU"}
+
+
+def write_report(folder: Path) -> None:
+    """Write the tables and figures that `contents` names into `folder`, from the results in it."""
+    names = ("shapes", "grams", "sweep", "sweep_features", "phase", "absolute")
+    shapes, grams, sweep, features, phase, absolute = (pd.read_csv(folder / f"{name}.csv") for name in names)
+    tables = {"shapes": shapes_table(shapes), "sweep": sweep_table(sweep), "absolute": absolute_table(absolute)}
+    for name in contents.TOY_TABLES:
+        tables[name].write(folder / "tables", "toy")
+    figures = {
+        "grams": lambda: grams_figure(shapes, grams),
+        "geometry": lambda: geometry_figure(sweep, features),
+        "phase": lambda: phase_figure(phase),
+    }
+    with in_style():
+        for name in contents.TOY_FIGURES:
+            save(figures[name](), folder / "figures" / name)
+
+
+def shapes_table(shapes: pd.DataFrame) -> Table:
+    """Dimensionality of trained models beside that of the polytope."""
+    rows = []
+    for name, model in shapes.groupby("shape", sort=False):
+        first = model.iloc[0]
+        groups = model.groupby("expected")["dimensionality"]
+        rows.append(
+            [
+                str(name),
+                f"{first['n']}",
+                f"{first['m']}",
+                f"{first['density']:g}",
+                ", ".join(f"{expected:.3f}" for expected in groups.groups),
+                ", ".join(f"{group.min():.3f} to {group.max():.3f}" for _, group in groups),
+                f"{(model['norm'] ** 2).mean():.2f}",
+                f"{model['bias'].mean():.2f}".replace("-", "−"),
+            ]
+        )
+    return Table(
+        name="shapes",
+        caption="Feature dimensionality D in trained toy models (n features in m dimensions, each feature present with "
+        "probability p, the best of several trainings), beside D of the polytope that they form. |W|² and b are means "
+        "over features.",
+        header=["shape", "n", "m", "p", "D, known", "D, measured", "|W|²", "b"],
+        rows=rows,
+        labels=1,
+        numbers=shapes,
+    )
+
+
+def sweep_table(sweep: pd.DataFrame) -> Table:
+    """What each measure says from dense to sparse."""
+    rows, numbers = [], []
+    for density, models in sweep.groupby("density", sort=False):
+        row: list[str | Cell] = [f"{density:g}"]
+        for measure in SWEEP:
+            estimate = mean_interval(models[measure])
+            row.append(Cell(estimate, 2))
+            numbers.append({"density": density, "measure": measure, "mean": estimate.mean, "half": estimate.half_width})
+        rows.append(row)
+    return Table(
+        name="sweep",
+        caption="Measures on toy models whose superposition grows as features become sparser (p is how often a feature "
+        f"is present; mean and 95 % interval over {sweep['seed'].nunique()} models). Features per dimension is the "
+        "truth. D and the positive part of the squared cosines follow it; frame potential and capacity used do not. "
+        "At p = 1 nothing is in superposition, and the directions mean nothing.",
+        header=["p", *SWEEP.values()],
+        rows=rows,
+        labels=1,
+        numbers=pd.DataFrame(numbers),
+    )
+
+
+def absolute_table(absolute: pd.DataFrame) -> Table:
+    """Features per neuron in the |x| task."""
+    rows, numbers = [], []
+    for (activation, norm), models in absolute.groupby(["activation", "norm"], sort=False):
+        row: list[str | Cell] = [NAMES[activation], norm]
+        for density in absolute["density"].unique():
+            chosen = models[models["density"] == density]
+            for measure in ("features_per_neuron", "relative_loss"):
+                estimate = mean_interval(chosen[measure])
+                row.append(Cell(estimate, 2))
+                key = {"activation": activation, "norm": norm, "density": density, "measure": measure}
+                numbers.append({**key, "mean": estimate.mean, "half": estimate.half_width})
+        rows.append(row)
+    titles = [f"{what}, p = {density:g}" for density in absolute["density"].unique() for what in ("features", "loss")]
+    return Table(
+        name="absolute",
+        caption="Features that a neuron reads (1 is monosemantic), and loss over that of answering 0, in toy models "
+        "that compute |x| of 20 features with 16 neurons; mean and 95 % interval over "
+        f"{absolute['seed'].nunique()} models. A layer norm after the activation undoes what SoLU does.",
+        header=["activation", "norm", *titles],
+        rows=rows,
+        labels=2,
+        numbers=pd.DataFrame(numbers),
+    )
+
+
+def grams_figure(shapes: pd.DataFrame, grams: pd.DataFrame) -> Figure:
+    """W'W of each shape."""
+    names = list(shapes["shape"].unique())
+    columns = 4
+    figure, axes = plt.subplots(
+        -(-len(names) // columns), columns, figsize=(TEXT_WIDTH, 3.9), layout="constrained", squeeze=False
+    )
+    for axis in axes.flat[len(names) :]:
+        axis.remove()
+    limit = grams["value"].abs().max()
+    for axis, name in zip(axes.flat, names, strict=False):
+        model = shapes[shapes["shape"] == name].iloc[0]
+        matrix = grams[grams["shape"] == name].pivot(index="i", columns="j", values="value").to_numpy()
+        image = axis.imshow(matrix, cmap="RdBu_r", vmin=-limit, vmax=limit)
+        axis.set_title(f"{name}\nn = {model['n']}, m = {model['m']}, p = {model['density']:g}")
+        axis.set(xticks=[], yticks=[])
+        axis.grid(False)
+    figure.colorbar(image, ax=axes, shrink=0.6, label=r"$W^\top W$")
+    return figure
+
+
+def geometry_figure(sweep: pd.DataFrame, features: pd.DataFrame) -> Figure:
+    """Dimensionality of every feature against sparsity, with the lines of the known polytopes."""
+    figure, axis = plt.subplots(figsize=(TEXT_WIDTH, 3.2), layout="constrained")
+    for label, value in LINES.items():
+        axis.axhline(value, color="0.75", linewidth=0.7, zorder=0)
+        side = {"2/5": "bottom", "3/8": "top"}.get(label, "center")
+        axis.text(1.01, value, label, transform=axis.get_yaxis_transform(), va=side, fontsize=7, color="0.4")
+    # A little to the side of each other, so that equal features can be counted.
+    spread = np.random.default_rng(0).uniform(-0.06, 0.06, len(features))
+    axis.scatter(np.exp(spread) / features["density"], features["dimensionality"], s=5, alpha=0.35, linewidth=0)
+    mean = sweep.groupby("density")["features_per_dimension"].mean()
+    axis.plot(1 / mean.index, 1 / mean, color="black", marker=MARKERS[0], label="dimensions per feature, $m/||W||^2$")
+    axis.set(xscale="log", ylim=(0, 1.05), xlabel="sparsity, 1 / p", ylabel="feature dimensionality D")
+    axis.grid(False)
+    axis.legend(loc="upper right")
+    return figure
+
+
+def phase_figure(phase: pd.DataFrame) -> Figure:
+    """What two features in one dimension do, with the boundary of the closed-form losses."""
+    order = list(OUTCOMES)
+    grid = phase.assign(code=phase["outcome"].map(order.index)).pivot(
+        index="importance", columns="density", values="code"
+    )
+    figure, axis = plt.subplots(figsize=(4.6, 3.4), layout="constrained")
+    axis.pcolormesh(
+        grid.columns,
+        grid.index,
+        grid.to_numpy(),
+        cmap=ListedColormap([color for _, color in OUTCOMES.values()]),
+        vmin=-0.5,
+        vmax=len(order) - 0.5,
+        shading="nearest",
+    )
+    importance = np.geomspace(grid.index.min(), grid.index.max(), 200)
+    (line,) = axis.plot([boundary(i) for i in importance], importance, "k--")
+    axis.set(xscale="log", yscale="log", xlabel="density p", ylabel="importance of the second feature")
+    axis.grid(False)
+    seen = [
+        Patch(color=color, label=label) for key, (label, color) in OUTCOMES.items() if (phase["outcome"] == key).any()
+    ]
+    line.set_label("closed-form boundary")
+    figure.legend(handles=[*seen, line], loc="outside lower center", ncols=2)
+    sns.despine(ax=axis)
+    return figure
