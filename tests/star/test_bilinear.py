@@ -1,10 +1,37 @@
+from pathlib import Path
+
+import pandas as pd
 import pytest
 import torch
+from safetensors.torch import save_file
 
+from lowparam import data, params
 from lowparam.data import Dataset, Images
 from lowparam.errors import LowparamError
-from lowparam.models import backbone
-from lowparam.star.bilinear import analyse_network, block_interactions, decompose, interactions, is_bilinear
+from lowparam.models import backbone, network_for
+from lowparam.report.star import write_bilinear_table
+from lowparam.star.bilinear import (
+    analyse_network,
+    block_interactions,
+    decompose,
+    interactions,
+    is_bilinear,
+    write_bilinear,
+)
+
+PARAMS = """
+data: {toy: {source: digits, split: {train: 0.5, validation: 0.25, test: 0.25}}}
+recipes: {short: {epochs: 1, batch_size: 8, lr: 0.01}}
+replicate: [toy]
+experiments:
+  toy:
+    data: toy
+    recipe: short
+    architectures: [%s]
+    activations: [base]
+    budgets: [5k]
+    seeds: [0, 1]
+"""
 
 
 def randomised(architecture, seed=0, **options):
@@ -100,3 +127,48 @@ def test_fewer_eigenvectors_explain_less(images):
     whole = spectrum.evaluate(x)
     errors = [(spectrum.evaluate(x, terms) - whole).norm().item() for terms in (0, 1, 4, 8, 16, 25)]
     assert errors == sorted(errors, reverse=True) and errors[-1] == 0
+
+
+@pytest.fixture
+def trained(tmp_path, monkeypatch, images):
+    """Make an experiment of an architecture whose runs are there, with weights other than the initial ones."""
+    monkeypatch.chdir(tmp_path)
+
+    def make(architecture):
+        Path("params.yaml").write_text(PARAMS % architecture)
+        loaded = params.load()
+        same = images.test
+        parts = {n: Images(same.pixels.clone(), same.labels.clone()) for n in ("train", "validation", "test")}
+        data.save(Path("results/data/toy"), parts, images.classes)
+        for run in loaded.runs("toy"):
+            torch.manual_seed(100 + run.seed)
+            net = network_for(params.run_spec(loaded, run), classes=4, in_channels=1, size=8)
+            run.folder.mkdir(parents=True)
+            save_file(net.state_dict(), run.folder / "model.safetensors")
+        return loaded
+
+    return make
+
+
+def test_all_runs_of_an_experiment_are_analysed_beside_their_untrained_selves(trained):
+    folder = Path("results/toy")
+    write_bilinear(trained("demonet_star, demonet_star_noact"), "toy", data_folder="results/data/toy", folder=folder)
+    classes, accuracies = (pd.read_csv(folder / f"{name}.csv") for name in ("bilinear", "bilinear_accuracy"))
+    assert set(classes["architecture"]) == {"demonet_star_noact"}
+    assert classes.groupby(["seed", "trained"]).size().tolist() == [4] * 4
+    assert (classes["error"] < 1e-6).all()
+    changed = classes.pivot(index=["seed", "class"], columns="trained", values="effective_rank")
+    assert (changed[True] != changed[False]).all()
+    complete = accuracies.groupby(["seed", "trained"])["explained"].last()
+    assert complete.tolist() == [pytest.approx(1)] * 4
+
+    write_bilinear_table(folder, "toy")
+    table = pd.read_csv(folder / "tables" / "bilinear.csv").set_index(["trained", "quantity"])["mean"]
+    expected = classes[classes["trained"]]["effective_rank"].mean()
+    assert table[(True, "effective_rank")] == pytest.approx(expected, rel=1e-4)
+    assert (folder / "tables" / "bilinear.tex").exists()
+
+
+def test_experiment_without_such_blocks_is_refused_in_one_line(trained):
+    with pytest.raises(LowparamError, match="add demonet_star_noact"):
+        write_bilinear(trained("demonet_star"), "toy", data_folder="results/data/toy", folder=Path("results/toy"))

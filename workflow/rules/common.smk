@@ -111,6 +111,23 @@ def claim_files(experiment):
     }
 
 
+def bilinear_files(experiment):
+    """Eigenvectors of star blocks, where an experiment has blocks that are bilinear."""
+    chosen = PARAMS.experiment(experiment)
+    if chosen.mode != "controlled" or "base" not in chosen.activations:
+        return []
+    if "demonet_star_noact" not in chosen.architectures:
+        return []
+    return [
+        f"results/{experiment}/bilinear.csv",
+        f"results/{experiment}/bilinear_accuracy.csv",
+        *[
+            f"results/{experiment}/tables/bilinear.{suffix}"
+            for suffix in contents.TABLE_SUFFIXES
+        ],
+    ]
+
+
 def targets(experiment):
     """Everything that an experiment makes. The runs are named too, so that a deleted checkpoint is noticed."""
     return [
@@ -122,6 +139,7 @@ def targets(experiment):
             "profile.csv",
         ),
         f"results/{experiment}/runs.csv",
+        *bilinear_files(experiment),
         *report_files(
             experiment, "tables", contents.tables, contents.TABLE_SUFFIXES
         ).values(),

@@ -71,3 +71,31 @@ rule star:
     input:
         rules.star_report.output,
         claim_files("star").values(),
+
+
+for experiment in filter(bilinear_files, PARAMS.experiments):
+
+    rule:
+        name:
+            f"bilinear_{experiment}"
+        input:
+            code=sorted({*code("bilinear"), *code("star_report")}),
+            data=data_files(PARAMS.experiment(experiment).data),
+            lock=LOCK,
+            runs=[
+                str(run.folder / file)
+                for run in PARAMS.runs(experiment)
+                if run.scale.architecture == "demonet_star_noact"
+                for file in ("metrics.json", "model.safetensors")
+            ],
+        output:
+            bilinear_files(experiment),
+        log:
+            f"logs/{experiment}/bilinear.log",
+        benchmark:
+            f"results/{experiment}/benchmarks/bilinear.tsv"
+        threads: 1
+        params:
+            experiment=experiment,
+        shell:
+            "lowparam bilinear {params.experiment} > {log} 2>&1"

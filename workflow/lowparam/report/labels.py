@@ -14,8 +14,11 @@ ARCHITECTURES = {
     "nodepth_bp": "NoDepth (reading B′)",
     "nodepth_c": "NoDepth (reading C)",
     "starnet": "StarNet",
+    "starnet_sum": "StarNet, sum",
     "demonet_star": "DemoNet, star",
     "demonet_sum": "DemoNet, sum",
+    "demonet_star_noact": "DemoNet, star, no activation",
+    "demonet_sum_noact": "DemoNet, sum, no activation",
 }
 
 ACTIVATIONS = {

@@ -11,13 +11,15 @@ from matplotlib.figure import Figure
 from safetensors.numpy import load_file
 
 from lowparam.claims.statistics import mean_interval
+from lowparam.files import read_csv
 from lowparam.report import contents
+from lowparam.report.labels import architecture_label
 from lowparam.report.style import MARKERS, TEXT_WIDTH, in_style, save
 from lowparam.report.table import Cell, Table
 from lowparam.star.dimension import closed_form, paper_growth, printed_form
 from lowparam.star.moons import X_RANGE, Y_RANGE, training_points
 
-__all__ = ["write_report"]
+__all__ = ["write_bilinear_table", "write_report"]
 
 PRINTED_WIDTHS = (1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 32, 48, 64)
 STACKED_WIDTHS = range(1, 13)
@@ -36,7 +38,7 @@ PUBLISHED_TRAIN = {("++++", "relu"): "about 85", ("SSSS", "relu"): "about 95"}
 
 def write_report(folder: Path) -> None:
     """Write the tables and figures that `contents` names into `folder`, from the results in it."""
-    dimensions, growth, moons = (pd.read_csv(folder / f"{name}.csv") for name in ("dimension", "growth", "moons"))
+    dimensions, growth, moons = (read_csv(folder / f"{name}.csv") for name in ("dimension", "growth", "moons"))
     grids = load_file(folder / "moons_grid.safetensors")
     tables = {
         "dimension": lambda: dimension_table(dimensions),
@@ -53,6 +55,50 @@ def write_report(folder: Path) -> None:
     with in_style():
         for name in contents.STAR_FIGURES:
             save(figures[name](), folder / "figures" / name)
+
+
+def write_bilinear_table(folder: Path, experiment: str) -> None:
+    """Write the table of the eigenvectors of star blocks of an experiment from ``bilinear*.csv`` in its folder."""
+    classes, accuracies = (read_csv(folder / f"{name}.csv") for name in ("bilinear", "bilinear_accuracy"))
+    bilinear_table(classes, accuracies, experiment).write(folder / "tables", experiment)
+
+
+def bilinear_table(classes: pd.DataFrame, accuracies: pd.DataFrame, experiment: str) -> Table:
+    """Effective ranks of the classes in the last block, and how far the first eigenvectors carry."""
+    run = ["architecture", "budget", "trained", "seed"]
+    measures = ["channels", "effective_rank", "share_1", "share_4"]
+    by_seed = classes.groupby(run, sort=False)[measures].mean()
+    kept = accuracies.set_index([*run, "terms"]).sort_index()
+    last = accuracies.groupby(run)["terms"].max()
+    for terms in (0, 4):
+        by_seed[f"accuracy_{terms}"] = [kept.loc[(*key, terms), "accuracy"] for key in by_seed.index]
+    by_seed["accuracy_all"] = [kept.loc[(*key, last[key]), "accuracy"] for key in by_seed.index]
+    by_seed["explained_4"] = [kept.loc[(*key, 4), "explained"] for key in by_seed.index]
+    shares = [name for name in by_seed if name not in ("channels", "effective_rank")]
+    by_seed[shares] *= 100
+    rows, numbers = [], []
+    for (name, budget, trained), group in by_seed.groupby(level=run[:3], sort=False):
+        label = [architecture_label(name), budget, "trained" if trained else "untrained"]
+        cells = []
+        for measure in by_seed.columns:
+            estimate = mean_interval(group[measure])
+            numbers.append(
+                dict(zip(run[:3], (name, budget, trained), strict=True)) | {"quantity": measure, **vars(estimate)}
+            )
+            if measure != "channels":
+                cells.append(Cell(estimate))
+        rows.append([*label, f"{group['channels'].iloc[0]:.0f}", *cells])
+    return Table(
+        name="bilinear",
+        caption=f"Eigenvectors of the last star block without activation on {experiment}, a quadratic form a class: "
+        "mean over classes, then over seeds with 95 % t interval. Effective rank of d + 1 possible; share in % of the "
+        "squared norm in the largest 1 and 4 eigenvalues; test accuracy in % with none, 4 and all eigenvectors a class "
+        "kept in that block; share in % of the variance of its part of the logits that 4 explain.",
+        header=["network", "budget", "", "d", "eff. rank", "first", "first 4", "none", "4 kept", "all", "4 explain"],
+        rows=rows,
+        labels=3,
+        numbers=pd.DataFrame(numbers),
+    )
 
 
 def dimension_table(dimensions: pd.DataFrame) -> Table:

@@ -8,7 +8,7 @@ import pandas as pd
 from lowparam.claims.statistics import Estimate, mean_interval
 from lowparam.report.contents import joined_by, with_activation
 from lowparam.report.table import Cell, Table
-from lowparam.star.published import TABLES
+from lowparam.star.published import TABLES, PublishedTable
 
 __all__ = ["star_activation", "star_gap"]
 
@@ -17,8 +17,8 @@ CELL = ["architecture", "activation", "budget"]
 
 def star_gap(runs: pd.DataFrame, baseline: dict, experiment: str) -> Table:
     """Test accuracy of sum and star networks and their gap, in the rows of the paper's tables 2 and 3."""
-    number = 3 if _axis(runs) == "depth" else 2
-    rows, numbers = _published(number, ("sum", "star"))
+    shown = [TABLES[{"width": 2, "depth": 3}[axis]] for axis in _axes(runs)]
+    rows, numbers = _published(shown, ("sum", "star"))
     for name, budget, activation in _cells(runs):
         family, operator = joined_by(name) or ("", "")
         if operator == "star":
@@ -28,7 +28,7 @@ def star_gap(runs: pd.DataFrame, baseline: dict, experiment: str) -> Table:
         name="star_gap",
         caption=f"Star against sum: top-1 accuracy in %, and star minus sum in percentage points. Below, {experiment}: "
         f"mean over {runs['seed'].nunique()} seeds with 95 % t interval, the gap paired by seed. "
-        f"Above, as published: {TABLES[number].about} on ImageNet-1k ({TABLES[number].source}; one run each).",
+        f"Above, as published: {_sources(shown)}.",
         header=["data", "network", "sum", "star", "gap"],
         rows=rows,
         labels=2,
@@ -38,10 +38,8 @@ def star_gap(runs: pd.DataFrame, baseline: dict, experiment: str) -> Table:
 
 def star_activation(runs: pd.DataFrame, baseline: dict, experiment: str) -> Table:
     """Test accuracy with and without activations, in the rows of the paper's tables 4, 15 and 16."""
-    varied = 16 if _axis(runs) == "depth" else 15
-    rows, numbers = _published(4, ("with", "without"))
-    further = _published(varied, ("with", "without"))
-    rows, numbers = rows + further[0], numbers + further[1]
+    shown = [TABLES[4], *(TABLES[{"width": 15, "depth": 16}[axis]] for axis in _axes(runs))]
+    rows, numbers = _published(shown, ("with", "without"))
     for name, budget, activation in _cells(runs):
         full = with_activation(name)
         if full is not None:
@@ -52,8 +50,7 @@ def star_activation(runs: pd.DataFrame, baseline: dict, experiment: str) -> Tabl
         name="star_activation",
         caption="Networks with and without activations: top-1 accuracy in %, and without minus with in percentage "
         f"points. Below, {experiment}: mean over {runs['seed'].nunique()} seeds with 95 % t interval, the change "
-        f"paired by seed. Above, as published: DemoNet on ImageNet-1k (Ma et al. 2024, tables 4 and {varied}; one "
-        "run each).",
+        f"paired by seed. Above, as published: {_sources(shown)}.",
         header=["data", "network", "with", "without", "change"],
         rows=rows,
         labels=2,
@@ -90,20 +87,26 @@ def _compare(
         numbers.append({"data": experiment, "network": label, "quantity": quantity, **vars(estimate)})
 
 
-def _published(number: int, columns: tuple[str, str]) -> tuple[list, list]:
-    table = TABLES[number]
+def _published(tables: list[PublishedTable], columns: tuple[str, str]) -> tuple[list, list]:
+    """Rows of the paper's tables, and their numbers."""
     rows, numbers = [], []
-    for line in table.frame().to_dict("records"):
+    for table in tables:
         varied = table.columns[0]
-        label = f"DemoNet, {line[varied]}" if varied == "operator" else f"DemoNet, {varied} {line[varied]}"
-        if number in (15, 16):
-            label = label.replace("DemoNet", "DemoNet, star")
-        first, second = (float(line[column]) for column in columns)
-        values = [Estimate(value, float("nan"), 1) for value in (first, second, second - first)]
-        rows.append(["ImageNet-1k", label, *map(Cell, values)])
-        for quantity, value in zip(("first", "second", "difference"), values, strict=True):
-            numbers.append({"data": table.source, "network": label, "quantity": quantity, **vars(value)})
+        for line in table.frame().to_dict("records"):
+            label = f"DemoNet, {line[varied]}" if varied == "operator" else f"DemoNet, {varied} {line[varied]}"
+            if table.number in (15, 16):
+                label = label.replace("DemoNet", "DemoNet, star")
+            first, second = (float(line[column]) for column in columns)
+            values = [Estimate(value, float("nan"), 1) for value in (first, second, second - first)]
+            rows.append(["ImageNet-1k", label, *map(Cell, values)])
+            for quantity, value in zip(("first", "second", "difference"), values, strict=True):
+                numbers.append({"data": table.source, "network": label, "quantity": quantity, **vars(value)})
     return rows, numbers
+
+
+def _sources(tables: list[PublishedTable]) -> str:
+    abouts = "; ".join(f"{table.about} (table {table.number})" for table in tables)
+    return f"Ma et al. 2024 on ImageNet-1k, one run each: {abouts}"
 
 
 def _size(name: str) -> tuple[int, int] | None:
@@ -112,10 +115,11 @@ def _size(name: str) -> tuple[int, int] | None:
     return (int(match[1]), int(match[2])) if match else None
 
 
-def _axis(runs: pd.DataFrame) -> str:
-    """What the experiment varies: depth if its networks have one width and several depths, else width."""
+def _axes(runs: pd.DataFrame) -> list[str]:
+    """What the experiment varies: width, depth or both; a budget is a width."""
     sizes = {size for size in map(_size, runs["architecture"].unique()) if size}
-    return "depth" if len({d for d, _ in sizes}) > 1 and len({w for _, w in sizes}) == 1 else "width"
+    varied = {"width": len({w for _, w in sizes}) > 1, "depth": len({d for d, _ in sizes}) > 1}
+    return [axis for axis, varies in varied.items() if varies] or ["width"]
 
 
 def _label(name: str, budget: str, *more: str) -> str:
