@@ -1,0 +1,63 @@
+import shutil
+import time
+
+import pytest
+import torch
+import torch.nn.functional as F
+from quick import make_params
+
+from lowparam.errors import LowparamError
+from lowparam.models.backbone import build
+from lowparam.training.fast import accelerate
+from lowparam.training.plan import count, plan, step_seconds, totals
+
+
+def test_counts_are_those_of_the_layers():
+    net = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3, padding=1, bias=False), torch.nn.Identity(), torch.nn.ReLU())
+    net.classifier = torch.nn.Flatten()
+    counts = count(net, 3, 4)
+    assert (counts.layers, counts.values) == (3, 3 * 8 * 16)
+    assert (counts.macs, counts.parameters) == (3 * 8 * 9 * 16, 3 * 8 * 9)
+
+
+@pytest.fixture
+def prepared(tmp_path, data_folder):
+    shutil.copytree(data_folder, tmp_path / "digits")
+    return tmp_path
+
+
+def test_a_plan_has_a_row_a_scale_and_grows_with_what_is_asked(prepared):
+    def table(**recipe):
+        return plan(make_params(architectures=("mobilenetv1", "convnext"), **recipe), "quick", data=prepared)
+
+    once, twice = table(), table(epochs=6)
+    assert list(once["scale"]) == ["mobilenetv1-base-5k", "convnext-base-5k"]
+    assert (once["runs"] == 2).all() and (once["parameters"].sub(5000).abs() <= 100).all()
+    assert (twice["seconds"] > once["seconds"]).all() and (
+        twice["images_per_second"] == once["images_per_second"]
+    ).all()
+    assert table(batch_size=64)["memory_mb"].sum() > once["memory_mb"].sum()
+    summary = totals(once, cores=2)
+    assert summary["runs"] == 4
+    assert summary["core_hours"] / 2 <= summary["hours"] <= summary["core_hours"]
+
+
+def test_a_plan_needs_to_know_how_many_images_there_are(tmp_path):
+    with pytest.raises(LowparamError, match="make it with: lowparam prepare digits"):
+        plan(make_params(), "quick", data=tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("architecture", ["mobilenetv1", "mobilenetv2", "nodepth_a"])
+def test_a_step_takes_about_as_long_as_predicted(architecture):
+    """Within a factor of 3 of CPU time, because machines differ; docs/performance.md has the errors on one."""
+    net = build(architecture, 24.0, classes=10, in_channels=1, size=16)
+    predicted = step_seconds(count(net, 1, 16), 64)
+    accelerate(net)
+    images = torch.randn(64, 1, 16, 16).to(memory_format=torch.channels_last)
+    times = []
+    for _ in range(6):
+        started = time.process_time()
+        F.cross_entropy(net(images), torch.zeros(64).long()).backward()
+        times.append(time.process_time() - started)
+    assert predicted / 3 < min(times) < predicted * 3

@@ -1,0 +1,148 @@
+"""How long an experiment will take and how much memory a job will need, before anything runs.
+
+A step is predicted from three counts: how many layers it calls, how many activation values they write and how many
+multiply-accumulates they do. The seconds that each costs were fitted to measured steps (docs/performance.md), so
+another machine is faster or slower by about one factor, which `speed` corrects.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import nn
+
+from lowparam.errors import LowparamError
+from lowparam.files import read_json
+from lowparam.models import network_for
+from lowparam.models.cost import count_macs, count_parameters
+from lowparam.params import Params, Run, run_spec
+
+__all__ = ["Counts", "count", "plan", "step_seconds", "totals"]
+
+PER_LAYER = 1.31e-4  # seconds of a CPU core
+PER_VALUE = 2.39e-9
+PER_MAC = 7.60e-11
+FORWARD = 1 / 3  # of a training step
+START = 3.0  # seconds until a process trains: imports, data, the width
+EPOCH = 0.01  # seconds for a checkpoint, draws and a line in the log
+PROCESS_MB = 750  # torch and what it loads
+BYTES_PER_VALUE = 2.39e-9  # of the activations of a batch, kept for the backward pass and on the way through it
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What one image costs on its way through a network.
+
+    Parameters
+    ----------
+    layers : int
+        Modules without parts, as many as are called.
+    values : int
+        Values that they write.
+    macs : int
+        Multiply-accumulates.
+    parameters : int
+        Trainable values.
+    """
+
+    layers: int
+    values: int
+    macs: int
+    parameters: int
+
+
+def count(net: nn.Module, in_channels: int, size: int) -> Counts:
+    """Count layers, values and multiply-accumulates of one image of (in_channels, size, size)."""
+    written = []
+    hooks = [
+        module.register_forward_hook(lambda _module, _input, output: written.append(output.numel()))
+        for module in net.modules()
+        if not any(module.children()) and not isinstance(module, nn.Identity)
+    ]
+    device = next(net.parameters()).device
+    training = net.training
+    with torch.no_grad():
+        net.eval()(torch.zeros(1, in_channels, size, size, device=device))
+    net.train(training)
+    for hook in hooks:
+        hook.remove()
+    return Counts(len(written), sum(written), count_macs(net, in_channels, size), count_parameters(net).total)
+
+
+def step_seconds(counts: Counts, batch_size: int) -> float:
+    """Predict the seconds of one training step on one core."""
+    return PER_LAYER * counts.layers + batch_size * (PER_VALUE * counts.values + PER_MAC * counts.macs)
+
+
+def plan(params: Params, experiment: str, *, data: Path = Path("results/data"), speed: float = 1.0) -> pd.DataFrame:
+    """Predict every scale of an experiment.
+
+    Parameters
+    ----------
+    params : Params
+        The experiments.
+    experiment : str
+        Name of one.
+    data : Path
+        Folder of the prepared data sets; how many images there are is read from the manifest.
+    speed : float
+        How many times as fast the machine is as the one of docs/performance.md.
+
+    Returns
+    -------
+    DataFrame
+        A row a scale: ``scale``, ``parameters``, ``macs``, ``runs``, ``images_per_second`` in training,
+        ``seconds`` of the job with all its seeds on one core, ``memory_mb`` of its process.
+
+    Raises
+    ------
+    LowparamError
+        If the data set is not prepared.
+    """
+    chosen = params.experiment(experiment)
+    manifest = data / chosen.data / "manifest.json"
+    if not manifest.exists():
+        raise LowparamError(f"{manifest} does not exist; make it with: lowparam prepare {chosen.data}")
+    about = read_json(manifest)
+    images = {part: sum(classes) for part, classes in about["images_per_class"].items()}
+    in_channels, size, _ = about["shape"]
+    rows = []
+    for scale in params.scales(experiment):
+        spec = run_spec(params, Run(scale, chosen.seeds[0]))
+        recipe = params.recipe(experiment, scale.architecture)
+        # Not on the meta device: networks of timm look at their values while they are built.
+        counts = count(
+            network_for(spec, classes=len(about["classes"]), in_channels=in_channels, size=size), in_channels, size
+        )
+        image = step_seconds(counts, recipe.batch_size) / recipe.batch_size
+        epoch = image * (images["train"] + FORWARD * images["validation"]) + EPOCH
+        run = recipe.epochs * epoch + FORWARD * image * sum(images.values())
+        rows.append(
+            {
+                "scale": scale.name,
+                "parameters": counts.parameters,
+                "macs": counts.macs,
+                "runs": len(chosen.seeds),
+                "images_per_second": speed / image,
+                "seconds": START + len(chosen.seeds) * run / speed,
+                "memory_mb": PROCESS_MB
+                + BYTES_PER_VALUE * counts.values * recipe.batch_size / 2**20
+                + sum(images.values()) * in_channels * size**2 / 2**20,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def totals(table: pd.DataFrame, cores: int) -> dict[str, float]:
+    """Add up a plan: number of runs, core hours, hours on `cores` cores, and memory in MB with as many jobs at once.
+
+    Jobs are of unequal length and cannot be divided, so no plan is shorter than its longest job.
+    """
+    seconds = table["seconds"].sum()
+    return {
+        "runs": int(table["runs"].sum()),
+        "core_hours": seconds / 3600,
+        "hours": max(seconds / cores, table["seconds"].max()) / 3600,
+        "memory_mb": table["memory_mb"].nlargest(cores).sum(),
+    }
