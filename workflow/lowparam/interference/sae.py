@@ -105,11 +105,10 @@ def agreement(first: Autoencoder, second: Autoencoder) -> float:
 def sample(net: nn.Module, site: Site, images: HeldOut, positions: int, device: torch.device) -> Tensor:
     """Vectors (at most about VECTORS, C) of a feature map, at random positions of evenly spread images."""
     index = images.spread(max(1, VECTORS // positions))
-    channels_last = isinstance(site.pointwise, nn.Linear)
     found: list[Tensor] = []
 
     def keep(module: nn.Module, inputs: tuple, output: Tensor) -> None:
-        vectors = positions_of(output, channels_last)[: len(rows)].cpu()
+        vectors = positions_of(output)[: len(rows)].cpu()
         places = [np.random.default_rng((vectors.shape[1], i)).permutation(vectors.shape[1])[:positions] for i in rows]
         found.append(vectors[torch.arange(len(rows))[:, None], torch.from_numpy(np.stack(places))].flatten(0, 1))
 

@@ -331,13 +331,13 @@ def _hooks(sites: Mapping[str, Site], reader: _Reader) -> Iterator[None]:
     result = reader.result
     with ExitStack() as stack:
         for name, site in sites.items():
-            last = isinstance(site.pointwise, nn.Linear)
+            last = isinstance(site.pointwise, nn.Linear)  # its input ends with the channels
 
-            def read_output(module, inputs, output, name=name, site=site, last=last):
+            def read_output(module, inputs, output, name=name, site=site):
                 if not isinstance(output, Tensor) or output.dim() < 2:
                     result.failed[name] = "its output is not a feature map"
                     return
-                reader.moments(result.outputs, name, output, last)
+                reader.moments(result.outputs, name, output, False)
                 if site.kind == "stream":
                     before = inputs[0] if inputs and isinstance(inputs[0], Tensor) else output
                     shrinks = before.dim() == output.dim() == 4

@@ -67,6 +67,7 @@ class Adapted(Network):
         self.taps = nn.ModuleList()
         self._read: list[tuple[str, str]] = []  # for every tap: name of the layer, kind of the site
         shapes = _output_shapes(net, image)
+        self._norms = _following_norms(net, image)
         gates = [module for module in net.modules() if GATE.search(type(module).__name__)]
         left_out = {id(part) for module in (*self.head_modules(), *gates) for part in module.modules()}
         for name, module in net.named_modules():
@@ -97,7 +98,7 @@ class Adapted(Network):
         sites = {}
         for tap, (name, kind) in zip(self.taps, self._read, strict=True):
             pointwise = self.net.get_submodule(name) if kind in ("expansion", "projection") else None
-            sites[f"{name}.{kind}"] = Site(kind, tap, pointwise)
+            sites[f"{name}.{kind}"] = Site(kind, tap, pointwise, self._norms.get(name) if pointwise else None)
         return sites
 
 
@@ -107,8 +108,11 @@ class _Show:
     def __init__(self, tap: Tap) -> None:
         self.tap = tap
 
-    def __call__(self, module: nn.Module, args: tuple, output: Tensor) -> None:
-        self.tap(output)
+    def __call__(self, module: nn.Module, args: tuple, output: Tensor) -> Tensor:
+        # What a hook on the tap has changed goes on into the network.
+        shown = self.tap(output)
+        shown = shown.squeeze(-1) if output.ndim == 3 else shown
+        return shown.movedim(1, -1) if self.tap.channels_last else shown
 
 
 def build(name: str, *, classes: int, in_channels: int, size: int, activation: str = "base") -> Adapted:
@@ -186,6 +190,32 @@ def _channels_last(module: nn.Module, shape: tuple[int, ...]) -> bool:
     widths = {layer.out_features for layer in module.modules() if isinstance(layer, nn.Linear)}
     convolved = {layer.out_channels for layer in module.modules() if isinstance(layer, nn.Conv2d)}
     return shape[1] not in widths | convolved and shape[-1] in widths
+
+
+def _following_norms(net: nn.Module, image: Tensor) -> dict[str, nn.Module]:
+    """The norm that takes the very tensor which a layer has put out, by the layer's name."""
+    wrote: dict[int, tuple[Tensor, str]] = {}  # holds the tensors, so that no other gets their id
+    norms: dict[str, nn.Module] = {}
+    hooks = []
+    for name, module in net.named_modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+
+            def write(module: nn.Module, args: tuple, output: Tensor, name: str = name) -> None:
+                wrote[id(output)] = (output, name)
+
+            hooks.append(module.register_forward_hook(write))
+        elif isinstance(module, nn.BatchNorm2d | nn.LayerNorm | nn.GroupNorm):
+
+            def read(module: nn.Module, args: tuple) -> None:
+                if id(args[0]) in wrote:
+                    norms[wrote[id(args[0])][1]] = module
+
+            hooks.append(module.register_forward_pre_hook(read))
+    with torch.no_grad():
+        net.eval()(image)
+    for hook in hooks:
+        hook.remove()
+    return norms
 
 
 def _output_shapes(net: nn.Module, image: Tensor) -> dict[str, tuple[int, ...]]:
