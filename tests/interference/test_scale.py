@@ -1,0 +1,145 @@
+"""Profiles of trained runs, from files to files; what they cost; networks of timm."""
+
+import json
+import time
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+import torch
+
+from lowparam import params as parameters
+from lowparam.data import save
+from lowparam.errors import LowparamError
+from lowparam.interference.model import profile_model
+from lowparam.interference.profile import profile_run, profile_scale, summary
+from lowparam.interference.stream import collect, held_out
+from lowparam.interference.value import COLUMNS
+from lowparam.params import Params, Profile
+from lowparam.training.job import train_scale
+
+YAML = """
+replicate: [small]
+data: {digits: {source: digits, split: {train: 0.6, validation: 0.15, test: 0.25}}}
+recipes: {short: {epochs: %d, batch_size: 64, lr: 0.01, schedule: cosine}}
+experiments:
+  small: {data: digits, recipe: short, architectures: [%s], activations: [base], budgets: [%s], seeds: [0]}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, digits) -> Path:
+    save(
+        tmp_path / "data",
+        {"train": digits.train, "validation": digits.validation, "test": digits.test},
+        digits.classes,
+        name="digits",
+    )
+    return tmp_path
+
+
+def experiment(folder: Path, *, epochs: int = 3, architecture: str = "mobilenetv2", budget: str = "10k") -> Params:
+    (folder / "params.yaml").write_text(YAML % (epochs, architecture, budget))
+    return parameters.load(folder / "params.yaml")
+
+
+def trained(folder: Path, params: Params) -> Path:
+    scale = params.scales("small")[0]
+    train_scale(params, scale, data_folder=folder / "data", work=folder / "work", results=folder / "run", device="cpu")
+    return folder / "run"
+
+
+def test_a_trained_run_gets_its_profile(folder):
+    params = experiment(folder)
+    results, scale = trained(folder, params), params.scales("small")[0]
+    profile_scale(params, scale, data_folder=folder / "data", results=results, device="cpu")
+    first = (results / "seed0/profile.csv").read_bytes()
+    profile_scale(params, scale, data_folder=folder / "data", results=results, device="cpu")
+    assert (results / "seed0/profile.csv").read_bytes() == first
+    profile = pd.read_csv(results / "seed0/profile.csv")
+    assert tuple(profile.columns) == COLUMNS
+    short = summary(profile)
+    assert short["chi_last"] < 0.8 * short["chi_last_untrained"]  # it learned to tell classes apart
+    assert short["r_projection_untrained"] == pytest.approx(1, abs=0.05)
+
+
+def test_missing_damaged_and_foreign_weights_are_named(folder):
+    params = experiment(folder)
+    scale = params.scales("small")[0]
+    arguments = {"data_folder": folder / "data", "results": folder / "run", "device": "cpu"}
+    with pytest.raises(LowparamError, match=r"model\.safetensors does not exist; train the run first"):
+        profile_scale(params, scale, **arguments)
+    results = trained(folder, params)
+    with pytest.raises(LowparamError, match="weights of another network"):
+        other = experiment(folder, budget="20k")
+        profile_scale(other, other.scales("small")[0], **arguments)
+    (results / "seed0/model.safetensors").write_bytes(b"nothing")
+    with pytest.raises(LowparamError, match="cannot read"):
+        profile_scale(params, scale, **arguments)
+
+
+@pytest.mark.slow
+def test_trained_projections_are_packed_and_a_profile_costs_a_tenth_of_the_training(folder):
+    params = experiment(folder, epochs=25, budget="25k")
+    scale = params.scales("small")[0]
+    start = time.process_time()
+    results = trained(folder, params)
+    training = time.process_time() - start
+    arguments = {"data_folder": folder / "data", "results": results, "device": "cpu"}
+    profile_scale(params, scale, **arguments)  # the first profile of a process also warms it up
+    start = time.process_time()
+    profile_scale(params, scale, **arguments)
+    assert time.process_time() - start < 0.1 * training
+    assert summary(pd.read_csv(results / "seed0/profile.csv"))["r_projection"] < 0.95
+
+
+@pytest.mark.slow
+def test_memory_is_flat_in_the_number_of_images(untrained, noise):
+    process, used = psutil.Process(), []
+    dataset = noise(20_000, classes=10)
+    net = untrained("mobilenetv2", dataset)
+    collect(net, net.sites(), held_out(dataset, 2000), classes=10)
+    for images in (2000, 20_000):
+        peak = process.memory_info().rss
+        chosen = held_out(dataset, images)
+
+        def watch(*_):
+            nonlocal peak
+            peak = max(peak, process.memory_info().rss)
+
+        with net.stages[2][1].register_forward_hook(watch):
+            collect(net, net.sites(), chosen, classes=10)
+        used.append(peak)
+    assert used[1] - used[0] < 30 * 2**20
+
+
+def test_a_network_of_timm_is_profiled_without_training(folder):
+    profile_model("timm:mobilenetv3_small_050", folder / "data", folder / "out", settings=Profile(images=60))
+    profile = pd.read_csv(folder / "out/profile.csv")
+    chosen = profile[profile["measure"] == "dimensionality_ratio"]
+    assert chosen["value"].mean() == pytest.approx(1, abs=0.05)
+    assert profile.loc[profile["measure"] == "chi", "value"].notna().all()
+    assert json.loads((folder / "out/summary.json").read_text())["model"] == "timm:mobilenetv3_small_050"
+
+
+def test_weights_of_another_network_of_timm_are_refused(folder):
+    from safetensors.torch import save_file
+
+    save_file({"nothing": torch.zeros(1)}, folder / "weights.safetensors")
+    with pytest.raises(LowparamError, match="weights of another network"):
+        profile_model(
+            "timm:mobilenetv3_small_050", folder / "data", folder / "out", weights=folder / "weights.safetensors"
+        )
+    with pytest.raises(LowparamError, match="must be timm:"):
+        profile_model("resnet18", folder / "data", folder / "out")
+
+
+def test_norms_of_timm_are_folded_and_steering_reaches_the_network(digits):
+    from lowparam.models.timm_adapter import build
+
+    torch.manual_seed(0)
+    net = build("timm:mobilenetv2_050", classes=10, in_channels=1, size=8)
+    assert all(site.norm is not None for site in net.sites().values() if site.pointwise is not None)
+    profile = profile_run(net, digits, Profile(images=40, ablation_pairs=0, gradient_images=0))
+    assert profile.loc[profile["measure"] == "chi", "value"].notna().all()
