@@ -121,13 +121,31 @@ def train(experiment: Experiment, scales: Scales, device: Device = None) -> None
 
 
 @command
-def profile(experiment: Experiment, scales: Scales, device: Device = None) -> None:
-    """Measure superposition and interference in the trained networks of the scales."""
+def profile(
+    experiment: Annotated[str | None, typer.Argument(help="Name of an experiment in params.yaml.")] = None,
+    scales: Annotated[list[str] | None, typer.Argument(help="Scales of the experiment.")] = None,
+    model: Annotated[str | None, typer.Option(help="A network of timm instead, such as timm:mobilenetv2_050.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Its weights, a safetensors file.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of prepared data to look at it on.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write its profile to.")] = None,
+    device: Device = None,
+) -> None:
+    """Measure superposition and interference in trained networks: scales of an experiment, or a network of timm."""
+    if model is not None:
+        if experiment is not None or data is None or out is None:
+            raise LowparamError("--model needs --data and --out, and no experiment")
+        from lowparam.interference.model import profile_model
+
+        profile_model(model, data, out, weights=weights, device=device)
+        return
+    if experiment is None or not scales:
+        raise LowparamError("name an experiment and its scales, or a network with --model")
     from lowparam.interference.profile import profile_scale
 
     params = parameters.load()
     for scale in find_scales(params, experiment, scales):
-        profile_scale(params, scale, data_folder=data_folder(params.experiment(experiment).data))
+        folder = data_folder(params.experiment(experiment).data)
+        profile_scale(params, scale, data_folder=folder, device=device)
 
 
 @command
