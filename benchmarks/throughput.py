@@ -39,7 +39,7 @@ def table(rows):
     for clock in ("cpu", "wall"):
         ours = medians[clock]["ours"]
         columns[f"ours / {clock} s"] = ours.round(0)
-        for side in [name for name in SIDES if name != "ours"]:
+        for side in [name for name in SIDES if name != "ours" and name in medians[clock]]:
             columns[f"{side} / {clock} s"] = medians[clock][side].round(0)
             columns[f"x {side}, {clock}"] = (ours / medians[clock][side]).round(2)
     return pd.DataFrame(columns).reindex([n for n in NETWORKS if n in medians.index])
@@ -50,6 +50,7 @@ def main():
     parser.add_argument("--size", type=int, default=8, help="height of the images in pixels")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--add", action="store_true", help="add to the repeats already measured")
+    parser.add_argument("--sides", nargs="+", choices=SIDES, default=list(SIDES))
     parser.add_argument("--side", choices=SIDES, help="measure only this side, in this process")
     arguments = parser.parse_args()
     if arguments.side:
@@ -57,7 +58,7 @@ def main():
     file = FOLDER / "results" / f"throughput-{arguments.size}.json"
     rows = json.loads(file.read_text()) if arguments.add and file.exists() else []
     for _ in range(arguments.repeats):
-        for side in SIDES:
+        for side in arguments.sides:
             environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
             if side != "textbook":
                 environment["OMP_NUM_THREADS"] = "1"

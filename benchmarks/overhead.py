@@ -1,0 +1,53 @@
+"""What the pipeline costs beside the work in it: wall time of `snakemake` against the times of its jobs.
+
+    python benchmarks/overhead.py digits --epochs 25
+
+Runs the experiment of this repository from nothing in a folder of its own, on all cores, and compares the wall time
+with the sum of the `benchmark:` files over the number of cores. The rest is start-up, planning and idle cores.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+ROOT = Path(__file__).parent.parent
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("experiment")
+    parser.add_argument("--epochs", type=int, help="in place of those of the recipe")
+    parser.add_argument("--target", default="", help="of snakemake, by default everything")
+    arguments = parser.parse_args()
+    cores = os.cpu_count()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name, "w")
+        ignore = shutil.ignore_patterns(".git", ".snakemake", ".lowparam", ".venv", "results", "logs")
+        shutil.copytree(ROOT, folder, ignore=ignore)
+        params = yaml.safe_load((folder / "params.yaml").read_text())
+        params["replicate"] = [arguments.experiment]
+        if arguments.epochs:
+            params["recipes"][params["experiments"][arguments.experiment]["recipe"]]["epochs"] = arguments.epochs
+        (folder / "params.yaml").write_text(yaml.safe_dump(params))
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        start = time.perf_counter()
+        command = ["snakemake", "--cores", str(cores), *arguments.target.split()]
+        subprocess.run(command, cwd=folder, env=environment, check=True)
+        wall = time.perf_counter() - start
+        files = sorted((folder / "results").rglob("benchmarks/**/*.tsv"))
+        jobs = pd.concat([pd.read_csv(file, sep="\t").assign(file=file.parent.name) for file in files])
+        runs = len(list((folder / "results" / arguments.experiment / "runs").glob("*/seed*")))
+    print(jobs.groupby("file")["s"].agg(["count", "sum"]).to_markdown())
+    work = jobs["s"].sum() / cores
+    print(f"{runs} runs: wall {wall:.0f} s, jobs over {cores} cores {work:.0f} s, overhead {wall / work - 1:.1%}")
+
+
+if __name__ == "__main__":
+    main()
