@@ -134,9 +134,13 @@ def profile(
     if model is not None:
         if experiment is not None or data is None or out is None:
             raise LowparamError("--model needs --data and --out, and no experiment")
+        from pandas import read_csv
+
         from lowparam.interference.model import profile_model
+        from lowparam.report.interference import draw_profile
 
         profile_model(model, data, out, weights=weights, device=device)
+        draw_profile([read_csv(out / "profile.csv")], out / "profile")
         return
     if experiment is None or not scales:
         raise LowparamError("name an experiment and its scales, or a network with --model")
