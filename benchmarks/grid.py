@@ -95,9 +95,8 @@ def main():
         file.write_text(json.dumps(seconds, indent=1))
     runs = len(ARCHITECTURES) * len(SEEDS)
     for side, times in seconds.items():
-        print(
-            f"{side}: {median(times):.1f} s for {runs} runs (median of {len(times)}), {3600 * runs / median(times):.0f} an hour"
-        )
+        middle = median(times)
+        print(f"{side}: {middle:.1f} s for {runs} runs (median of {len(times)}), {3600 * runs / middle:.0f} an hour")
     print(f"x {median(seconds['textbook']) / median(seconds['ours']):.2f}")
 
 

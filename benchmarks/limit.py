@@ -52,9 +52,8 @@ def main():
                 target.copy_(source)
 
         copies[name] = 2 * 4 * large.numel() / seconds(copy, arguments.repeats)
-    print(
-        f"GEMM {gemm / 1e9:.0f} GFLOP/s, copies {copies['cache'] / 1e9:.0f} GB/s in cache, {copies['memory'] / 1e9:.0f} GB/s"
-    )
+    cache, memory = copies["cache"] / 1e9, copies["memory"] / 1e9
+    print(f"GEMM {gemm / 1e9:.0f} GFLOP/s, copies {cache:.0f} GB/s in cache and {memory:.0f} GB/s in memory")
     rows = []
     for name in [name for name in NETWORKS if not name.startswith("timm:")]:
         net = network(name, arguments.size)
