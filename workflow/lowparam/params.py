@@ -38,6 +38,9 @@ __all__ = [
 
 UNITS = {"k": 1_000, "M": 1_000_000}
 
+RESERVED = {"all", "data", "star", "toy", "prepare", "baseline", "collect"}
+"""Names of rules and of folders in results, which an experiment cannot have."""
+
 
 def parse_budget(value: Any) -> int:
     """Read a parameter count such as ``25k``, ``1.5M`` or ``25000``.
@@ -283,6 +286,10 @@ class Params(Section):
         for name in self.replicate:
             _known(name, self.experiments, "replicate")
         for name, experiment in self.experiments.items():
+            if name in RESERVED:
+                raise ValueError(
+                    f"experiments.{name}: the workflow has another use for this name; choose one of your own"
+                )
             _known(experiment.data, self.data, f"experiments.{name}.data")
             _known(experiment.recipe, self.recipes, f"experiments.{name}.recipe")
             for architecture in experiment.overrides:

@@ -65,6 +65,7 @@ def sources(verb: str, *, architecture: str | None = None, source: str | None = 
     return [Path(file) for file in sorted(files - WITHOUT_EFFECT)]
 
 
+@cache
 def code_sha256(verb: str, *, architecture: str | None = None) -> str:
     """Hash the names and contents of `sources`."""
     digest = hashlib.sha256()

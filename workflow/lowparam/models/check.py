@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lowparam.errors import LowparamError
 from lowparam.files import write_json
-from lowparam.params import Params, Run, run_spec
+from lowparam.params import Params, Run, Scale, run_spec
 from lowparam.provenance import code_sha256
 
 __all__ = ["check_scales"]
@@ -29,21 +29,46 @@ def check_scales(params: Params) -> None:
         answers = json.loads(ANSWERS.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         answers = []
-    questions = []
+    questions = {}
     for name, experiment in params.experiments.items():
         shape = _shape(params, experiment.data)
         for scale in params.scales(name):
-            spec = run_spec(params, Run(scale, experiment.seeds[0]))
-            relevant = {key: spec[key] for key in spec if key not in ("experiment", "seed", "data", "recipe")}
             try:
-                question = json.dumps([relevant, shape, code_sha256("build", architecture=scale.architecture)])
-                if question not in answers:
-                    _build(relevant, shape)
+                for question in _questions(params, scale, shape):
+                    key = json.dumps(question)
+                    if key not in answers and key not in questions:
+                        _ask(*question)
+                    questions[key] = True
             except LowparamError as error:
                 raise LowparamError(f"params.yaml: experiments.{name}: {error}") from error
-            questions.append(question)
-    if questions != answers:
-        write_json(ANSWERS, questions)
+    if list(questions) != answers:
+        write_json(ANSWERS, list(questions))
+
+
+def _questions(params: Params, scale: Scale, shape: dict[str, int]) -> list[list]:
+    """What must be possible for a scale, so that scales that ask the same are asked once.
+
+    No activation has parameters (`activations`), so the size of a network is the same with all of them. A network of
+    timm takes none but its own.
+    """
+    spec = run_spec(params, Run(scale, params.experiment(scale.experiment).seeds[0]))
+    network = {key: spec[key] for key in spec if key not in ("experiment", "seed", "data", "recipe")}
+    code = code_sha256("build", architecture=scale.architecture)
+    if scale.architecture.startswith("timm:"):
+        return [["network", network, shape, code]]
+    return [["activation", scale.activation, {}, code], ["network", network | {"activation": "base"}, shape, code]]
+
+
+def _ask(kind: str, what: str | dict, shape: dict[str, int], code: str) -> None:
+    import torch
+
+    from lowparam.models import activations, network_for
+
+    if kind == "activation":
+        activations.find_activation(what)
+    else:
+        with torch.device("meta"):
+            network_for(what, **shape)
 
 
 def _shape(params: Params, name: str) -> dict[str, int]:
@@ -56,12 +81,3 @@ def _shape(params: Params, name: str) -> dict[str, int]:
     from lowparam.data.prepare import find_source
 
     return find_source(name, params.data[name]).SHAPE
-
-
-def _build(spec: dict, shape: dict[str, int]) -> None:
-    import torch
-
-    from lowparam.models import network_for
-
-    with torch.device("meta"):
-        network_for(spec, **shape)
