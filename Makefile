@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # One thread a process: the workflow runs as many processes as there are cores.
 export OMP_NUM_THREADS := 1
 
-.PHONY: help install replicate test test-all lint lock schema clean
+.PHONY: help install replicate test test-all lint lock schema bench clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -42,6 +42,13 @@ lock: $(INSTALLED)  ## write the versions of the present environment into requir
 
 schema: $(INSTALLED)  ## write the JSON schema of params.yaml for editors
 	lowparam schema > docs/params.schema.json
+
+bench: $(INSTALLED)  ## measure speed against a textbook loop; wants a quiet machine
+	python benchmarks/throughput.py --size 8
+	python benchmarks/throughput.py --size 28
+	python benchmarks/grid.py
+	python benchmarks/limit.py
+	python benchmarks/overhead.py digits
 
 clean:  ## remove the environment and the logs, no results
 	rm -rf $(VENV) logs .pytest_cache .ruff_cache

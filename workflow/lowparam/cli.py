@@ -85,6 +85,27 @@ def models(
 
 
 @command
+def plan(
+    experiment: Annotated[
+        str | None, typer.Argument(help="Name of an experiment; without it, those that replicate runs.")
+    ] = None,
+    cores: Annotated[int, typer.Option(min=1, help="Trainings beside each other.")] = 2,
+) -> None:
+    """Predict time and memory of the trainings of an experiment before anything runs."""
+    from lowparam.training.plan import plan, totals
+
+    params = parameters.load()
+    for name in [experiment] if experiment else params.replicate:
+        table = plan(params, name)
+        show(table.round({"images_per_second": 0, "seconds": 0, "memory_mb": 0}))
+        total = totals(table, cores)
+        print(
+            f"{name}: {total['runs']} runs, {total['core_hours']:.1f} core hours, "
+            f"about {60 * total['hours']:.0f} minutes on {cores} cores, {total['memory_mb']:,.0f} MB"
+        )
+
+
+@command
 def schema() -> None:
     """Print the JSON schema of params.yaml, for editors."""
     print(parameters.schema())

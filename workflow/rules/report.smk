@@ -48,6 +48,7 @@ for experiment in PARAMS.experiments:
             code=code("figures"),
             runs=f"results/{experiment}/runs.csv",
             baseline=f"results/{experiment}/baseline.json",
+            profiles=run_files(experiment, "profile.csv"),
         output:
             **report_files(
                 experiment, "figures", contents.figures, contents.FIGURE_SUFFIXES

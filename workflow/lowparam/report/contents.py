@@ -13,6 +13,7 @@ __all__ = [
     "claim_figures",
     "figures",
     "joined_by",
+    "profile_name",
     "tables",
     "with_activation",
 ]
@@ -35,6 +36,8 @@ CLAIM_TABLES = ("claims", "claim_readings")
 def tables(experiment: Experiment) -> list[str]:
     """Names of the tables; the SoLU gap needs the architecture's own activation and another to compare."""
     names = ["accuracy", "interference", *(["solu_gap"] if has_gap(experiment) else [])]
+    if len(experiment.seeds) > 1:
+        names.append("reliability")
     operators = {joined_by(name) for name in experiment.architectures} - {None}
     if any((family, "sum") in operators for family, operator in operators if operator == "star"):
         names.append("star_gap")
@@ -44,8 +47,14 @@ def tables(experiment: Experiment) -> list[str]:
 
 
 def figures(experiment: Experiment) -> list[str]:
-    """Names of the figures, by the same rule; star and sum are in tables alone."""
-    return [name for name in tables(experiment) if not name.startswith("star_")]
+    """Names of the figures: those of the tables that are about networks, and a profile of each architecture."""
+    about_networks = [name for name in tables(experiment) if name in ("accuracy", "interference", "solu_gap")]
+    return [*about_networks, *(profile_name(architecture) for architecture in experiment.architectures)]
+
+
+def profile_name(architecture: str) -> str:
+    """Name of the figure with the profile of an architecture, block by block."""
+    return f"profile_{architecture.replace(':', '.')}"
 
 
 def joined_by(architecture: str) -> tuple[str, str] | None:

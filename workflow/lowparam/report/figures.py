@@ -14,6 +14,7 @@ from lowparam.claims.statistics import mean_interval
 from lowparam.files import read_csv, read_json
 from lowparam.params import Params, format_budget, parse_budget
 from lowparam.report import contents
+from lowparam.report.interference import profile_figure
 from lowparam.report.labels import activation_label, architecture_label
 from lowparam.report.style import COLUMN_WIDTH, MARKERS, TEXT_WIDTH, in_style, save
 from lowparam.report.tables import gap_by_seed
@@ -27,10 +28,25 @@ def draw_figures(params: Params, experiment: str) -> None:
     runs = read_csv(folder / "runs.csv")
     baseline = read_json(folder / "baseline.json")
     draw = {"accuracy": accuracy, "interference": interference, "solu_gap": solu_gap}
+    names = contents.figures(params.experiment(experiment))
     with in_style():
-        for name in contents.figures(params.experiment(experiment)):
-            figure = draw[name](runs, baseline)
-            save(figure, folder / "figures" / name)
+        for name in draw.keys() & set(names):
+            save(draw[name](runs, baseline), folder / "figures" / name)
+        for architecture in params.experiment(experiment).architectures:
+            profiles = _largest(params, experiment, architecture)
+            save(profile_figure(profiles), folder / "figures" / contents.profile_name(architecture))
+
+
+def _largest(params: Params, experiment: str, architecture: str) -> list[pd.DataFrame]:
+    """Profiles of all seeds of an architecture at its largest size, with the first activation of the experiment."""
+    activation = params.experiment(experiment).activations[0]
+    runs = [
+        run
+        for run in params.runs(experiment)
+        if (run.scale.architecture, run.scale.activation) == (architecture, activation)
+    ]
+    largest = max(run.scale.budget or 0 for run in runs)
+    return [read_csv(run.folder / "profile.csv") for run in runs if (run.scale.budget or 0) == largest]
 
 
 def accuracy(runs: pd.DataFrame, baseline: dict) -> Figure:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from lowparam.claims.statistics import Estimate, mean_interval
 from lowparam.files import read_csv, read_json
+from lowparam.interference.reliability import icc_of_all
 from lowparam.params import Params
 from lowparam.report import contents
 from lowparam.report.labels import activation_label, architecture_label
@@ -27,6 +28,7 @@ def write_tables(params: Params, experiment: str) -> None:
         "accuracy": accuracy,
         "interference": interference,
         "solu_gap": solu_gap,
+        "reliability": reliability,
         "star_gap": star_gap,
         "star_activation": star_activation,
     }
@@ -86,6 +88,27 @@ def interference(runs: pd.DataFrame, baseline: dict, experiment: str) -> Table:
         rows=_grid(ratios, digits=2, best="max"),
         labels=2,
         numbers=ratios.assign(unit="ratio to null"),
+    )
+
+
+def reliability(runs: pd.DataFrame, baseline: dict, experiment: str) -> Table:
+    """How far each interference measure tells configurations apart, rather than seeds of the same one."""
+    columns = list(runs.columns)
+    measures = [*columns[columns.index("test_loss") + 1 : columns.index("folder")], "test_accuracy"]
+    arms = {"all activations": runs}
+    if "base" in set(runs["activation"]) and runs["activation"].nunique() > 1:
+        arms["own activation"] = runs[runs["activation"] == "base"]
+    found = pd.concat([icc_of_all(arm, measures).assign(of=name) for name, arm in arms.items()], ignore_index=True)
+    printed = found.pivot(index="measure", columns="of", values="icc")
+    return Table(
+        name="reliability",
+        caption=f"Reliability of the measures on {experiment}: intraclass correlation of seeds within configurations "
+        f"(architecture, activation, budget), {_seeds(runs)} seeds. 1: all variance lies between configurations; "
+        "0: none does. A measure below 0.5 says more about seeds and should carry no claim.",
+        header=["measure", *arms],
+        rows=[[name, *(Cell(Estimate(printed.loc[name, arm], np.nan, 1), 2) for arm in arms)] for name in measures],
+        labels=1,
+        numbers=found,
     )
 
 
