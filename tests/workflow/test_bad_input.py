@@ -34,7 +34,7 @@ def refused(*command: str) -> str:
             "lr: 1e-3",
             "recipes.digits.lr: input should be a valid number, not '1e-3'; write it with a point",
         ),
-        ("epochs: 25", "epoch: 25", "recipes.digits.epoch is not a known key; did you mean 'epochs'?"),
+        ("epochs: 20", "epoch: 20", "recipes.digits.epoch is not a known key; did you mean 'epochs'?"),
         ("batch_size: 64", "batch_size: many", "recipes.digits.batch_size: input should be a valid integer"),
         (
             "budgets: [10k, 25k, 50k, 100k]",

@@ -1,0 +1,40 @@
+"""The progress lines of make replicate, from Snakemake's own words."""
+
+import importlib.util
+
+import pytest
+from workspace import ROOT
+
+spec = importlib.util.spec_from_file_location("progress", ROOT / "workflow/progress.py")
+progress = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(progress)
+
+OUTPUT = """\
+Building DAG of jobs...
+Select jobs to execute...
+Execute 2 jobs...
+[Sun Nov 22 18:04:37 2026]
+Finished jobid: 14 (Rule: collect)
+1 of 4 steps (25%) done
+CalledProcessError in file "workflow/rules/report.smk", line 19:
+Finished jobid: 15 (Rule: tables_digits)
+4 of 4 steps (100%) done
+Nothing to be done (all requested files are present and up to date).
+"""
+
+
+def test_steps_become_lines_with_the_time_left_and_errors_pass():
+    times = iter([0.0, 100.0, 400.0])
+    assert list(progress.follow(OUTPUT.splitlines(keepends=True), clock=lambda: next(times))) == [
+        " 25 %  1 of 4  collect, about 5 min left",
+        'CalledProcessError in file "workflow/rules/report.smk", line 19:',
+        "100 %  4 of 4  tables_digits, finished in 7 min",
+        "Nothing to be done (all requested files are present and up to date).",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(3, "3 s"), (59.4, "59 s"), (90, "2 min"), (3_599, "1 h 0 min"), (7_500, "2 h 5 min")]
+)
+def test_durations_are_said_as_people_say_them(seconds, said):
+    assert progress.duration(seconds) == said
