@@ -37,8 +37,9 @@ def follow(lines: Iterable[str], clock=time.monotonic) -> Iterator[str]:
             rule = found[1]
         elif found := STEPS.match(line):
             done, total, percent = map(int, found.groups())
-            left = (clock() - start) * (total - done) / done
-            rest = f"about {duration(left)} left" if done < total else f"finished in {duration(clock() - start)}"
+            elapsed = clock() - start
+            left = elapsed * (total - done) / done
+            rest = f"about {duration(left)} left" if done < total else f"finished in {duration(elapsed)}"
             yield f"{percent:3d} %  {done} of {total}  {rule}, {rest}"
         elif not NOISE.match(line):
             yield line

@@ -3,6 +3,7 @@
 import importlib.util
 
 import pytest
+
 from workspace import ROOT
 
 spec = importlib.util.spec_from_file_location("progress", ROOT / "workflow/progress.py")
