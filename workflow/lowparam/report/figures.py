@@ -54,21 +54,11 @@ def accuracy(runs: pd.DataFrame, baseline: dict) -> Figure:
     figure, axes = _panels(runs)
     for ax, activation in zip(axes, _in_order(runs["activation"]), strict=True):
         _lines(ax, runs[runs["activation"] == activation].assign(value=lambda r: 100 * r["test_accuracy"]))
-        ax.axhline(100 * baseline["test"]["accuracy"], color="0.4", linestyle=":", linewidth=1)
+        threshold = 100 * baseline["test"]["accuracy"]
+        ax.axhline(threshold, color="0.3", linestyle=":", linewidth=1, label="logistic regression")
         bottom, top = ax.get_ylim()
         ax.set_ylim(max(bottom, 0), min(top, 100.5))  # a t interval knows no bounds, an accuracy does
         ax.set_title(activation_label(activation))
-        ax.annotate(
-            "logistic regression",
-            (1, 100 * baseline["test"]["accuracy"]),
-            xycoords=("axes fraction", "data"),
-            xytext=(-3, -2),
-            textcoords="offset points",
-            ha="right",
-            va="top",
-            fontsize=6.5,
-            color="0.3",
-        )
     axes[0].set_ylabel("test accuracy (%)")
     _legend(figure, axes)
     return figure
