@@ -20,12 +20,12 @@ from lowparam.star.bilinear import (
 )
 
 PARAMS = """
-data: {toy: {source: digits, split: {train: 0.5, validation: 0.25, test: 0.25}}}
+data: {small: {source: digits, split: {train: 0.5, validation: 0.25, test: 0.25}}}
 recipes: {short: {epochs: 1, batch_size: 8, lr: 0.01}}
-replicate: [toy]
+replicate: [small]
 experiments:
-  toy:
-    data: toy
+  small:
+    data: small
     recipe: short
     architectures: [%s]
     activations: [base]
@@ -139,8 +139,8 @@ def trained(tmp_path, monkeypatch, images):
         loaded = params.load()
         same = images.test
         parts = {n: Images(same.pixels.clone(), same.labels.clone()) for n in ("train", "validation", "test")}
-        data.save(Path("results/data/toy"), parts, images.classes)
-        for run in loaded.runs("toy"):
+        data.save(Path("results/data/small"), parts, images.classes)
+        for run in loaded.runs("small"):
             torch.manual_seed(100 + run.seed)
             net = network_for(params.run_spec(loaded, run), classes=4, in_channels=1, size=8)
             run.folder.mkdir(parents=True)
@@ -151,8 +151,8 @@ def trained(tmp_path, monkeypatch, images):
 
 
 def test_all_runs_of_an_experiment_are_analysed_beside_their_untrained_selves(trained):
-    folder = Path("results/toy")
-    write_bilinear(trained("demonet_star, demonet_star_noact"), "toy", data_folder="results/data/toy", folder=folder)
+    folder = Path("results/small")
+    write_bilinear(trained("demonet_star, demonet_star_noact"), "small", data_folder="results/data/small", folder=folder)
     classes, accuracies = (pd.read_csv(folder / f"{name}.csv") for name in ("bilinear", "bilinear_accuracy"))
     assert set(classes["architecture"]) == {"demonet_star_noact"}
     assert classes.groupby(["seed", "trained"]).size().tolist() == [4] * 4
@@ -162,7 +162,7 @@ def test_all_runs_of_an_experiment_are_analysed_beside_their_untrained_selves(tr
     complete = accuracies.groupby(["seed", "trained"])["explained"].last()
     assert complete.tolist() == [pytest.approx(1)] * 4
 
-    write_bilinear_table(folder, "toy")
+    write_bilinear_table(folder, "small")
     table = pd.read_csv(folder / "tables" / "bilinear.csv").set_index(["trained", "quantity"])["mean"]
     expected = classes[classes["trained"]]["effective_rank"].mean()
     assert table[(True, "effective_rank")] == pytest.approx(expected, rel=1e-4)
@@ -171,4 +171,4 @@ def test_all_runs_of_an_experiment_are_analysed_beside_their_untrained_selves(tr
 
 def test_experiment_without_such_blocks_is_refused_in_one_line(trained):
     with pytest.raises(LowparamError, match="add demonet_star_noact"):
-        write_bilinear(trained("demonet_star"), "toy", data_folder="results/data/toy", folder=Path("results/toy"))
+        write_bilinear(trained("demonet_star"), "small", data_folder="results/data/small", folder=Path("results/small"))

@@ -130,6 +130,7 @@ def test_the_code_of_one_architecture_trains_its_runs_and_no_others(workspace):
         "train_digits": 2,
         "profile_digits": 2,
         "collect": 1,
+        "claims_digits": 1,
         "tables_digits": 1,
         "figures_digits": 1,
     }
