@@ -152,7 +152,9 @@ def trained(tmp_path, monkeypatch, images):
 
 def test_all_runs_of_an_experiment_are_analysed_beside_their_untrained_selves(trained):
     folder = Path("results/small")
-    write_bilinear(trained("demonet_star, demonet_star_noact"), "small", data_folder="results/data/small", folder=folder)
+    write_bilinear(
+        trained("demonet_star, demonet_star_noact"), "small", data_folder="results/data/small", folder=folder
+    )
     classes, accuracies = (pd.read_csv(folder / f"{name}.csv") for name in ("bilinear", "bilinear_accuracy"))
     assert set(classes["architecture"]) == {"demonet_star_noact"}
     assert classes.groupby(["seed", "trained"]).size().tolist() == [4] * 4
