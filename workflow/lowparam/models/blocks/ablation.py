@@ -13,6 +13,8 @@ computes what that architecture computes; ``ablation_<start>_<factor>`` differs 
 ``se``, ``nose``                                          squeeze-and-excitation
 ``scale``, ``noscale``                                    layer scale
 
+The one that misses a budget is ``ablation_nodepth_b_ends``: its nearest count to 25k at 8 pixels is 25,569.
+
 A change that a block cannot have (a wide shortcut where nothing lies between the wide maps) has no name.
 ``ablation_mobilenetv2_layernorm`` is written in params.yaml like any other architecture.
 """
