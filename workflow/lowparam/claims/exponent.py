@@ -4,45 +4,27 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from lowparam.claims.contrast import Cells, Where
-from lowparam.claims.finding import Finding, NotTested, from_seeds, weakest
-from lowparam.claims.kind import Arm, Directed, by_architecture
+from lowparam.claims.finding import Finding, NotTested, from_seeds
+from lowparam.claims.kind import Arm, Compared, by_architecture
 
 __all__ = ["Exponent", "exponents"]
 
 FEWEST_SIZES = 3
 
 
-class Exponent(Directed):
+class Exponent(Compared):
     """alpha in error = c size^-alpha, of one arm or of one minus another, with seeds as the unit.
 
     alpha is fitted by least squares to the logarithms of a seed's runs, so a seed gives one value.
     """
 
     kind: Literal["exponent"]
-    plus: Arm = Field(description="architectures that the claim is about")
-    minus: Arm | None = Field(None, description="architectures they are set against")
     size: str = Field("parameters_total", description="column that says how large a network is")
-    every: bool = Field(False, description="must hold against each architecture of minus, not their mean")
 
-    @model_validator(mode="after")
-    def _something_to_compare_with(self) -> "Exponent":
-        if self.every and (self.minus is None or "architecture" not in self.minus):
-            raise ValueError("every needs architectures in minus")
-        return self
-
-    def find(self, runs: pd.DataFrame) -> Finding:
-        if self.every:
-            each = {name: self._against(runs, arm) for name, arm in by_architecture(self.minus).items()}
-            return weakest(each, "against")
-        return self._against(runs, self.minus)
-
-    def arms(self) -> list[Where]:
-        return [self.plus, *([self.minus] if self.minus else [])]
-
-    def _against(self, runs: pd.DataFrame, minus: Arm | None) -> Finding:
+    def against(self, runs: pd.DataFrame, minus: Arm | None) -> Finding:
         values = self._mean(runs, self.plus)
         if minus is not None:
             values = values - self._mean(runs, minus)

@@ -6,10 +6,10 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from lowparam.claims.contrast import Where
-from lowparam.claims.finding import Finding
+from lowparam.claims.finding import Finding, weakest
 from lowparam.params import Section
 
-__all__ = ["Arm", "Directed", "Kind", "Sided", "by_architecture"]
+__all__ = ["Arm", "Compared", "Directed", "Kind", "Sided", "by_architecture"]
 
 Column = Literal["architecture", "activation", "budget"]
 Pattern = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:*{}]+$")]
@@ -59,6 +59,33 @@ class Directed(Sided):
     """A test of an effect that the claim expects on one side of a margin."""
 
     margin: float = Field(0.0, description="smallest effect that counts, in the direction of the claim")
+
+
+class Compared(Directed):
+    """A test of one arm, or of one arm against another or against each of its architectures."""
+
+    plus: Arm = Field(description="runs that the claim is about")
+    minus: Arm | None = Field(None, description="runs they are set against")
+    every: bool = Field(False, description="must hold against each architecture of minus, not their mean")
+
+    @model_validator(mode="after")
+    def _something_to_compare_with(self) -> "Compared":
+        if self.every and (self.minus is None or "architecture" not in self.minus):
+            raise ValueError("every needs architectures in minus")
+        return self
+
+    def find(self, runs: pd.DataFrame) -> Finding:
+        if self.every:
+            each = {name: self.against(runs, arm) for name, arm in by_architecture(self.minus).items()}
+            return weakest(each, "against")
+        return self.against(runs, self.minus)
+
+    def arms(self) -> list[Where]:
+        return [self.plus, *([self.minus] if self.minus else [])]
+
+    def against(self, runs: pd.DataFrame, minus: Arm | None) -> Finding:
+        """Judge `plus` against an arm, or by itself."""
+        raise NotImplementedError
 
 
 def by_architecture(arm: Arm) -> dict[str, Arm]:
