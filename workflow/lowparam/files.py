@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from lowparam.errors import LowparamError
 
-__all__ = ["atomic", "read_csv", "read_json", "write_json", "write_text"]
+__all__ = ["atomic", "read_csv", "read_json", "read_yaml", "write_json", "write_text"]
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,3 +87,19 @@ def read_csv(path: Path | str) -> "pd.DataFrame":
         raise LowparamError(
             f"{path} is not a table ({' '.join(str(error).split())}); delete it and run again"
         ) from error
+
+
+def read_yaml(path: Path | str, *, missing: str) -> Any:
+    """Read YAML; `missing` says what to do if there is no such file.
+
+    Raises
+    ------
+    LowparamError
+        If the file is missing or is not valid YAML.
+    """
+    try:
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise LowparamError(f"{path} does not exist; {missing}") from error
+    except yaml.YAMLError as error:
+        raise LowparamError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error

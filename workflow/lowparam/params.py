@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from lowparam.errors import LowparamError
+from lowparam.files import read_yaml
 
 __all__ = [
     "Augment",
@@ -410,12 +410,7 @@ def load(path: Path | str = "params.yaml") -> Params:
         In one line: the key, what is wrong with it, and what would be right.
     """
     path = Path(path)
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise LowparamError(f"{path} does not exist; run this in the folder that has it") from error
-    except yaml.YAMLError as error:
-        raise LowparamError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    values = read_yaml(path, missing="run this in the folder that has it")
     try:
         if isinstance(values, dict) and isinstance(values.get("experiments"), dict):
             defaults = values.get("defaults") or {}

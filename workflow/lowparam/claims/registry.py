@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Annotated
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from lowparam.claims.crossing import Crossing
@@ -16,6 +15,7 @@ from lowparam.claims.paired import Paired
 from lowparam.claims.rank import Rank
 from lowparam.claims.slopes import Slopes
 from lowparam.errors import LowparamError
+from lowparam.files import read_yaml
 from lowparam.params import Section
 
 __all__ = ["REGISTRY", "Claim", "Paper", "Registry", "load_registry"]
@@ -91,12 +91,7 @@ def load_registry(path: Path | str = REGISTRY) -> Registry:
         In one line: the key, what is wrong with it, and what would be right.
     """
     path = Path(path)
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise LowparamError(f"{path} does not exist; it comes with lowparam") from error
-    except yaml.YAMLError as error:
-        raise LowparamError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    values = read_yaml(path, missing="it comes with lowparam")
     try:
         return Registry.model_validate(values)
     except ValidationError as error:
