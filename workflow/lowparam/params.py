@@ -199,6 +199,9 @@ class Experiment(Section):
     divisor: int = Field(1, ge=1, description="widths of stages are multiples of it")
     minimum_width: int = Field(4, ge=1, description="no stage is narrower")
     overrides: dict[Name, dict[str, Any]] = Field({}, description="recipe values for one architecture")
+    variants: dict[Name, dict[str, Any]] = Field(
+        {}, description="recipe values by a name of your own; every scale is trained with each of them"
+    )
     profile: Profile = Field(Profile(), description="how interference is measured")
 
     @model_validator(mode="after")
@@ -294,7 +297,8 @@ class Params(Section):
             _known(experiment.recipe, self.recipes, f"experiments.{name}.recipe")
             for architecture in experiment.overrides:
                 _known(architecture, experiment.architectures, f"experiments.{name}.overrides")
-                self.recipe(name, architecture)
+            for scale in self.scales(name):
+                self.recipe(scale)
         return self
 
     def experiment(self, name: str) -> Experiment:
@@ -309,22 +313,27 @@ class Params(Section):
             raise LowparamError(f"params.yaml has no experiment {name!r}; it has {', '.join(self.experiments)}")
         return self.experiments[name]
 
-    def recipe(self, experiment: str, architecture: str) -> Recipe:
-        """Return the recipe of an architecture in an experiment, overrides applied."""
-        chosen = self.experiments[experiment]
-        override = chosen.overrides.get(architecture, {})
-        values = self.recipes[chosen.recipe].model_dump()
-        try:
-            return Recipe.model_validate(_merge(values, override))
-        except ValidationError as error:
-            raise ValueError(f"experiments.{experiment}.overrides.{architecture}.{_first(error)}") from error
+    def recipe(self, scale: "Scale") -> Recipe:
+        """Return the recipe of a scale: that of the experiment, below that of its architecture and of its variant."""
+        chosen = self.experiments[scale.experiment]
+        recipe = self.recipes[chosen.recipe]
+        for key, above in (
+            (f"overrides.{scale.architecture}", chosen.overrides.get(scale.architecture, {})),
+            (f"variants.{scale.variant}", chosen.variants.get(scale.variant, {})),
+        ):
+            try:
+                recipe = Recipe.model_validate(_merge(recipe.model_dump(), above)) if above else recipe
+            except ValidationError as error:
+                raise ValueError(f"experiments.{scale.experiment}.{key}.{_first(error)}") from error
+        return recipe
 
     def scales(self, experiment: str) -> list["Scale"]:
-        """Expand an experiment into its scales: architecture x activation x budget (no budgets in published mode)."""
+        """Expand an experiment: architecture x variant x activation x budget (no budgets in published mode)."""
         chosen = self.experiment(experiment)
         return [
-            Scale(experiment, architecture, activation, budget)
+            Scale(experiment, architecture, activation, budget, variant)
             for architecture in chosen.architectures
+            for variant in chosen.variants or [""]
             for activation in chosen.activations
             for budget in chosen.sizes
         ]
@@ -338,13 +347,20 @@ class Params(Section):
 class Scale:
     """An architecture with an activation at a budget, in an experiment.
 
-    A published network has no budget (None), because its name settles its size: ``mobilenetv2_x0.5``.
+    A published network has no budget (None), because its name settles its size: ``mobilenetv2_x0.5``. An experiment
+    with variants of its recipe has a scale for each of them.
     """
 
     experiment: str
     architecture: str
     activation: str
     budget: int | None
+    variant: str = ""
+
+    @property
+    def label(self) -> str:
+        """The architecture, with the variant if there is one: ``mobilenetv2``, ``mobilenetv2@lr0.01``."""
+        return f"{self.architecture}@{self.variant}" if self.variant else self.architecture
 
     @property
     def name(self) -> str:
@@ -353,7 +369,7 @@ class Scale:
         A timm network is written with a point, ``timm.mobilevit_xxs-base-published``, because a colon is no part of
         a file name everywhere.
         """
-        return f"{self.architecture.replace(':', '.')}-{self.activation}-{format_size(self.budget)}"
+        return f"{self.label.replace(':', '.')}-{self.activation}-{format_size(self.budget)}"
 
     @property
     def folder(self) -> Path:
@@ -388,7 +404,7 @@ def run_spec(params: Params, run: Run) -> dict[str, Any]:
         **({key: getattr(experiment, key) for key in skeleton} if experiment.mode == "controlled" else {}),
         "seed": run.seed,
         "data": {"name": experiment.data, **params.data[experiment.data].model_dump()},
-        "recipe": params.recipe(scale.experiment, scale.architecture).model_dump(),
+        "recipe": params.recipe(scale).model_dump(),
     }
 
 

@@ -41,7 +41,7 @@ def _row(params: Params, run: Run) -> dict[str, Any]:
     _same(run, metrics["spec"], run_spec(params, run))
     profile = read_csv(run.folder / "profile.csv")
     return {
-        "architecture": run.scale.architecture,
+        "architecture": run.scale.label,
         "activation": run.scale.activation,
         "budget": format_size(run.scale.budget),
         "seed": run.seed,

@@ -38,12 +38,11 @@ def draw_figures(params: Params, experiment: str) -> None:
 
 
 def _largest(params: Params, experiment: str, architecture: str) -> list[pd.DataFrame]:
-    """Profiles of all seeds of an architecture at its largest size, with the first activation of the experiment."""
-    activation = params.experiment(experiment).activations[0]
+    """Profiles of all seeds of an architecture at its largest size, with the first activation and variant."""
+    of_architecture = [run for run in params.runs(experiment) if run.scale.architecture == architecture]
+    first = of_architecture[0].scale
     runs = [
-        run
-        for run in params.runs(experiment)
-        if (run.scale.architecture, run.scale.activation) == (architecture, activation)
+        run for run in of_architecture if (run.scale.activation, run.scale.variant) == (first.activation, first.variant)
     ]
     largest = max(run.scale.budget or 0 for run in runs)
     return [read_csv(run.folder / "profile.csv") for run in runs if (run.scale.budget or 0) == largest]

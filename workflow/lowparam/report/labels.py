@@ -30,8 +30,10 @@ ACTIVATIONS = {
 
 
 def architecture_label(name: str) -> str:
-    """Name of an architecture in print; one that is not listed keeps its own."""
-    return ARCHITECTURES.get(name, name)
+    """Name of an architecture in print, with the variant of its recipe; one that is not listed keeps its own."""
+    architecture, _, variant = name.partition("@")
+    printed = ARCHITECTURES.get(architecture, architecture)
+    return f"{printed}, {variant}" if variant else printed
 
 
 def activation_label(name: str) -> str:

@@ -294,7 +294,7 @@ def write_bilinear(params: Params, experiment: str, *, data_folder: Path, folder
 
 def _named(table: pd.DataFrame, run: Run, trained: bool) -> pd.DataFrame:
     scale = run.scale
-    names = {"architecture": scale.architecture, "budget": scale.name.rsplit("-", 1)[1], "seed": run.seed}
+    names = {"architecture": scale.label, "budget": scale.name.rsplit("-", 1)[1], "seed": run.seed}
     for place, (key, value) in enumerate({**names, "trained": trained}.items()):
         table.insert(place, key, value)
     return table

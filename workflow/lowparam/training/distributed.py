@@ -252,7 +252,7 @@ def train_folders(
         "data_sha256": dataset.sha256,
         "code_sha256": code.hexdigest(),
     }
-    recipe = params.recipe(scale.experiment, scale.architecture)
+    recipe = params.recipe(scale)
     first = not dist.is_initialized() or dist.get_rank() == 0
     with alone(work) if first else nullcontext():
         wait()

@@ -78,7 +78,7 @@ def train_scale(
         }
         runs = [Run(scale, seed) for seed in params.experiment(scale.experiment).seeds]
         jobs = [Seed(run_spec(params, run), made_with, work, results) for run in runs]
-        recipe = params.recipe(scale.experiment, scale.architecture)
+        recipe = params.recipe(scale)
         _refuse_folder_augmentation(recipe, params.experiment(scale.experiment).recipe)
         try:
             _train(jobs, dataset, recipe, pick_device(device), waited)

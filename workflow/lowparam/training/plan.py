@@ -110,7 +110,7 @@ def plan(params: Params, experiment: str, *, data: Path = Path("results/data"), 
     rows = []
     for scale in params.scales(experiment):
         spec = run_spec(params, Run(scale, chosen.seeds[0]))
-        recipe = params.recipe(experiment, scale.architecture)
+        recipe = params.recipe(scale)
         # Not on the meta device: networks of timm look at their values while they are built.
         counts = count(
             network_for(spec, classes=len(about["classes"]), in_channels=in_channels, size=size), in_channels, size
