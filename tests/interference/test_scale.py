@@ -53,11 +53,11 @@ def trained(folder: Path, params: Params) -> Path:
 def test_a_trained_run_gets_its_profile(folder):
     params = experiment(folder)
     results, scale = trained(folder, params), params.scales("small")[0]
-    profile_scale(params, scale, data_folder=folder / "data", results=results, device="cpu")
-    first = (results / "seed0/profile.csv").read_bytes()
-    profile_scale(params, scale, data_folder=folder / "data", results=results, device="cpu")
-    assert (results / "seed0/profile.csv").read_bytes() == first
-    profile = pd.read_csv(results / "seed0/profile.csv")
+    profile_scale(params, scale, data_folder=folder / "data", results=results, out=folder / "profiles", device="cpu")
+    first = (folder / "profiles/seed0.csv").read_bytes()
+    profile_scale(params, scale, data_folder=folder / "data", results=results, out=folder / "profiles", device="cpu")
+    assert (folder / "profiles/seed0.csv").read_bytes() == first
+    profile = pd.read_csv(folder / "profiles/seed0.csv")
     assert tuple(profile.columns) == COLUMNS
     short = summary(profile)
     assert short["chi_last"] < 0.8 * short["chi_last_untrained"]  # it learned to tell classes apart
@@ -86,12 +86,12 @@ def test_trained_projections_are_packed_and_a_profile_costs_a_tenth_of_the_train
     start = time.process_time()
     results = trained(folder, params)
     training = time.process_time() - start
-    arguments = {"data_folder": folder / "data", "results": results, "device": "cpu"}
+    arguments = {"data_folder": folder / "data", "results": results, "out": folder / "profiles", "device": "cpu"}
     profile_scale(params, scale, **arguments)  # the first profile of a process also warms it up
     start = time.process_time()
     profile_scale(params, scale, **arguments)
     assert time.process_time() - start < 0.1 * training
-    assert summary(pd.read_csv(results / "seed0/profile.csv"))["r_projection"] < 0.95
+    assert summary(pd.read_csv(folder / "profiles/seed0.csv"))["r_projection"] < 0.95
 
 
 @pytest.mark.slow

@@ -373,7 +373,13 @@ class Scale:
 
     @property
     def folder(self) -> Path:
+        """Where its runs are."""
         return Path("results", self.experiment, "runs", self.name)
+
+    @property
+    def profiles(self) -> Path:
+        """Where their interference profiles are: not beside them, so that training alone writes what it made."""
+        return Path("results", self.experiment, "profiles", self.name)
 
 
 @dataclass(frozen=True, order=True)
@@ -386,6 +392,10 @@ class Run:
     @property
     def folder(self) -> Path:
         return self.scale.folder / f"seed{self.seed}"
+
+    @property
+    def profile(self) -> Path:
+        return self.scale.profiles / f"seed{self.seed}.csv"
 
 
 def run_spec(params: Params, run: Run) -> dict[str, Any]:

@@ -73,6 +73,11 @@ def run_files(experiment, *names):
     return [str(run.folder / name) for run in PARAMS.runs(experiment) for name in names]
 
 
+def profile_files(experiment):
+    """Interference profiles of all runs of an experiment."""
+    return [str(run.profile) for run in PARAMS.runs(experiment)]
+
+
 def data_files(name):
     """The stored images of a data set and their manifest."""
     return [
@@ -131,13 +136,8 @@ def bilinear_files(experiment):
 def targets(experiment):
     """Everything that an experiment makes. The runs are named too, so that a deleted checkpoint is noticed."""
     return [
-        *run_files(
-            experiment,
-            "metrics.json",
-            "history.csv",
-            "model.safetensors",
-            "profile.csv",
-        ),
+        *run_files(experiment, "metrics.json", "history.csv", "model.safetensors"),
+        *profile_files(experiment),
         f"results/{experiment}/runs.csv",
         *bilinear_files(experiment),
         *report_files(

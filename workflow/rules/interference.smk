@@ -19,7 +19,7 @@ for experiment, chosen in PARAMS.experiments.items():
             ],
         output:
             expand(
-                "results/{{experiment}}/runs/{{architecture}}-{{activation}}-{budget}/seed{seed}/profile.csv",
+                "results/{{experiment}}/profiles/{{architecture}}-{{activation}}-{budget}/seed{seed}.csv",
                 budget=[parameters.format_size(size) for size in chosen.sizes],
                 seed=chosen.seeds,
             ),

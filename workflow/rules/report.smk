@@ -1,9 +1,8 @@
 rule collect:
     input:
         code=code("collect"),
-        runs=lambda wildcards: run_files(
-            wildcards.experiment, "metrics.json", "profile.csv"
-        ),
+        runs=lambda wildcards: run_files(wildcards.experiment, "metrics.json"),
+        profiles=lambda wildcards: profile_files(wildcards.experiment),
     output:
         runs="results/{experiment}/runs.csv",
         metrics="results/{experiment}/metrics.json",
@@ -48,7 +47,7 @@ for experiment in PARAMS.experiments:
             code=code("figures"),
             runs=f"results/{experiment}/runs.csv",
             baseline=f"results/{experiment}/baseline.json",
-            profiles=run_files(experiment, "profile.csv"),
+            profiles=profile_files(experiment),
         output:
             **report_files(
                 experiment, "figures", contents.figures, contents.FIGURE_SUFFIXES

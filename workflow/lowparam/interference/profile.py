@@ -41,9 +41,10 @@ def profile_scale(
     *,
     data_folder: Path | str,
     results: Path | str | None = None,
+    out: Path | str | None = None,
     device: str | None = None,
 ) -> None:
-    """Profile all seeds of a scale and write each one's ``seed<k>/profile.csv``.
+    """Profile all seeds of a scale and write each one's ``seed<k>.csv``.
 
     Parameters
     ----------
@@ -55,6 +56,8 @@ def profile_scale(
         Prepared data.
     results : Path, optional
         Folder of the scale, ``scale.folder`` by default.
+    out : Path, optional
+        Folder to write to, ``scale.profiles`` by default.
     device : str, optional
         A GPU where there is one, by default.
 
@@ -64,19 +67,19 @@ def profile_scale(
         If data or weights are missing, damaged, or of another network.
     """
     results = Path(results) if results is not None else scale.folder
+    out = Path(out) if out is not None else scale.profiles
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     experiment = params.experiment(scale.experiment)
     dataset = data.load(data_folder)
     shape = {"classes": len(dataset.classes), "in_channels": dataset.in_channels, "size": dataset.size}
     for seed in experiment.seeds:
-        folder = results / f"seed{seed}"
         torch.manual_seed(seed)
         untrained = network_for(run_spec(params, Run(scale, seed)), **shape).to(device)
         net = copy.deepcopy(untrained)
-        load_weights(net, folder / "model.safetensors")
+        load_weights(net, results / f"seed{seed}" / "model.safetensors")
         recalibrate(untrained, dataset)
         profile = profile_run(net, dataset, experiment.profile, seed=seed, untrained=untrained)
-        write_text(folder / "profile.csv", profile.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+        write_text(out / f"seed{seed}.csv", profile.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
 
 
 def load_weights(net: nn.Module, path: Path) -> None:

@@ -13,7 +13,7 @@ COLUMNS = (
     *("measure", "site", "kind", "value", "lower", "upper", "null", "null_sd", "z", "ratio"),
     *("untrained", "n", "m", "note"),
 )
-"""The columns of profile.csv, in order."""
+"""The columns of a profile, in order."""
 
 NOTHING = float("nan")
 
@@ -61,7 +61,7 @@ class Value:
         return self.value / self.null if self.null else NOTHING
 
     def row(self) -> dict[str, object]:
-        """The value as a row of profile.csv, still without the untrained network."""
+        """The value as a row of a profile, still without the untrained network."""
         row = {name: getattr(self, name) for name in COLUMNS if name != "untrained"}
         return row | {"untrained": NOTHING}
 

@@ -39,7 +39,7 @@ def collect(params: Params, experiment: str) -> None:
 def _row(params: Params, run: Run) -> dict[str, Any]:
     metrics = read_json(run.folder / "metrics.json")
     _same(run, metrics["spec"], run_spec(params, run))
-    profile = read_csv(run.folder / "profile.csv")
+    profile = read_csv(run.profile)
     return {
         "architecture": run.scale.label,
         "activation": run.scale.activation,

@@ -45,7 +45,7 @@ def _largest(params: Params, experiment: str, architecture: str) -> list[pd.Data
         run for run in of_architecture if (run.scale.activation, run.scale.variant) == (first.activation, first.variant)
     ]
     largest = max(run.scale.budget or 0 for run in runs)
-    return [read_csv(run.folder / "profile.csv") for run in runs if (run.scale.budget or 0) == largest]
+    return [read_csv(run.profile) for run in runs if (run.scale.budget or 0) == largest]
 
 
 def accuracy(runs: pd.DataFrame, baseline: dict) -> Figure:
