@@ -104,13 +104,13 @@ class Controlled(Network):
         self.stem = ConvNormAct(in_channels, rounded(width), 3, stride=stem_stride, activation=nn.ReLU)
         self.stages = nn.Sequential()
         before = width
-        for stage, stride in enumerate(strides):
+        for stage, (stride, chosen) in enumerate(zip(strides, block.by_stage(len(strides)), strict=True)):
             after = width * 2**stage
             row = nn.Sequential()
             for position in range(depth):
-                hidden = max(1, round(block.hidden_width(before, after)))
+                hidden = max(1, round(chosen.hidden_width(before, after)))
                 row.append(
-                    block(
+                    chosen(
                         rounded(before),
                         rounded(after),
                         stride=stride if position == 0 else 1,

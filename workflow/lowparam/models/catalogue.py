@@ -76,7 +76,10 @@ def networks(
     """
     rows = []
     controlled = set(blocks.names()) | set(blocks.ablations())
-    for name in names if names is not None else [*blocks.names(), *blocks.published()]:
+    if names is None:
+        changed = tuple(f"{ablation}_" for ablation in blocks.ablations())
+        names = [*blocks.names(), *(name for name in blocks.published() if not name.startswith(changed))]
+    for name in names:
         with torch.device("meta") if not name.startswith(timm_adapter.PREFIX) else torch.device("cpu"):
             net = network(
                 name,

@@ -122,8 +122,9 @@ def index() -> str:
                 "# Architectures",
                 "In controlled mode an experiment names these; only the block differs between them.",
                 "\n".join(lines),
-                f"{len(blocks.ablations())} [one-factor ablations](ablation.md) of them have names too, and each takes "
-                "any of the [activations](activations.md). In published mode an experiment names the papers' own "
+                f"{len(ablation.ABLATIONS)} [one-factor ablations](ablation.md) of them have names too, as have the "
+                "variants that the page of [starnet](starnet.md) lists, and each takes any of the "
+                "[activations](activations.md). In published mode an experiment names the papers' own "
                 "networks, listed on each page, and any network of timm as `timm:<name>`.",
                 "To add one, see [add your own architecture](../add-an-architecture.md).",
                 WRITTEN,
@@ -205,7 +206,8 @@ def _controlled(name: str) -> list[dict]:
 def _published(block: type[Block], name: str) -> list[dict]:
     module = importlib.import_module(block.__module__)
     names = getattr(module, "PUBLISHED", {})
-    longer = [other for other in module.ARCHITECTURES if other != name and other.startswith(f"{name}_")]
+    others = [*module.ARCHITECTURES, *getattr(module, "ABLATIONS", {})]
+    longer = [other for other in others if other != name and other.startswith(f"{name}_")]
     rows = []
     for network in names:
         if not network.startswith(f"{name}_") or any(network.startswith(f"{other}_") for other in longer):

@@ -122,6 +122,11 @@ class Block(nn.Module):
         """Width of the inside before rounding, from the widths of input and output before rounding."""
         return cls.expansion * in_width
 
+    @classmethod
+    def by_stage(cls, stages: int) -> list[type["Block"]]:
+        """The block of each stage: the same in all, unless an architecture mixes blocks."""
+        return [cls] * stages
+
     def branch(self, x: Tensor) -> Tensor:
         """Map (N, in_channels, H, W) to (N, out_channels, H / stride, W / stride), without the shortcut."""
         raise NotImplementedError

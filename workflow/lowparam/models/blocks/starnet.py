@@ -1,16 +1,29 @@
 """StarNet's block (Ma et al. 2024, "Rewrite the Stars", arXiv 2403.19967, section 4.2 and appendix A.1).
 
-``starnet_sum`` replaces the product of the two branches by their sum, and nothing else.
+``starnet_sum`` replaces the product of the two branches by their sum, and nothing else. The paper's further variants
+have names too, in both modes, as ``starnet_<variant>`` and ``starnet_<variant>_<size>``:
+
+``sum1``, ``sum34``                               sum in the stages named, counted from 1; star in the others (table 7)
+``noact``, ``actboth``, ``actproduct``            activation on no branch, on both, on the product instead (table 9)
+``relu``, ``gelu``, ``leakyrelu``, ``hardswish``  activation of another kind (table 17)
+``gate``, ``gatepw``, ``shared``, ``square``      other designs at equal parameters and MACs (table 18)
+
+The designs are readings. Of II and III the text says that one branch only is transformed, and that parameters and
+FLOPs are equal: ``gate`` has no pointwise layer after the product, ``gatepw`` has one. IV and V are said to be forms of
+X * X, and are drawn in a figure only: ``shared`` and ``square`` transform once, with the activation on one factor or
+on both.
 """
 
 from functools import partial
+from itertools import combinations
 
 from torch import Tensor, nn
 
+from lowparam.errors import LowparamError
 from lowparam.models.blocks.base import Activation, Block, Layout, Site
 from lowparam.models.layers import ConvNormAct, Product, Sum
 
-__all__ = ["ARCHITECTURES", "PUBLISHED", "StarBlock", "SumBlock"]
+__all__ = ["ABLATIONS", "ARCHITECTURES", "PUBLISHED", "GateBlock", "SharedBlock", "StarBlock", "SumBlock"]
 
 
 class StarBlock(Block):
@@ -21,27 +34,56 @@ class StarBlock(Block):
 
     expansion = 4.0
     combine: type[nn.Module] = Product
+    own_activation: type[nn.Module] = nn.ReLU6
+    activated: tuple[str, ...] = ("first",)  # of first, second and product
 
     def __init__(self, in_channels, out_channels, *, stride, hidden, activation=None) -> None:
         super().__init__(in_channels, out_channels, stride=stride, hidden=hidden, activation=activation)
+        make = activation or self.own_activation
         self.depthwise_in = ConvNormAct(in_channels, in_channels, 7, stride=stride, groups=in_channels, bias=True)
-        self.first = nn.Conv2d(in_channels, hidden, 1)
-        self.second = nn.Conv2d(in_channels, hidden, 1)
-        self.act = (activation or nn.ReLU6)()
+        self._branches(in_channels, hidden)
+        self.act, self.act_second, self.act_product = (
+            make() if place in self.activated else nn.Identity() for place in ("first", "second", "product")
+        )
         self.join = self.combine()
-        self.project = ConvNormAct(hidden, out_channels, bias=True)
+        self._projection(in_channels, hidden, out_channels)
         self.depthwise_out = nn.Conv2d(out_channels, out_channels, 7, 1, 3, groups=out_channels)
 
+    def _branches(self, in_channels: int, hidden: int) -> None:
+        self.first = nn.Conv2d(in_channels, hidden, 1)
+        self.second = nn.Conv2d(in_channels, hidden, 1)
+
+    def _projection(self, in_channels: int, hidden: int, out_channels: int) -> None:
+        self.project = ConvNormAct(hidden, out_channels, bias=True)
+
+    @classmethod
+    def hidden_width(cls, in_width: float, out_width: float) -> float:
+        return cls.inside(in_width, out_width, cls.expansion)
+
+    @classmethod
+    def inside(cls, in_width: float, out_width: float, expansion: float) -> float:
+        """Hidden width before rounding with which a design costs what the standard one costs at that expansion."""
+        return expansion * in_width
+
+    def branches(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The two maps that are joined."""
+        return self.act(self.first(x)), self.act_second(self.second(x))
+
     def branch(self, x: Tensor) -> Tensor:
-        x = self.depthwise_in(x)
-        x = self.join(self.act(self.first(x)), self.second(x))
-        return self.depthwise_out(self.project(x))
+        joined = self.join(*self.branches(self.depthwise_in(x)))
+        return self.depthwise_out(self.project(self.act_product(joined)))
+
+    def branch_sites(self) -> list[Site]:
+        """The sites between the first depthwise convolution and the product."""
+        return [
+            Site("branch", self.act, self.first, name="branch1"),
+            Site("branch", self.act_second, self.second, name="branch2"),
+        ]
 
     def inner_sites(self) -> list[Site]:
         return [
             Site("spatial", self.depthwise_in, name="spatial_in"),
-            Site("branch", self.act, self.first, name="branch1"),
-            Site("branch", self.second, self.second, name="branch2"),
+            *self.branch_sites(),
             Site("product" if self.combine is Product else "sum", self.join),
             Site("projection", self.project, self.project.conv, self.project.norm),
             Site("spatial", self.depthwise_out, name="spatial_out"),
@@ -54,10 +96,119 @@ class SumBlock(StarBlock):
     combine = Sum
 
 
+class MixedBlock(StarBlock):
+    """As `StarBlock` with ReLU6(first) + second in some stages."""
+
+    summed: tuple[int, ...] = ()  # stages counted from 1
+
+    @classmethod
+    def by_stage(cls, stages: int) -> list[type[Block]]:
+        if max(cls.summed) > stages:
+            raise LowparamError(
+                f"starnet_sum{''.join(map(str, cls.summed))} adds in stage {max(cls.summed)}, "
+                f"but for images of this size there are {stages} stages"
+            )
+        return [SumBlock if stage + 1 in cls.summed else StarBlock for stage in range(stages)]
+
+
+class GateBlock(StarBlock):
+    """As `StarBlock` with second(ReLU6(first)) * x, and no PW after it unless the width changes.
+
+    Reading of design II of table 18.
+    """
+
+    projects = False
+
+    def _branches(self, in_channels: int, hidden: int) -> None:
+        self.first = nn.Conv2d(in_channels, hidden, 1)
+        self.second = nn.Conv2d(hidden, in_channels, 1)
+
+    def _projection(self, in_channels: int, hidden: int, out_channels: int) -> None:
+        projects = self.projects or in_channels != out_channels
+        self.project = ConvNormAct(in_channels, out_channels, bias=True) if projects else nn.BatchNorm2d(out_channels)
+
+    @classmethod
+    def inside(cls, in_width: float, out_width: float, expansion: float) -> float:
+        project = out_width if cls.projects or in_width != out_width else 0
+        return max(1.0, expansion * (in_width + out_width / 2) - project / 2)
+
+    def branches(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.second(self.act(self.first(x))), x
+
+    def inner_sites(self) -> list[Site]:
+        last = getattr(self.project, "conv", None), getattr(self.project, "norm", None)
+        return [
+            Site("spatial", self.depthwise_in, name="spatial_in"),
+            Site("expansion", self.act, self.first),
+            Site("projection", self.second, self.second),
+            Site("product", self.join),
+            Site("projection", self.project, *last, name="projection_out"),
+            Site("spatial", self.depthwise_out, name="spatial_out"),
+        ]
+
+
+class GateProjectBlock(GateBlock):
+    """As `GateBlock` with a PW, BN after the product. Reading of design III of table 18."""
+
+    projects = True
+
+
+class SharedBlock(StarBlock):
+    """As `StarBlock` with ReLU6(first) * first: both branches share their weights. Reading of design IV of table 18."""
+
+    def _branches(self, in_channels: int, hidden: int) -> None:
+        self.first = nn.Conv2d(in_channels, hidden, 1)
+
+    @classmethod
+    def inside(cls, in_width: float, out_width: float, expansion: float) -> float:
+        return expansion * in_width * (2 * in_width + out_width) / (in_width + out_width)
+
+    def branches(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.first(x)
+        return self.act(x), self.act_second(x)
+
+    def branch_sites(self) -> list[Site]:
+        return [Site("branch", self.act, self.first, name="branch1")]
+
+
 ARCHITECTURES = {"starnet": StarBlock, "starnet_sum": SumBlock}
 
+
+def _variant(base: type[StarBlock], about: str, **settings) -> type[StarBlock]:
+    return type(base.__name__, (base,), {"__doc__": f"As `{base.__name__}`, {about}.", **settings})
+
+
+STAGES = (1, 2, 3, 4)
+
+ABLATIONS = {
+    **{
+        f"starnet_sum{''.join(map(str, summed))}": _variant(
+            MixedBlock, f"namely in the stages {', '.join(map(str, summed))}", summed=summed
+        )
+        for count in (1, 2, 3)
+        for summed in combinations(STAGES, count)
+    },
+    "starnet_noact": _variant(StarBlock, "without activation", own_activation=nn.Identity),
+    "starnet_actboth": _variant(StarBlock, "ReLU6 on both branches", activated=("first", "second")),
+    "starnet_actproduct": _variant(StarBlock, "ReLU6 after the product instead", activated=("product",)),
+    **{
+        f"starnet_{name}": _variant(StarBlock, f"{kind.__name__} in place of ReLU6", own_activation=kind)
+        for name, kind in (
+            ("relu", nn.ReLU),
+            ("gelu", nn.GELU),
+            ("leakyrelu", nn.LeakyReLU),
+            ("hardswish", nn.Hardswish),
+        )
+    },
+    "starnet_gate": GateBlock,
+    "starnet_gatepw": GateProjectBlock,
+    "starnet_shared": SharedBlock,
+    "starnet_square": _variant(SharedBlock, "ReLU6 on both", activated=("first", "second")),
+}
+"""The paper's variants of the block, by name."""
+
 # base width, blocks of the four stages, expansion (table 5, and table 13 for s050 to s150)
-VARIANTS = {
+SIZES = {
     "s050": (16, (1, 1, 3, 1), 3),
     "s100": (20, (1, 2, 4, 1), 4),
     "s150": (24, (1, 2, 4, 2), 3),
@@ -69,17 +220,18 @@ VARIANTS = {
 
 
 def published(
-    block: type[StarBlock], variant: str, *, in_channels: int, small: bool, activation: Activation | None
+    block: type[StarBlock], size: str, *, in_channels: int, small: bool, activation: Activation | None
 ) -> Layout:
-    """A variant of StarNet; for small images the first down-sampler does not stride."""
-    base, depths, expansion = VARIANTS[variant]
+    """A size of StarNet; for small images the first down-sampler does not stride."""
+    base, depths, expansion = SIZES[size]
     stem = ConvNormAct(in_channels, 32, 3, stride=2, activation=nn.ReLU6, bias=True)
     stages: list[list[nn.Module]] = []
     before = 32
-    for stage, depth in enumerate(depths):
+    for stage, (depth, chosen) in enumerate(zip(depths, block.by_stage(len(depths)), strict=True)):
         width = base * 2**stage
+        hidden = round(chosen.inside(width, width, expansion))
         down = ConvNormAct(before, width, 3, stride=1 if small and stage == 0 else 2, bias=True)
-        blocks = [block(width, width, stride=1, hidden=expansion * width, activation=activation) for _ in range(depth)]
+        blocks = [chosen(width, width, stride=1, hidden=hidden, activation=activation) for _ in range(depth)]
         stages.append([down, *blocks])
         before = width
     return Layout(stem, stages, before, neck=nn.BatchNorm2d(before), initialise=_initialise)
@@ -93,7 +245,7 @@ def _initialise(module: nn.Module) -> None:
 
 
 PUBLISHED = {
-    f"{name}_{variant}": partial(published, block, variant)
-    for name, block in ARCHITECTURES.items()
-    for variant in VARIANTS
+    f"{name}_{size}": partial(published, block, size)
+    for name, block in (ARCHITECTURES | ABLATIONS).items()
+    for size in SIZES
 }
