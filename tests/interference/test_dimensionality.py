@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 from scipy.stats import ortho_group
+from sums import moments
 from torch import nn
 
 from lowparam.interference import frames
@@ -16,7 +17,6 @@ from lowparam.interference.dimensionality import (
     random_null,
     tight_floor,
 )
-from lowparam.interference.stream import Moments
 from lowparam.models.blocks import Site
 
 
@@ -128,28 +128,21 @@ def layer(outputs: int, inputs: int, seed: int = 0) -> tuple[nn.Conv2d, nn.Batch
     return conv, norm
 
 
-def moments(x: torch.Tensor, folds: int = 5) -> Moments:
-    """Of vectors (N, C), each an image of one position."""
-    result = Moments.empty(folds, x.shape[1], x.device)
-    result.add(x[:, None], torch.arange(len(x)).numpy() % folds)
-    return result
-
-
 @pytest.mark.parametrize("kind", ["projection", "expansion"])
 def test_folded_and_weighted_weights_do_not_feel_a_rescaling_of_channels(kind):
     conv, norm = layer(6, 10)
     x = torch.randn(500, 10, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     site = Site(kind, conv, conv, norm)
-    before = measure("a", site, moments(x), draws=100)
+    before = measure("a", site, moments(x[:, None], 5), draws=100)
     gain = torch.tensor([0.01, 100, 1, 3, 0.5, 7, 20, 0.1, 2, 50], dtype=torch.float64)
     with torch.no_grad():
         conv.weight /= gain.float().view(1, -1, 1, 1)
-    inner = measure("a", site, moments(x * gain), draws=100)
+    inner = measure("a", site, moments((x * gain)[:, None], 5), draws=100)
     outer_gain = torch.tensor([0.1, 10, 3, 0.2, 5, 1])
     with torch.no_grad():  # what batch norm undoes on the way out
         conv.weight *= outer_gain.view(-1, 1, 1, 1)
         norm.running_var.copy_((norm.running_var + norm.eps) * outer_gain**2 - norm.eps)
-    outer = measure("a", site, moments(x * gain), draws=100)
+    outer = measure("a", site, moments((x * gain)[:, None], 5), draws=100)
     for a, b, c in zip(before, inner, outer, strict=True):
         assert b.value == pytest.approx(a.value, rel=1e-5)
         assert c.value == pytest.approx(a.value, rel=1e-5)
@@ -204,7 +197,7 @@ def test_random_layers_have_ratio_one():
         conv, norm = layer(12, 48, seed)
         x = torch.randn(300, 48, generator=torch.Generator().manual_seed(seed)) * torch.rand(48)
         norm.weight.data.fill_(1), norm.running_var.fill_(1)
-        found.append(measure("a", Site("projection", conv, conv, norm), moments(x.double()), draws=100)[1])
+        found.append(measure("a", Site("projection", conv, conv, norm), moments(x.double()[:, None], 5), draws=100)[1])
     z = torch.tensor([value.z for value in found])
     assert torch.tensor([value.value for value in found]).mean() == pytest.approx(1, abs=0.02)
     assert 0.5 < z.std() < 1.6
@@ -219,7 +212,7 @@ def test_the_null_of_an_expansion_knows_how_unequal_its_inputs_are():
         loud = torch.ones(12)
         loud[0] = 6
         x = torch.randn(400, 12, generator=torch.Generator().manual_seed(seed)) * loud
-        value = measure("a", Site("expansion", conv, conv, norm), moments(x.double()), draws=100)[0]
+        value = measure("a", Site("expansion", conv, conv, norm), moments(x.double()[:, None], 5), draws=100)[0]
         ratios.append(value.ratio)
         plain.append(value.value / random_floor(48, 12))
     assert sum(ratios) / 10 == pytest.approx(1, abs=0.05)
@@ -232,7 +225,9 @@ def test_dead_directions_are_dropped_and_counted():
     x[:, 3] = 4.0  # a constant channel
     with torch.no_grad():
         conv.weight[:, 7] = 0
-    values = {v.measure: v for v in measure("a", Site("projection", conv, conv, norm), moments(x), draws=20)}
+    values = {
+        v.measure: v for v in measure("a", Site("projection", conv, conv, norm), moments(x[:, None], 5), draws=20)
+    }
     assert values["dead_directions"].value == 2
     assert values["dimensionality"].n == 8
     assert "2 dead" in values["dimensionality"].note
@@ -250,7 +245,7 @@ def test_what_cannot_be_measured_is_undefined_with_a_reason(change, reason):
     conv, norm = layer(6, 10)
     x = torch.randn(50, 10, dtype=torch.float64)
     change(conv, x)
-    value = measure("a", Site("projection", conv, conv, norm), moments(x), draws=20)[0]
+    value = measure("a", Site("projection", conv, conv, norm), moments(x[:, None], 5), draws=20)[0]
     assert math.isnan(value.value)
     assert reason in value.note
 

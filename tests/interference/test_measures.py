@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from sums import moments
 from torch import nn
 
 from lowparam.interference import ablation, gradients, positions, steering
@@ -15,20 +16,13 @@ from lowparam.interference.constructive import measure as measure_log_ci
 from lowparam.interference.dimensionality import dimensionality
 from lowparam.interference.selectivity import selectivity
 from lowparam.interference.steering import centred_effects, chi, class_directions, forced_chi, steer
-from lowparam.interference.stream import Moments, collect, held_out
+from lowparam.interference.stream import collect, held_out
 from lowparam.interference.value import Value, interval
 from lowparam.models.blocks import Site
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-
-
-def moments(vectors: torch.Tensor, folds: int) -> Moments:
-    """Of vectors (images, positions, C)."""
-    result = Moments.empty(folds, vectors.shape[2], vectors.device)
-    result.add(vectors, np.arange(len(vectors)) % folds)
-    return result
 
 
 # Sums per fold

@@ -81,7 +81,7 @@ def test_missing_damaged_and_foreign_weights_are_named(folder):
 
 @pytest.mark.slow
 def test_trained_projections_are_packed_and_a_profile_costs_a_tenth_of_the_training(folder):
-    params = experiment(folder, epochs=25, budget="25k")
+    params = experiment(folder, epochs=20, budget="25k")
     scale = params.scales("small")[0]
     start = time.process_time()
     results = trained(folder, params)

@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 import torch
 from scipy.stats import spearmanr
+from sums import moments
 from torch import nn
 
 from lowparam.interference.capacity import measure as measure_capacity
 from lowparam.interference.dimensionality import dimensionality, directions, measure
-from lowparam.interference.stream import Moments, positions_of
+from lowparam.interference.stream import positions_of
 from lowparam.interference.toy import (
     SHAPES,
     antipodal_loss,
@@ -144,13 +145,11 @@ def test_the_profile_of_a_toy_as_convolution_is_that_of_its_matrix():
     images = x.view(64, 5, 5, 12).permute(0, 3, 1, 2)
     conv = nn.Conv2d(12, 4, 1, bias=False)
     weight = conv.weight.detach().flatten(1).double()
-    moments = Moments.empty(8, 12, x.device)
-    moments.add(positions_of(images), np.arange(64) % 8)
-    found = {v.measure: v for v in measure("toy", Site("projection", conv, conv), moments, draws=100)}
+    read = moments(positions_of(images), 8)
+    found = {v.measure: v for v in measure("toy", Site("projection", conv, conv), read, draws=100)}
     expected = dimensionality(weight * x.double().std(0, correction=0))
     assert found["dimensionality"].value == pytest.approx(expected.mean().item(), rel=1e-9)
-    hidden = Moments.empty(8, 4, x.device)
-    hidden.add(positions_of(conv(images).detach()), np.arange(64) % 8)
+    hidden = moments(positions_of(conv(images).detach()), 8)
     assert torch.allclose(hidden.covariance(), torch.cov((x.double() @ weight.T).T, correction=0), atol=1e-6)
     assert directions(Site("expansion", conv, conv), weight).shape == (12, 4)
     assert measure_capacity("toy", Site("stream", conv), hidden)[0].value <= 1.05

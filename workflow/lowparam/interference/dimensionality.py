@@ -91,17 +91,17 @@ def random_null(norms: Tensor, m: int, draws: int, *, weights: Tensor | None = N
     chunk = max(1, LARGEST // (n * m))
     means = []
     for start in range(0, draws, chunk):
-        vectors = _isotropic(m, n, min(chunk, draws - start), seed + start) * norms.float()
+        vectors = _gaussian(seed + start, max(LARGEST, n * m))[: min(chunk, draws - start) * n * m].view(-1, m, n)
+        vectors = vectors * (norms.float() / vectors.norm(dim=1))[:, None]
         if weights is not None:
             vectors = vectors * weights.float()[:, None]
         means.append(dimensionality(vectors).double().mean(1))
     return torch.cat(means)
 
 
-@lru_cache(maxsize=8)
-def _isotropic(m: int, n: int, draws: int, seed: int) -> Tensor:
-    """Random unit columns (draws, m, n) in float32; kept, because many layers have the same shape."""
-    return nn.functional.normalize(torch.randn(draws, m, n, generator=torch.Generator().manual_seed(seed)), dim=1)
+@lru_cache(maxsize=1)  # the numbers that all layers but the largest share
+def _gaussian(seed: int, count: int) -> Tensor:
+    return torch.randn(count, generator=torch.Generator().manual_seed(seed))
 
 
 def pointwise_matrix(layer: nn.Module) -> Tensor:

@@ -31,6 +31,7 @@ from lowparam.interference.value import COLUMNS, Value
 from lowparam.models import network_for
 from lowparam.models.blocks import Site
 from lowparam.params import Params, Profile, Run, Scale, run_spec
+from lowparam.training.fast import accelerate
 
 __all__ = ["measure_network", "profile_run", "profile_scale", "recalibrate", "summary"]
 
@@ -75,6 +76,8 @@ def profile_scale(
     for seed in experiment.seeds:
         torch.manual_seed(seed)
         untrained = network_for(run_spec(params, Run(scale, seed)), **shape).to(device)
+        if device == "cpu":
+            accelerate(untrained)
         net = copy.deepcopy(untrained)
         load_weights(net, results / f"seed{seed}" / "model.safetensors")
         recalibrate(untrained, dataset)
@@ -165,9 +168,11 @@ def profile_run(
     images = held_out(dataset, settings.images)
     frame = _frame(measure_network(net, sites(net), images, settings, seed=seed))
     if untrained is not None:
-        # Half of the images are enough for a value without an interval, and this is where half of the time goes.
-        half = HeldOut(dataset, images.rows[::2], images.labels[::2])
-        before = _frame(measure_network(untrained, sites(untrained), half, settings, seed=seed))
+        # A value without interval and null needs fewer images, folds and draws, and this is half of the work.
+        some = HeldOut(dataset, images.rows[::2], images.labels[::2])
+        halves = {key: (getattr(settings, key) + 1) // 2 for key in ("ablation_images", "gradient_images")}
+        fewer = settings.model_copy(update={"folds": 4, "null_draws": max(10, settings.null_draws // 4), **halves})
+        before = _frame(measure_network(untrained, sites(untrained), some, fewer, seed=seed))
         before = before.set_index(["measure", "site"])["value"]
         frame["untrained"] = before.reindex(pd.MultiIndex.from_frame(frame[["measure", "site"]])).to_numpy()
     return frame

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lowparam.interference.stream import HeldOut, positions_of, run
+from lowparam.interference.stream import HeldOut, chosen_positions, positions_of, run
 from lowparam.interference.value import Value, undefined
 from lowparam.models.blocks import Site
 
@@ -109,7 +109,7 @@ def sample(net: nn.Module, site: Site, images: HeldOut, positions: int, device: 
 
     def keep(module: nn.Module, inputs: tuple, output: Tensor) -> None:
         vectors = positions_of(output)[: len(rows)].cpu()
-        places = [np.random.default_rng((vectors.shape[1], i)).permutation(vectors.shape[1])[:positions] for i in rows]
+        places = [chosen_positions(vectors.shape[1], positions, i) for i in rows]
         found.append(vectors[torch.arange(len(rows))[:, None], torch.from_numpy(np.stack(places))].flatten(0, 1))
 
     with torch.no_grad(), site.output.register_forward_hook(keep):

@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -18,7 +19,17 @@ from lowparam.data import Dataset
 from lowparam.errors import LowparamError
 from lowparam.models.blocks import Site
 
-__all__ = ["HeldOut", "Moments", "Pooled", "Statistics", "collect", "held_out", "positions_of", "run"]
+__all__ = [
+    "HeldOut",
+    "Moments",
+    "Pooled",
+    "Statistics",
+    "chosen_positions",
+    "collect",
+    "held_out",
+    "positions_of",
+    "run",
+]
 
 MULTIPLE = 32
 """Batches are filled up to a multiple of this many images."""
@@ -90,21 +101,20 @@ class Moments:
         zeros = lambda *shape: torch.zeros(*shape, dtype=torch.float64, device=device)  # noqa: E731
         return cls(zeros(folds), zeros(folds, channels), zeros(folds, channels, channels))
 
-    def add(self, vectors: Tensor, folds: np.ndarray) -> None:
-        """Add vectors (N, P, C), where image n belongs to ``folds[n]``."""
-        # Sort the images into a rack with a row for each fold; places that stay empty are zeros and add nothing.
-        order = np.argsort(folds, kind="stable")
-        counts = np.bincount(folds, minlength=len(self.count))
-        place = np.arange(len(folds)) - np.repeat(np.cumsum(counts) - counts, counts)
-        image = np.full((len(counts), counts.max()), -1)
-        image[folds[order], place] = order
-        device = vectors.device
-        rack = vectors.double()[torch.from_numpy(image.ravel()).to(device)].unflatten(0, image.shape)
-        rack[torch.from_numpy(image < 0).to(device)] = 0
-        rack = rack.flatten(1, 2)
-        self.count += torch.from_numpy(counts).to(device) * vectors.shape[1]
-        self.total += rack.sum(1)
-        self.outer.baddbmm_(rack.mT, rack)
+    def add(self, first: int, rack: Tensor, count: Tensor) -> None:
+        """Add vectors to the folds from `first` on.
+
+        Parameters
+        ----------
+        rack : Tensor
+            (some folds, any number, C): each fold's vectors, filled up with zeros.
+        count : Tensor
+            (some folds,): how many of them are vectors.
+        """
+        rack, some = rack.double(), slice(first, first + len(rack))
+        self.count[some] += count
+        self.total[some] += rack.sum(1)
+        self.outer[some].baddbmm_(rack.mT, rack)
 
     @property
     def channels(self) -> int:
@@ -133,12 +143,13 @@ class Moments:
     def fold_covariances(self) -> Tensor:
         """Covariances (folds with images, C, C) of each fold alone, all around the mean of all images."""
         some = self.count > 0
-        mean = self.total.sum(0) / self.count.sum()
-        own = self.total[some] / self.count[some, None]
+        outer = self.outer if some.all() else self.outer[some]
+        count, total = self.count[some, None], self.total[some]
+        mean = (self.total.sum(0) / self.count.sum()).expand_as(total)
         # outer / count - own mean' - mean own' + mean mean', as one product of rank 2
-        left = torch.stack([own, mean.expand_as(own)], 2)
-        right = torch.stack([mean.expand_as(own), own - mean], 1)
-        return torch.baddbmm(self.outer[some] / self.count[some, None, None], left, right, alpha=-1)
+        left = torch.stack([total, count * mean], 2)
+        right = torch.stack([mean, total / count - mean], 1)
+        return torch.baddbmm(outer, left, right, alpha=-1).div_(count[:, :, None])
 
 
 @dataclass
@@ -185,6 +196,14 @@ def positions_of(x: Tensor, channels_last: bool = False) -> Tensor:
     if x.dim() == 4 and not channels_last:
         x = x.permute(0, 2, 3, 1)
     return x.reshape(len(x), -1, x.shape[-1])
+
+
+@lru_cache(maxsize=8192)  # all networks of a process look at the same places
+def chosen_positions(count: int, most: int, image: int) -> np.ndarray:
+    """Draw at most `most` of `count` positions without replacement, from a generator seeded with (count, image)."""
+    if count <= most:
+        return np.arange(count)
+    return np.random.default_rng((count, image)).permutation(count)[:most]
 
 
 def run(net: nn.Module, images: HeldOut, index: np.ndarray, device: torch.device) -> Tensor:
@@ -237,6 +256,7 @@ def collect(
     net.eval()
     device = next(net.parameters()).device
     order = np.arange(len(images)) if order is None else order
+    order = order[np.argsort(order % folds, kind="stable")]  # then a batch adds to the sums of few folds
     generator = np.random.default_rng(0)
     shuffled = np.stack([generator.permutation(images.labels.numpy()) for _ in range(shuffles)])
     result = Statistics(len(images), folds)
@@ -257,12 +277,12 @@ class _Reader:
     def __init__(self, result: Statistics, labels: np.ndarray, shuffled: np.ndarray, classes: int, positions: int):
         self.result, self.labels, self.shuffled = result, labels, shuffled
         self.classes, self.positions = classes, positions
-        self.chosen: dict[int, np.ndarray] = {}
+        self.racks: dict[int, tuple[int, Tensor, Tensor, Tensor]] = {}
         self.seen: dict[int, tuple[weakref.ref, int, Moments]] = {}
 
     def start(self, index: np.ndarray) -> None:
         self.index, self.folds = index, index % self.result.folds
-        self.chosen.clear()
+        self.racks.clear()
         self.seen.clear()
 
     def moments(self, into: dict[str, Moments], name: str, x: Tensor, channels_last: bool) -> None:
@@ -274,7 +294,9 @@ class _Reader:
         vectors = positions_of(x, channels_last)[: len(self.index)]
         if name not in into:
             into[name] = Moments.empty(self.result.folds, vectors.shape[-1], x.device)
-        into[name].add(self._sample(vectors), self.folds)
+        first, chosen, empty, count = self._rack(vectors.shape[1], x.device)
+        rack = vectors.flatten(0, 1).index_select(0, chosen).index_fill_(0, empty, 0)
+        into[name].add(first, rack.unflatten(0, (len(count), -1)), count)
         self.seen[id(x)] = (weakref.ref(x), x._version, into[name])
 
     def pool(self, name: str, x: Tensor, stride: float) -> None:
@@ -306,23 +328,34 @@ class _Reader:
         into.rectified.view(-1, channels).index_add_(0, cell, rectified)
         wrong = torch.from_numpy(self.shuffled[:, self.index]).to(x.device)
         into.shuffled += nn.functional.one_hot(wrong, classes).double().transpose(1, 2) @ rectified
-        unit = nn.functional.normalize(vectors, dim=2)
-        summed = unit.sum(1).double()
+        norm = vectors.norm(dim=2)
+        to_unit = 1 / norm.clamp(min=1e-12)
+        summed = torch.bmm(to_unit[:, None], vectors)[:, 0].double()
         length = (summed**2).sum(1)
-        itself = (unit**2).sum((1, 2)).double()
+        itself = ((norm * to_unit).double() ** 2).sum(1)
         into.similarity.index_add_(0, fold, (length - itself) / count**2)
         into.direction.index_add_(0, fold, summed)
         into.length.index_add_(0, fold, length)
 
-    def _sample(self, vectors: Tensor) -> Tensor:
-        count = vectors.shape[1]
-        if count <= self.positions:
-            return vectors
-        if count not in self.chosen:
-            draw = [np.random.default_rng((count, i)).permutation(count)[: self.positions] for i in self.index]
-            self.chosen[count] = np.stack(draw)
-        rows = torch.arange(len(vectors), device=vectors.device)[:, None]
-        return vectors[rows, torch.from_numpy(self.chosen[count]).to(vectors.device)]
+    def _rack(self, count: int, device: torch.device) -> tuple[int, Tensor, Tensor, Tensor]:
+        """Which vectors of the batch are read from maps of `count` positions.
+
+        They are put into a rack with a row for each fold of the batch, from the first fold on. Places that stay empty
+        point to the first vector, and are listed in the third; the last is the number of vectors of each fold.
+        """
+        if count not in self.racks:
+            first, positions = int(self.folds.min()), min(count, self.positions)
+            row = self.folds - first
+            order = np.argsort(row, kind="stable")
+            images = np.bincount(row)
+            place = np.arange(len(order)) - np.repeat(np.cumsum(images) - images, images)
+            rack = np.full((len(images), images.max(), positions), -1)
+            drawn = np.stack([chosen_positions(count, positions, i) for i in self.index])
+            rack[row[order], place] = (count * np.arange(len(row))[:, None] + drawn)[order]
+            rack = torch.from_numpy(rack.ravel()).to(device)
+            here = torch.from_numpy(images * positions).to(device)
+            self.racks[count] = first, rack.clamp(min=0), torch.nonzero(rack < 0).flatten(), here
+        return self.racks[count]
 
 
 @contextmanager

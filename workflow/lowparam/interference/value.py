@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 __all__ = ["COLUMNS", "Value", "interval", "undefined"]
 
@@ -100,4 +100,4 @@ def interval(value: float, left_out: Sequence[float] | np.ndarray, level: float 
 
 @cache
 def _quantile(probability: float, freedom: int) -> float:
-    return float(stats.t.ppf(probability, freedom))
+    return float(stdtrit(freedom, probability))
