@@ -15,6 +15,8 @@ from lowparam.params import format_budget
 
 __all__ = ["Crossing", "fieller"]
 
+FURTHEST = 10  # times the largest network; a line that is followed further crosses nowhere that matters
+
 
 class Crossing(Kind):
     """The first curve is ahead at small sizes and loses its lead with size.
@@ -33,7 +35,7 @@ class Crossing(Kind):
         lead, slope, smallest, largest = self._lines(runs)
         low, high = fieller(lead, -slope)
         falls = slope.mean() < 0
-        crossing = _size(smallest, -lead.mean() / slope.mean()) if falls else np.nan
+        crossing = _size(smallest, largest, -lead.mean() / slope.mean()) if falls else np.nan
         unit = unit_of(self.outcome)
         note = (
             f"Sizes {format_budget(round(smallest))} to {format_budget(round(largest))}; lead at the smallest "
@@ -45,8 +47,8 @@ class Crossing(Kind):
         note += f" Power is that of the {'lead' if p_lead >= p_falls else 'change a doubling'}."
         return Finding(
             crossing,
-            _size(smallest, low),
-            _size(smallest, high),
+            _size(smallest, largest, low),
+            _size(smallest, largest, high),
             p_for=max(p_lead, p_falls),
             p_against=min(1.0, 2 * min(one_sided(-lead, 0.0), one_sided(slope, 0.0))),
             unit="parameters" if self.size.startswith("parameters") else self.size,
@@ -89,9 +91,9 @@ class Crossing(Kind):
         return sizes[order], table.values[rows[order]]
 
 
-def _size(smallest: float, logs: float) -> float:
-    """The size that lies some e-folds above the smallest; infinite beyond all bounds."""
-    return float(smallest * np.exp(logs)) if logs < 300 else np.inf
+def _size(smallest: float, largest: float, logs: float) -> float:
+    """The size that lies some e-folds above the smallest; infinite far beyond the largest."""
+    return float(smallest * np.exp(logs)) if logs < np.log(FURTHEST * largest / smallest) else np.inf
 
 
 def _interpolate(grid: np.ndarray, sizes: np.ndarray, values: np.ndarray) -> np.ndarray:
