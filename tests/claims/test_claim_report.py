@@ -1,6 +1,7 @@
 """What is printed about claims says the same everywhere."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,8 @@ import pytest
 from lowparam import params as parameters
 from lowparam.claims.registry import load_registry
 from lowparam.report import contents
-from lowparam.report.claims import format_number, format_p, write_claim_report
+from lowparam.report.claims import write_claim_report
+from lowparam.report.evidence import format_number, format_p
 from lowparam.report.table import LATEX
 from synthetic import add, grid, noisy
 
@@ -51,25 +53,35 @@ def test_everything_that_is_named_is_written(folder):
         assert (folder / name).stat().st_size > 200, name
 
 
+def siunitx(text: str) -> str:
+    """A number as a column of siunitx has it."""
+    return text.translate(LATEX).join("{}") if "∞" in text else text.replace("−", "-").replace(" ", "")
+
+
 def test_the_same_number_stands_in_every_form(folder):
+    statements = {claim.id: claim.statement for claim in load_registry().claims}
     judged = pd.read_csv(folder / "claims.csv")
     page = (folder / "claims.md").read_text(encoding="utf-8")
     macros = (folder / "tables/macros.tex").read_text(encoding="utf-8")
     tables = {name: (folder / f"tables/{name}.{{}}").as_posix() for name in contents.CLAIM_TABLES}
     compared = 0
     for row in judged[judged["estimate"].notna()].itertuples():
+        low, high = format_number(row.low, row.unit), format_number(row.high, row.unit)
         estimate, p = format_number(row.estimate, row.unit), format_p(row.p_holm)
-        interval = f"{format_number(row.low, row.unit)} to {format_number(row.high, row.unit)}"
         (line,) = [line for line in page.splitlines() if f"{row.about} (`{row.test}`)" in line]
-        assert estimate in line and interval in line and p in line and row.verdict in line
-        table = tables["claims" if row.primary else "claim_readings"]
-        for suffix, translated in (("md", str), ("tex", lambda text: text.translate(LATEX))):
-            with open(table.format(suffix), encoding="utf-8") as file:
-                assert any(
-                    line.strip(" |").startswith(row.claim)
-                    and all(translated(text) in line for text in (estimate, interval, p, row.verdict))
-                    for line in file
-                ), (row.claim, row.test, suffix)
+        assert estimate in line and f"{low} to {high}" in line and p in line and row.verdict in line
+        about = statements[row.claim] if row.primary else row.about
+        for suffix, translated in (("md", str), ("tex", siunitx)):
+            text = Path(tables["claims" if row.primary else "claim_readings"].format(suffix)).read_text("utf-8")
+            (line,) = [
+                line for line in text.splitlines() if (about if suffix == "md" else about.translate(LATEX)) in line
+            ]
+            cells = [cell.strip() for cell in re.split(r"[|&]", line.strip("| "))]
+            assert [cells[0], *cells[2:6], cells[7]] == [
+                row.claim,
+                row.verdict,
+                *map(translated, (estimate, low, high, p)),
+            ], (row.claim, row.test, suffix)
         values = re.findall(r"\\newcommand\{\\\w+Estimate\}\{(.*)\}", macros)
         assert estimate.translate(LATEX) in values
         compared += 1

@@ -72,7 +72,7 @@ def test_diverged_runs_are_not_hidden():
     runs = table_of(NAMES[:2], budgets=("10k",))
     runs.loc[0, "test_accuracy"] = float("nan")
     table = star_gap(runs, {}, "toy")
-    assert [part.latex() for part in table.rows[-1][2:]].count("–") == 2
+    assert [part.plain() for part in table.rows[-1][2:]].count("–") == 2
 
 
 def test_tables_are_made_only_of_pairs():

@@ -1,4 +1,4 @@
-"""Every generated table compiles in a document that loads booktabs and nothing else."""
+"""Every generated table compiles in a document that loads booktabs and siunitx and nothing else."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ import pytest
 from workspace import ROOT
 
 DOCUMENT = r"""\documentclass[twocolumn]{article}
-\usepackage{booktabs}
+\usepackage{booktabs,siunitx}
 \begin{document}
 %s
 \end{document}
@@ -23,6 +23,7 @@ def compiled(tables, folder) -> str:
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:]
+    assert "too large for page" not in done.stdout, done.stdout[-3000:]
     return done.stdout
 
 

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
@@ -14,9 +13,10 @@ from lowparam.files import write_text
 from lowparam.params import Params
 from lowparam.report import contents
 from lowparam.report.claim_figures import draw_claims
+from lowparam.report.evidence import Evidence, format_number, format_p, rounded
 from lowparam.report.table import LATEX, Table
 
-__all__ = ["claims_table", "format_number", "format_p", "macros", "page", "readings_table", "write_claim_report"]
+__all__ = ["claims_table", "command_name", "macros", "page", "readings_table", "write_claim_report"]
 
 VERDICTS = (SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_TESTED)
 
@@ -25,7 +25,8 @@ DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight"
 
 GRID = ["architecture", "activation", "budget"]
 
-DIGITS_AFTER_POINT = {"points": 2, "exponent": 3, "rank correlation": 2, "logit a sd": 3, "rank / formula": 3}
+COLUMNS = ["verdict", "estimate", "low", "high", "unit", "p", "n", "paper"]
+PARAGRAPHS = {1: 0.32, 6: 0.1}  # statement and unit, as shares of the line
 
 
 def write_claim_report(params: Params, experiment: str) -> None:
@@ -47,40 +48,38 @@ def write_claim_report(params: Params, experiment: str) -> None:
 
 
 def claims_table(judged: pd.DataFrame, registry: Registry, experiment: str) -> Table:
-    """Every claim with the verdict of its primary test."""
-    chosen = judged[judged["primary"].eq(True) | judged["test"].isna()]
+    """Every claim that has runs, with the verdict of its primary test."""
+    primary = judged[judged["primary"].eq(True) | judged["test"].isna()]
+    tested = primary[primary["verdict"].ne(NOT_TESTED)]
+    rest = primary.loc[primary["verdict"].eq(NOT_TESTED), "claim"]
     statements = {claim.id: claim.statement for claim in registry.claims}
-    rows = [
-        [row.claim, statements[row.claim], row.verdict, *_evidence(row), _paper(row)] for row in chosen.itertuples()
-    ]
     return Table(
         name="claims",
         caption=f"The papers' claims, judged on {experiment}: primary test of each claim with its 95 % interval; p "
-        "after Holm's correction over the claims of a paper; n counts seeds where it does not say otherwise. "
-        f"A verdict here is one on {experiment} and on no other data.",
-        header=["claim", "statement", "verdict", "estimate", "interval", "p", "n", "paper"],
-        rows=rows,
+        f"after Holm's correction over the claims of a paper; n counts seeds. A verdict here is one on {experiment} "
+        "and on no other data.",
+        header=["claim", "statement", *_columns(tested)],
+        rows=[[row.claim, statements[row.claim], *_cells(row, tested)] for row in tested.itertuples()],
         labels=3,
-        numbers=chosen,
-        notes=_notes(chosen),
-        paragraphs={1: 0.3},
+        numbers=primary,
+        notes=[*_notes(tested), *([f"Not tested on {experiment}: {', '.join(rest)}."] if len(rest) else [])],
+        paragraphs=PARAGRAPHS,
     )
 
 
 def readings_table(judged: pd.DataFrame, registry: Registry, experiment: str) -> Table:
     """The other tests of the claims that have runs: readings, accountings and controls."""
     chosen = judged[judged["primary"].eq(False) & judged["verdict"].ne(NOT_TESTED)]
-    rows = [[r.claim, r.about, r.verdict, *_evidence(r), _paper(r)] for r in chosen.itertuples()]
     return Table(
         name="claim_readings",
         caption=f"Readings, accountings and controls beside the primary tests, judged on {experiment}: 95 % "
-        "intervals; p after Holm's correction over the readings of a claim.",
-        header=["claim", "test", "verdict", "estimate", "interval", "p", "n", "paper"],
-        rows=rows,
+        "intervals; p after Holm's correction over the readings of a claim; n counts seeds.",
+        header=["claim", "test", *_columns(chosen)],
+        rows=[[row.claim, row.about, *_cells(row, chosen)] for row in chosen.itertuples()],
         labels=3,
         numbers=chosen,
         notes=_notes(chosen),
-        paragraphs={1: 0.3},
+        paragraphs=PARAGRAPHS,
     )
 
 
@@ -105,13 +104,15 @@ def page(judged: pd.DataFrame, registry: Registry, experiment: str) -> str:
             parts.append(f"**Not tested.** {claim.without_test}")
             continue
         parts.append(f"Prediction: {claim.prediction}")
-        body = [[_test(row), _bold(row.verdict), *_evidence(row), _paper(row)] for row in tests.itertuples()]
+        shown = [(row, Evidence(row)) for row in tests.itertuples()]
+        body = [
+            [_test(row), _bold(e.verdict), f"{e.estimate} {e.unit}".strip(), e.interval, e.p, e.count, e.paper]
+            for row, e in shown
+        ]
         header = ["test", f"verdict on {experiment}", "estimate", "95 % interval", "p (Holm)", "n", "paper"]
         parts.append(tabulate(body, header, tablefmt="github", disable_numparse=True))
         parts += [f"- `{row.test}`: {_remark(row)}" for row in tests.itertuples() if _remark(row)]
-        parts += [
-            f"- `{row.test}`: the paper's value is from {row.paper_where}." for row in tests.itertuples() if _paper(row)
-        ]
+        parts += [f"- `{row.test}`: the paper's value is from {row.paper_where}." for row, e in shown if e.paper]
     return "\n\n".join(parts).replace("\n\n- ", "\n- ").replace("|\n- ", "|\n\n- ") + "\n"
 
 
@@ -124,7 +125,7 @@ def macros(judged: pd.DataFrame, runs: pd.DataFrame, experiment: str) -> str:
     lines = [f"% Numbers of {experiment} for running text. Written by lowparam claims {experiment}."]
 
     def add(parts: list[str], value: str) -> None:
-        lines.append(rf"\newcommand{{\{_command([experiment, *parts])}}}{{{value.translate(LATEX)}}}")
+        lines.append(rf"\newcommand{{\{command_name([experiment, *parts])}}}{{{value.translate(LATEX)}}}")
 
     for word in VERDICTS:
         add(["claims", *word.split()], str(int((primary["verdict"] == word).sum())))
@@ -144,61 +145,31 @@ def macros(judged: pd.DataFrame, runs: pd.DataFrame, experiment: str) -> str:
         for (architecture, activation, budget), group in runs.groupby(GRID, sort=False):
             estimate = mean_interval(100 * group["test_accuracy"])
             name = ["accuracy", architecture, activation, budget]
-            add(name, _rounded(estimate.mean, 1))
-            add([*name, "interval"], _rounded(estimate.half_width, 1))
+            add(name, rounded(estimate.mean, 1))
+            add([*name, "interval"], rounded(estimate.half_width, 1))
     return "\n".join(lines) + "\n"
 
 
-def format_number(value: float, unit: str) -> str:
-    """A number as it stands in every table, page and macro."""
-    if pd.isna(value):
-        return "–"
-    if np.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    if unit == "parameters":
-        return f"{value:,.0f}".replace(",", " ")
-    per = unit.split(" a ")[0] if unit not in DIGITS_AFTER_POINT else unit
-    return _rounded(value, DIGITS_AFTER_POINT.get(per, 3))
+def _columns(shown: pd.DataFrame) -> list[str]:
+    """Columns of a table of tests; the papers' values only where there are some."""
+    return COLUMNS if shown["paper_value"].notna().any() else COLUMNS[:-1]
 
 
-def format_p(value: float) -> str:
-    """A p value, three digits."""
-    if pd.isna(value):
-        return "–"
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def _rounded(value: float, digits: int) -> str:
-    if pd.isna(value):
-        return "–"
-    text = f"{value:.{digits}f}"
-    return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
-
-
-def _evidence(row) -> list[str]:
-    """Estimate, interval, p and n."""
-    if pd.isna(row.estimate) and pd.isna(row.p):
-        return ["–", "–", "–", "–"]
-    estimate = f"{format_number(row.estimate, row.unit)} {row.unit}"
-    interval = f"{format_number(row.low, row.unit)} to {format_number(row.high, row.unit)}"
-    n = f"{row.n:.0f}" + ("" if row.replicates == "seeds" else f" {row.replicates}")
-    return [estimate, interval, format_p(row.p_holm), n]
-
-
-def _paper(row) -> str:
-    """The paper's value with the digits that it is known to."""
-    return "" if pd.isna(row.paper_value) else f"{row.paper_value:g}".replace("-", "−")
+def _cells(row, shown: pd.DataFrame) -> list[str]:
+    """A test in these columns."""
+    found = Evidence(row)
+    n = found.n + ("" if found.replicates in ("", "seeds") else "†")
+    cells = [found.verdict, found.estimate, found.low, found.high, found.unit, found.p, n, found.paper]
+    return cells[: len(_columns(shown))]
 
 
 def _notes(chosen: pd.DataFrame) -> list[str]:
-    notes = []
+    others = [name for name in chosen["replicates"].dropna().unique() if name != "seeds"]
+    notes = [f"† n counts {' or '.join(others)}."] if others else []
     values = chosen[chosen["paper_value"].notna()]
     if len(values):
         places = [f"{row.claim} {row.test.replace('_', ' ')}: {row.paper_where}" for row in values.itertuples()]
         notes.append(f"Where the papers' values are from: {'; '.join(places)}.")
-    missing = chosen.loc[chosen["verdict"].eq(NOT_TESTED) & chosen["command"].notna(), "command"]
-    if len(missing):
-        notes.append(f"What has no runs here is tested by: {', '.join(sorted(set(missing)))}.")
     return notes
 
 
@@ -216,7 +187,7 @@ def _remark(row) -> str:
     return row.reason if isinstance(row.reason, str) else ""
 
 
-def _command(parts: list[str]) -> str:
+def command_name(parts: list[str]) -> str:
     """Name of a LaTeX command: letters only, words in capitals, digits spelled out."""
     text = "_".join(parts)
     spelled = "".join(f"_{DIGITS[int(letter)]}_" if letter in "0123456789" else letter for letter in text)

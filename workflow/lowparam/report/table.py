@@ -1,5 +1,6 @@
 """One table, three forms: LaTeX for papers, Markdown for reading, csv with the bare numbers."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from tabulate import tabulate
 from lowparam.claims.statistics import Estimate
 from lowparam.files import atomic, write_text
 
-__all__ = ["Cell", "Table"]
+__all__ = ["LATEX", "Cell", "Table"]
 
 # What LaTeX would take for a command, and the few signs beyond ASCII that our texts use.
 LATEX = str.maketrans(
@@ -31,7 +32,21 @@ LATEX = str.maketrans(
         "^": r"\^{}",
         "<": "$<$",
         "∞": r"$\infty$",
+        "χ": r"$\chi$",
+        "¹": "$^1$",
     }
+)
+
+# A number as our tables print it, in the parts that siunitx aligns.
+NUMBER = re.compile(
+    r"(?P<relation>[<≤] )?(?P<sign>−)?(?P<whole>[\d ]+)(?P<part>\.\d+)?( ± (?P<spread>\d+(\.\d+)?))?(?P<mark>†)?"
+)
+RELATIONS = {"< ": "<", "≤ ": r"\le "}
+PRINTED_ROWS = 16  # with running text in them, more do not fit on a page; the table goes on in another
+EMPTY = ("", "–", "∞", "−∞")
+SIUNITX = (
+    r"\sisetup{uncertainty-mode=separate, retain-zero-uncertainty, table-align-text-after=false, "
+    "reset-text-series=false, text-series-to-math, reset-math-version=false}"
 )
 
 
@@ -66,9 +81,8 @@ class Cell:
         mean, spread = self._parts()
         return (f"**{mean}**" if self.best else mean) + spread + self.mark
 
-    def latex(self) -> str:
-        mean, spread = (part.translate(LATEX) for part in self._parts())
-        return (rf"\textbf{{{mean}}}" if self.best else mean) + spread + self.mark.translate(LATEX)
+    def plain(self) -> str:
+        return "".join(self._parts()) + self.mark
 
 
 @dataclass
@@ -111,34 +125,48 @@ class Table:
         return "\n\n".join([self.caption, grid, *self.notes]) + "\n"
 
     def latex(self, experiment: str) -> str:
-        """A table environment that needs the package booktabs only."""
-        letters = ["l"] * self.labels + ["r"] * (len(self.header) - self.labels)
-        for place, share in self.paragraphs.items():
-            letters[place] = rf"p{{{share:g}\linewidth}}"
-        columns = "".join(letters)
-        body = [
-            " & ".join(part.latex() if isinstance(part, Cell) else part.translate(LATEX) for part in row) + r" \\"
-            for row in self.rows
+        """A table environment that needs the packages booktabs and siunitx (version 3)."""
+        letters, lines = [], [[] for _ in self.rows]
+        for place in range(len(self.header)):
+            parts = [row[place] for row in self.rows]
+            letter, cells = _column(parts, label=place < self.labels)
+            share = self.paragraphs.get(place)
+            letters.append(rf">{{\raggedright\arraybackslash}}p{{{share:g}\linewidth}}" if share else letter)
+            for line, cell in zip(lines, cells, strict=True):
+                line.append(cell)
+        titles = [
+            title.translate(LATEX) if letter in "lr" or letter.startswith(">") else f"{{{title.translate(LATEX)}}}"
+            for title, letter in zip(self.header, letters, strict=True)
         ]
         # A wide table takes both columns of a two-column paper; in one column the two environments are the same.
         environment = "table*" if len(self.header) > 4 else "table"
-        return "\n".join(
-            [
+        small = [r"  \footnotesize\setlength{\tabcolsep}{3pt}"] if len(self.header) > 4 else []
+        most = PRINTED_ROWS if self.paragraphs else len(lines)
+        parts = [lines[start : start + most] for start in range(0, max(len(lines), 1), max(most, 1))]
+        text = []
+        for place, part in enumerate(parts):
+            caption = " ".join([self.caption, *self.notes]).translate(LATEX)
+            text += [
                 rf"\begin{{{environment}}}",
                 r"  \centering",
-                rf"  \caption{{{' '.join([self.caption, *self.notes]).translate(LATEX)}}}",
-                rf"  \label{{tab:{experiment}-{self.name}}}",
-                rf"  \begin{{tabular}}{{{columns}}}",
+                *(
+                    [rf"  \caption{{{caption}}}", rf"  \label{{tab:{experiment}-{self.name}}}"]
+                    if place == 0
+                    else [r"  \addtocounter{table}{-1}", r"  \caption{Continued.}"]
+                ),
+                rf"  {SIUNITX}",
+                *small,
+                rf"  \begin{{tabular}}{{{' '.join(letters)}}}",
                 r"    \toprule",
-                "    " + " & ".join(title.translate(LATEX) for title in self.header) + r" \\",
+                "    " + " & ".join(titles) + r" \\",
                 r"    \midrule",
-                *(f"    {line}" for line in body),
+                *(f"    {' & '.join(line)}" + r" \\" for line in part),
                 r"    \bottomrule",
                 r"  \end{tabular}",
                 rf"\end{{{environment}}}",
                 "",
             ]
-        )
+        return "\n".join(text)
 
     def write(self, folder: Path, experiment: str) -> None:
         """Write ``<name>.tex``, ``.md`` and ``.csv`` into `folder`."""
@@ -146,3 +174,34 @@ class Table:
         write_text(folder / f"{self.name}.md", self.markdown())
         with atomic(folder / f"{self.name}.csv") as temporary:
             self.numbers.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+
+
+def _column(parts: list[str | Cell], label: bool) -> tuple[str, list[str]]:
+    """Type of a column and its cells in LaTeX: a column of numbers is one of siunitx, aligned at the points."""
+    texts = [part.plain() if isinstance(part, Cell) else part for part in parts]
+    found = [None if text in EMPTY else NUMBER.fullmatch(text) for text in texts]
+    numbers = [match for match in found if match]
+    if not numbers or any(match is None and text not in EMPTY for match, text in zip(found, texts, strict=True)):
+        return "l" if label else "r", [text.translate(LATEX) for text in texts]
+    whole = max(len(match["whole"].replace(" ", "")) for match in numbers)
+    part = max(len(match["part"] or "") - 1 for match in numbers)
+    spread = max(len(match["spread"].replace(".", "").lstrip("0")) or 1 if match["spread"] else 0 for match in numbers)
+    width = "".join(
+        [
+            RELATIONS.get(next((match["relation"] for match in numbers if match["relation"]), ""), ""),
+            "-" if any(match["sign"] for match in numbers) else "",
+            f"{whole}.{max(part, 0)}",
+            f"({spread})" if spread else "",
+        ]
+    )
+    cells = []
+    for text, match, cell in zip(texts, found, parts, strict=True):
+        if match is None:
+            cells.append(f"{{{text.translate(LATEX)}}}" if text else "")
+            continue
+        number = RELATIONS.get(match["relation"] or "", "") + ("-" if match["sign"] else "")
+        number += match["whole"].replace(" ", "") + (match["part"] or "")
+        number += f" +- {match['spread']}" if match["spread"] else ""
+        bold = r"\bfseries " if isinstance(cell, Cell) and cell.best else ""
+        cells.append(bold + number + (f" {{{match['mark'].translate(LATEX)}}}" if match["mark"] else ""))
+    return f"S[table-format={width}]", cells
