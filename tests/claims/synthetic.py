@@ -26,6 +26,7 @@ def grid(architectures=ARCHITECTURES, activations=("base",), budgets=BUDGETS, se
         runs[column] = 0.9
     for column in (
         "dimensionality_projection",
+        "forced_projection",
         "r_projection",
         "r_projection_untrained",
         "chi_stages",

@@ -17,7 +17,14 @@ def runs() -> pd.DataFrame:
     frame = noisy(grid(ARCHITECTURES, ["base", "solu_s1"], seeds=5), rng, 0.003)
     frame = add(frame, 0.04, architecture=["mobilenetv1"])
     frame = add(frame, -0.05, activation=["solu_s1"])
-    for column in ("r_projection", "chi_stages", "dimensionality_projection", "chi_last", "train_accuracy"):
+    for column in (
+        "r_projection",
+        "chi_stages",
+        "dimensionality_projection",
+        "forced_projection",
+        "chi_last",
+        "train_accuracy",
+    ):
         frame = noisy(frame, rng, 0.02, column)
     return frame
 

@@ -209,7 +209,8 @@ def unit_of(outcome: str) -> str:
     """Unit of an outcome in print."""
     if outcome.endswith(("_accuracy", "_error")):
         return "points"
-    return {"r_projection": "r", "dimensionality_projection": "dimensionality"}.get(outcome, outcome.split("_")[0])
+    names = {"r_projection": "r", "dimensionality_projection": "dimensionality", "forced_projection": "dimensionality"}
+    return names.get(outcome, outcome.split("_")[0])
 
 
 def complete(where: Where) -> Where:

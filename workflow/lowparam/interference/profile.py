@@ -272,7 +272,8 @@ def summary(profile: pd.DataFrame) -> dict[str, float]:
     dict of str to float
         NaN where nothing is defined.
 
-        - ``dimensionality_projection``: mean D of projections.
+        - ``dimensionality_projection``: mean D of projections. ``forced_projection``: the same of random directions of
+          the same norms, which is what the shapes force.
         - ``r_projection``: mean ratio r of projections in blocks that do not stride; the primary score. The sandglass
           has no projection; its reduction, which also writes many channels into few, stands in.
         - ``r_projection_untrained``: the same before training. ``r_projection_null_sd``: deviation of that mean if
@@ -313,6 +314,7 @@ def summary(profile: pd.DataFrame) -> dict[str, float]:
     last = streams[-1] if streams else None
     return {
         "dimensionality_projection": mean("dimensionality", "projection"),
+        "forced_projection": mean("dimensionality", "projection", column="null"),
         "r_projection": mean("dimensionality_ratio", "projection", straight),
         "r_projection_untrained": mean("dimensionality_ratio", "projection", straight, "untrained"),
         "r_projection_null_sd": null_sd("dimensionality_ratio", "projection", straight),
