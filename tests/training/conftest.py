@@ -9,7 +9,7 @@ from lowparam.data.sources import digits
 @pytest.fixture(scope="session")
 def data_folder(tmp_path_factory):
     """A prepared data set of 300 real digits."""
-    everything, classes = digits.read()
+    everything, classes = digits.read("digits", None)
     images = everything["all"]
     parts = {"train": slice(0, 200), "validation": slice(200, 250), "test": slice(250, 300)}
     folder = tmp_path_factory.mktemp("digits")

@@ -86,16 +86,16 @@ class Section(BaseModel):
 
 
 class Split(Section):
-    """How a data set without an official split is divided, stratified by class."""
+    """How a data set, or the training part of one with an official test part, is divided, stratified by class."""
 
     train: Share = Field(description="share of the images to train on")
     validation: Share = Field(description="share of the images to choose settings by")
-    test: Share = Field(description="share of the images that accuracy is reported on")
+    test: Share | None = Field(None, description="share that accuracy is reported on; none if there is a test part")
     seed: int = Field(0, ge=0, description="seed of the division; not the seed of a run")
 
     @model_validator(mode="after")
     def _shares_fill_the_whole(self) -> "Split":
-        total = self.train + self.validation + self.test
+        total = self.train + self.validation + (self.test or 0)
         if abs(total - 1) > 1e-9:
             raise ValueError(f"train, validation and test must add up to 1, not {total:g}")
         return self
@@ -105,7 +105,28 @@ class Data(Section):
     """A data set."""
 
     source: Name = Field(description="where the images come from: a file name in lowparam/data/sources")
-    split: Split | None = Field(None, description="needed where the source has no official split")
+    split: Split | None = Field(None, description="needed where the source has no official validation part")
+    path: str | None = Field(None, description="folder of the images, or of files that were downloaded by hand")
+    size: int | None = Field(None, ge=8, description="image folders: height and width in pixels that networks see")
+    channels: Literal[1, 3] = Field(3, description="image folders: 3 for colour, 1 for grey")
+    stream: bool = Field(False, description="image folders: read images while training, instead of keeping arrays")
+    skip_bad: bool = Field(False, description="image folders: leave bad files out, instead of refusing the folder")
+    licence: str | None = Field(None, description="image folders: under which the images may be used")
+    citation: str | None = Field(None, description="image folders: what to cite")
+    classes: int | None = Field(None, ge=2, description="only the first so many classes")
+    train_per_class: int | None = Field(None, ge=1, description="at most so many training images of a class")
+
+    @model_validator(mode="after")
+    def _streamed_images_stay_as_they_are(self) -> "Data":
+        if self.stream and (self.skip_bad or self.channels != 3):
+            raise ValueError("stream needs channels: 3 and no skip_bad, as images are not looked at before training")
+        return self
+
+    def spec(self) -> dict[str, Any]:
+        """Return what decides which images there are; not where they lie and whose they are."""
+        return self.model_dump(exclude={"path", "licence", "citation"}, exclude_defaults=True) | (
+            {"split": self.split.model_dump(exclude_none=True)} if self.split else {}
+        )
 
 
 class Augment(Section):
@@ -413,7 +434,7 @@ def run_spec(params: Params, run: Run) -> dict[str, Any]:
         "budget": scale.budget,
         **({key: getattr(experiment, key) for key in skeleton} if experiment.mode == "controlled" else {}),
         "seed": run.seed,
-        "data": {"name": experiment.data, **params.data[experiment.data].model_dump()},
+        "data": {"name": experiment.data, **params.data[experiment.data].spec()},
         "recipe": params.recipe(scale).model_dump(),
     }
 

@@ -79,11 +79,14 @@ def profile_files(experiment):
 
 
 def data_files(name):
-    """The stored images of a data set and their manifest."""
-    return [
-        f"results/data/{name}/images.safetensors",
-        f"results/data/{name}/manifest.json",
-    ]
+    """The stored images of a data set, or their names if it is streamed, and their manifest."""
+    stored = "files.json" if PARAMS.data[name].stream else "images.safetensors"
+    return [f"results/data/{name}/{stored}", f"results/data/{name}/manifest.json"]
+
+
+def location_file(name):
+    """Where the images of a streamed data set lie: no input of anything, as images that move are still the same."""
+    return [f"results/data/{name}/location.json"] if PARAMS.data[name].stream else []
 
 
 def report_files(experiment, folder, names, suffixes):

@@ -1,19 +1,24 @@
-rule prepare:
-    input:
-        code=lambda wildcards: code(
-            "prepare", source=PARAMS.data[wildcards.data].source
-        ),
-    output:
-        images="results/data/{data}/images.safetensors",
-        manifest="results/data/{data}/manifest.json",
-    log:
-        "logs/data/{data}.log",
-    benchmark:
-        "logs/data/{data}.tsv"
-    params:
-        data=lambda wildcards: PARAMS.data[wildcards.data].model_dump(),
-    shell:
-        "lowparam prepare {wildcards.data} > {log} 2>&1"
+# One rule a data set, because what is stored depends on it: arrays, or the list of files of a streamed one.
+
+for name, chosen in PARAMS.data.items():
+
+    rule:
+        name:
+            f"prepare_{name}"
+        input:
+            code=code("prepare", source=chosen.source),
+        output:
+            data_files(name),
+            location_file(name),
+        log:
+            f"logs/data/{name}.log",
+        benchmark:
+            f"logs/data/{name}.tsv"
+        params:
+            data=chosen.model_dump(exclude_defaults=True),
+            name=name,
+        shell:
+            "lowparam prepare {params.name} > {log} 2>&1"
 
 
 rule baseline:

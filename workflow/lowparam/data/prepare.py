@@ -1,17 +1,24 @@
-"""From a source to the stored arrays of a data set."""
+"""From a source to the stored arrays, or lists of files, of a data set."""
 
 import importlib
 import pkgutil
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+import torch
 from sklearn.model_selection import train_test_split
 
-from lowparam.data import Images, save, sources
+from lowparam.data import Files, Images, channel_statistics, save, save_streamed, sources
+from lowparam.data.folder import decode_all
 from lowparam.errors import LowparamError
 from lowparam.params import Data, Split
 
-__all__ = ["prepare"]
+__all__ = ["find_source", "prepare", "shape"]
+
+WORK = Path(".lowparam/data")
+SAMPLE = 1000  # training images behind mean and deviation of a streamed data set
+OPTIONS = ("path", "size", "channels", "stream", "skip_bad", "licence", "citation")
 
 
 def prepare(name: str, data: Data, folder: Path) -> None:
@@ -20,26 +27,36 @@ def prepare(name: str, data: Data, folder: Path) -> None:
     Raises
     ------
     LowparamError
-        If there is no such source, or the split does not fit the source.
+        If there is no such source, it cannot be read, or the settings do not fit it.
     """
     source = find_source(name, data)
-    parts, classes = source.read()
-    if "all" in parts:
-        if data.split is None:
-            raise LowparamError(f"data.{name}.split is missing: {data.source} has no official split")
-        parts = divide(parts["all"], data.split)
-    elif data.split is not None:
-        raise LowparamError(f"data.{name}.split must go: {data.source} has an official split")
-    save(
-        folder,
-        parts,
-        classes,
-        name=name,
-        source=data.source,
-        split=data.split.model_dump() if data.split else "official",
-        citation=source.CITATION,
-        licence=source.LICENCE,
-    )
+    parts, classes = source.read(name, data)
+    parts, classes = first_classes(parts, classes, data.classes)
+    parts = divide(name, parts, data)
+    if data.train_per_class is not None:
+        parts["train"] = parts["train"].take(thin(parts["train"].labels, data.train_per_class))
+    manifest: dict[str, Any] = {
+        "name": name,
+        **data.spec(),
+        "licence": data.licence or source.LICENCE,
+        "citation": data.citation or source.CITATION,
+        "source_files": getattr(source, "FILES", {}),
+    }
+    if data.stream:
+        size = shape(name, data)["size"]
+        mean, std = getattr(source, "MEAN_STD", None) or measure(name, parts["train"], data, size)
+        save_streamed(folder, parts, classes, shape=[3, size, size], mean=mean, std=std, **manifest)
+        return
+    if isinstance(parts["train"], Files):
+        parts, manifest["left_out"] = decode_all(
+            parts,
+            shape(name, data)["size"],
+            data.channels,
+            work=WORK,
+            skip_bad=data.skip_bad,
+            key=f"data.{name}",
+        )
+    save(folder, parts, classes, **manifest)
 
 
 def find_source(name: str, data: Data) -> ModuleType:
@@ -48,25 +65,82 @@ def find_source(name: str, data: Data) -> ModuleType:
     Raises
     ------
     LowparamError
-        If there is no such source; the message lists those that exist.
+        If there is no such source, and the message lists those that exist; or if an option is not for it.
     """
     known = [module.name for module in pkgutil.iter_modules(sources.__path__)]
     if data.source not in known:
         raise LowparamError(
             f"params.yaml: data.{name}.source: {data.source!r} is unknown; known are {', '.join(known)}"
         )
-    return importlib.import_module(f"{sources.__name__}.{data.source}")
+    source = importlib.import_module(f"{sources.__name__}.{data.source}")
+    for option in OPTIONS:
+        if option in data.model_fields_set and option not in source.OPTIONS:
+            raise LowparamError(f"params.yaml: data.{name}.{option} must go: it is not for {data.source}")
+    return source
 
 
-def divide(images: Images, split: Split) -> dict[str, Images]:
-    """Divide images into train, validation and test, each with the classes in the same shares."""
-    index, labels = range(len(images)), images.labels.numpy()
-    rest, test = train_test_split(index, test_size=split.test, stratify=labels, random_state=split.seed)
-    train, validation = train_test_split(
-        rest,
-        test_size=split.validation / (split.train + split.validation),
-        stratify=labels[rest],
-        random_state=split.seed,
-    )
-    chosen = {"train": sorted(train), "validation": sorted(validation), "test": sorted(test)}
-    return {name: Images(images.pixels[rows], images.labels[rows]) for name, rows in chosen.items()}
+def shape(name: str, data: Data) -> dict[str, int]:
+    """Return ``classes``, ``in_channels`` and ``size`` (height and width in pixels), without reading any image."""
+    known = find_source(name, data).shape(name, data)
+    return known | {"classes": min(known["classes"], data.classes or known["classes"])}
+
+
+def first_classes(parts: dict[str, Any], classes: list[str], count: int | None) -> tuple[dict[str, Any], list[str]]:
+    """Keep the images of the first `count` classes; all for None."""
+    if count is None or count >= len(classes):
+        return parts, classes
+    return {name: part.take((part.labels < count).nonzero()[:, 0]) for name, part in parts.items()}, classes[:count]
+
+
+def divide(name: str, parts: dict[str, Any], data: Data) -> dict[str, Any]:
+    """Make train, validation and test of what a source has, each with the classes in the same shares.
+
+    Raises
+    ------
+    LowparamError
+        If the split of the data set does not fit what the source has.
+    """
+    split, key = data.split, f"data.{name}.split"
+    if "validation" in parts:
+        if split is not None:
+            raise LowparamError(f"{key} must go: {data.source} has an official split")
+        return parts
+    if split is None:
+        what = "test" if "all" in parts else "validation"
+        raise LowparamError(f"{key} is missing: {data.source} has no official {what} part")
+    if "all" in parts:
+        if split.test is None:
+            raise LowparamError(f"{key}.test is missing: {data.source} has no official test part")
+        rest, test = _two(parts["all"], split.test, split, key)
+        share = split.validation / (split.train + split.validation)
+    else:
+        if split.test is not None:
+            raise LowparamError(f"{key}.test must go: {data.source} has an official test part")
+        rest, test, share = parts["train"], parts["test"], split.validation
+    train, validation = _two(rest, share, split, key)
+    return {"train": train, "validation": validation, "test": test}
+
+
+def _two(images: Images | Files, share: float, split: Split, key: str) -> tuple[Any, Any]:
+    """Divide into two, the second with a share of each class, both in the old order."""
+    labels = images.labels.numpy()
+    try:
+        halves = train_test_split(range(len(images)), test_size=share, stratify=labels, random_state=split.seed)
+    except ValueError as error:
+        raise LowparamError(f"{key}: {error}") from error
+    return tuple(images.take(torch.tensor(sorted(rows))) for rows in halves)
+
+
+def thin(labels: torch.Tensor, count: int) -> torch.Tensor:
+    """Return the rows of at most `count` images of each class, drawn once and for all, in the old order."""
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
+    rows = [order[labels[order] == label][:count] for label in labels.unique()]
+    return torch.cat(rows).sort().values
+
+
+def measure(name: str, files: Files, data: Data, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return mean and deviation per channel of a sample of images."""
+    rows = torch.randperm(len(files), generator=torch.Generator().manual_seed(0))[:SAMPLE].sort().values
+    sample = {"train": files.take(rows)}
+    images, _ = decode_all(sample, size, 3, work=WORK, skip_bad=data.skip_bad, key=f"data.{name}")
+    return channel_statistics(images["train"].pixels)

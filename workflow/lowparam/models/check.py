@@ -73,11 +73,12 @@ def _ask(kind: str, what: str | dict, shape: dict[str, int], code: str) -> None:
 
 def _shape(params: Params, name: str) -> dict[str, int]:
     """Number of classes, channels and pixels of a data set, from its manifest if it was prepared, else its source."""
+    data = params.data[name]
     manifest = Path("results/data", name, "manifest.json")
     stored = json.loads(manifest.read_text(encoding="utf-8")) if manifest.exists() else {}
-    if stored.get("source") == params.data[name].source:
+    if all(stored.get(key) == value for key, value in data.spec().items()):
         channels, size, _ = stored["shape"]
         return {"classes": len(stored["classes"]), "in_channels": channels, "size": size}
-    from lowparam.data.prepare import find_source
+    from lowparam.data.prepare import shape
 
-    return find_source(name, params.data[name]).SHAPE
+    return shape(name, data)

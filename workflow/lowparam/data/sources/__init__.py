@@ -1,6 +1,10 @@
 """Where data sets come from, one file each.
 
-A source is a module with a function ``read() -> (parts, classes)``, the strings ``CITATION`` and ``LICENCE``, and
-``SHAPE``, which gives the number of ``classes``, the ``in_channels`` and the ``size`` without reading any image.
-``parts`` maps ``train``, ``validation`` and ``test`` to `Images`, or ``all`` to the images still to be divided.
+A source is a module with
+
+- ``read(name, data) -> (parts, classes)``: ``parts`` maps ``train``, ``validation`` and ``test``, or ``train`` and
+  ``test``, or ``all``, to `Images` or `Files`; what is missing is made by dividing;
+- ``shape(name, data)``: the number of ``classes``, the ``in_channels`` and the ``size``, without reading any image;
+- ``OPTIONS``: the keys of `Data` that it takes, beside those that all take;
+- the strings ``CITATION`` and ``LICENCE``, and ``FILES``, the checksums of the files it reads, if they are known.
 """

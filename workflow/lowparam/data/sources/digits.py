@@ -4,15 +4,21 @@ import torch
 from sklearn.datasets import load_digits
 
 from lowparam.data import Images
+from lowparam.params import Data
 
-__all__ = ["CITATION", "LICENCE", "SHAPE", "read"]
+__all__ = ["CITATION", "LICENCE", "OPTIONS", "read", "shape"]
 
 CITATION = "Alpaydin, E. and Kaynak, C. (1998). Optical Recognition of Handwritten Digits. UCI, doi:10.24432/C50P49"
 LICENCE = "CC BY 4.0"
-SHAPE = {"classes": 10, "in_channels": 1, "size": 8}
+OPTIONS = ()
 
 
-def read() -> tuple[dict[str, Images], list[str]]:
+def shape(name: str, data: Data) -> dict[str, int]:
+    """Return the number of classes, channels and pixels."""
+    return {"classes": 10, "in_channels": 1, "size": 8}
+
+
+def read(name: str, data: Data) -> tuple[dict[str, Images], list[str]]:
     """Return all digits, still to be divided, with pixels from 0 to 16 in one channel."""
     bunch = load_digits()
     pixels = torch.from_numpy(bunch.images).to(torch.uint8).unsqueeze(1)

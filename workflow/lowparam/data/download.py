@@ -1,0 +1,143 @@
+"""Files from the internet: fetched once, checked, kept in one place; an interrupted download goes on."""
+
+import hashlib
+import os
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from urllib.parse import urlparse
+
+import requests
+from filelock import FileLock
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+from lowparam.errors import LowparamError
+
+__all__ = ["cache", "fetch", "verify"]
+
+PATIENCE = 4.0  # seconds, over all addresses, until a server answers
+SILENCE = 30.0  # seconds without a byte until a server is given up
+BLOCK = 1 << 20  # bytes written at once
+COLUMNS = (
+    TextColumn("{task.description}"),
+    BarColumn(),
+    DownloadColumn(),
+    TransferSpeedColumn(),
+    TimeRemainingColumn(),
+)
+
+
+def cache(name: str) -> Path:
+    """Return where the files of a source are kept: below $LOWPARAM_DATA, or ~/.cache/lowparam without it."""
+    return Path(os.environ.get("LOWPARAM_DATA") or "~/.cache/lowparam").expanduser() / name
+
+
+def fetch(urls: list[str], path: Path, checksum: str) -> None:
+    """Have `path`, from the first address that gives it whole.
+
+    An interrupted download stays beside `path` as ``.part``, and the next call asks the server for the rest.
+
+    Parameters
+    ----------
+    urls : list of str
+        Where the file is published, best first.
+    path : Path
+        Where to put it; what is there already stays.
+    checksum : str
+        Of the file, as ``sha256:<digits>`` or, where nothing better is published, ``md5:<digits>``.
+
+    Raises
+    ------
+    LowparamError
+        If no address gives the file; the message says what to fetch and where to put it.
+    """
+    part = path.with_name(f"{path.name}.part")
+    reasons = []
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_name(f"{path.name}.lock")):
+            for url in urls if not path.exists() else []:
+                try:
+                    _receive(url, part, PATIENCE / len(urls))
+                    verify(part, checksum)
+                    os.replace(part, path)
+                    return
+                except requests.RequestException as error:
+                    reasons.append(f"{urlparse(url).netloc}: {' '.join(str(error).split())}")
+                except LowparamError as error:
+                    part.unlink(missing_ok=True)
+                    reasons.append(f"{urlparse(url).netloc}: {error}")
+    except OSError as error:
+        raise LowparamError(f"cannot write {path}: {error.strerror or error}") from error
+    if reasons:
+        raise LowparamError(
+            f"cannot download {path.name} ({'; '.join(reasons)}); fetch {urls[0]} and put it into {path.parent}"
+        )
+
+
+def _receive(url: str, part: Path, patience: float) -> None:
+    """Append to `part` what it lacks of the file."""
+    start = part.stat().st_size if part.exists() else 0
+    answer = _ask(url, start, patience)
+    with answer:
+        if answer.status_code == requests.codes.range_not_satisfiable:
+            return  # all is there
+        answer.raise_for_status()
+        goes_on = answer.headers.get("Content-Range", "").startswith(f"bytes {start}-")
+        start = start if goes_on else 0
+        length = answer.headers.get("Content-Length")
+        console = Console(stderr=True)
+        progress = Progress(*COLUMNS, console=console, disable=not console.is_terminal)
+        with open(part, "ab" if goes_on else "wb") as file, progress:
+            task = progress.add_task(
+                urlparse(url).path.rpartition("/")[2], total=length and start + int(length), completed=start
+            )
+            for block in answer.iter_content(BLOCK):
+                file.write(block)
+                progress.advance(task, len(block))
+
+
+def _ask(url: str, start: int, patience: float) -> requests.Response:
+    """Ask for a file from a byte on, and give up in time.
+
+    In a thread, because looking a name up and trying its addresses one by one have no common limit of time.
+    """
+    # "identity", because bytes of a file that the server compresses anew could not be gone on from.
+    headers = {"Range": f"bytes={start}-", "Accept-Encoding": "identity"} if start else {"Accept-Encoding": "identity"}
+    answers: SimpleQueue = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(requests.get(url, headers=headers, stream=True, timeout=(patience, SILENCE)))
+        except requests.RequestException as error:
+            answers.put(error)
+
+    Thread(target=ask, daemon=True).start()
+    try:
+        answer = answers.get(timeout=patience)
+    except Empty:
+        raise requests.Timeout(f"no answer within {patience:g} s") from None
+    if isinstance(answer, requests.ConnectionError):
+        raise requests.ConnectionError("no connection") from answer
+    if isinstance(answer, requests.RequestException):
+        raise answer
+    return answer
+
+
+def verify(path: Path, checksum: str) -> None:
+    """Compare a file with its checksum, as `fetch` takes it.
+
+    Raises
+    ------
+    LowparamError
+        If the file is another, or cannot be read.
+    """
+    algorithm, _, wanted = checksum.partition(":")
+    try:
+        with open(path, "rb") as file:
+            found = hashlib.file_digest(file, algorithm).hexdigest()
+    except OSError as error:
+        raise LowparamError(f"cannot read {path}: {error.strerror}") from error
+    if found != wanted:
+        raise LowparamError(f"{path} is not the file that was published: its {algorithm} is {found}, not {wanted}")

@@ -1,0 +1,213 @@
+"""Folders of images: what is in them, and how they become arrays.
+
+class/name.jpg                  still to be divided
+train/class/name.jpg, val/…     divided; with test/…, accuracy is reported on test, else on val
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from filelock import FileLock
+from joblib import Parallel, delayed
+from rich.console import Console
+from rich.progress import track
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
+
+from lowparam.data import Files, Images
+from lowparam.data.decode import decode
+from lowparam.errors import LowparamError
+from lowparam.files import atomic
+
+__all__ = ["decode_all", "list_parts"]
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+CHUNK = 250  # images between two points that an interrupted job goes on from
+
+
+def list_parts(root: Path, key: str) -> tuple[dict[str, Files], list[str]]:
+    """Find the images below a folder, without opening any.
+
+    Parameters
+    ----------
+    root : Path
+        The folder.
+    key : str
+        Where it is named in params.yaml, for messages.
+
+    Returns
+    -------
+    parts : dict of Files
+        ``all``; or ``train`` and ``test``; or ``train``, ``validation`` and ``test``.
+    classes : list of str
+        Names of the folders, sorted.
+
+    Raises
+    ------
+    LowparamError
+        If there is no such folder, a class has no images, or parts have different classes.
+    """
+    if not root.is_dir():
+        raise LowparamError(f"{key}: {root} is not a folder; it should have a folder of images for each class")
+    names = {"train": root / "train", "val": root / "val", "test": root / "test"}
+    given = {part: folder for part, folder in names.items() if folder.is_dir() and _folders(folder)}
+    if "train" not in given or len(given) == 1:
+        files, classes = _list_part(root, root, key)
+        return {"all": files}, classes
+    found = {part: _list_part(root, folder, key) for part, folder in given.items()}
+    classes = found["train"][1]
+    for part, (_, theirs) in found.items():
+        for name in sorted(set(classes) ^ set(theirs)):
+            where = part if name in classes else "train"
+            raise LowparamError(f"{key}: {root / where} has no class {name!r}, but another part has")
+    if "test" not in found:
+        found = {"train": found["train"], "test": found["val"]}
+    read_as = {"train": "train", "val": "validation", "test": "test"}
+    return {read_as[part]: files for part, (files, _) in found.items()}, classes
+
+
+def _folders(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
+
+
+def _list_part(root: Path, folder: Path, key: str) -> tuple[Files, list[str]]:
+    classes = _folders(folder)
+    if not classes:
+        raise LowparamError(f"{key}: {folder} has no folders; each class needs one, with its images")
+    names, labels = [], []
+    for label, name in enumerate(classes):
+        images = [
+            os.path.join(os.path.relpath(path, root), file)
+            for path, _, files in os.walk(folder / name, followlinks=True)
+            for file in files
+            if os.path.splitext(file)[1].lower() in SUFFIXES and not file.startswith(".")
+        ]
+        if not images:
+            raise LowparamError(f"{key}: {folder / name} has no images; delete the folder or put images into it")
+        names += sorted(images)
+        labels += [label] * len(images)
+    return Files(root, np.array([os.fsencode(name) for name in names]), torch.tensor(labels)), classes
+
+
+def decode_all(
+    parts: dict[str, Files], size: int, channels: int, *, work: Path, skip_bad: bool, key: str
+) -> tuple[dict[str, Images], list[str]]:
+    """Decode, scale and crop all images, on all cores; killed at any point, the same call goes on.
+
+    Parameters
+    ----------
+    parts : dict of Files
+        What to read.
+    size, channels : int
+        Of the result.
+    work : Path
+        Where unfinished work is kept; deleted at the end.
+    skip_bad : bool
+        Leave bad files out instead of refusing them all.
+    key : str
+        Where the data set is in params.yaml, for messages.
+
+    Returns
+    -------
+    parts : dict of Images
+        The same parts as arrays.
+    left_out : list of str
+        Names of bad files that were left out.
+
+    Raises
+    ------
+    LowparamError
+        If files are bad: no whole image, or the same content in two classes. Each is printed with the reason.
+    """
+    chunks = [(part, rows) for part in parts for rows in torch.arange(len(parts[part])).split(CHUNK)]
+    work = work / _identity(parts, size, channels)
+    work.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(work.with_suffix(".lock")):
+        jobs = (
+            delayed(_decode_chunk)(parts[part].take(rows), size, channels, work / f"{number:06}.safetensors")
+            for number, (part, rows) in enumerate(chunks)
+        )
+        cores = len(os.sched_getaffinity(0))
+        # Threads, because PIL lets go of the interpreter while it decodes and scales.
+        done = Parallel(n_jobs=cores, backend="threading", return_as="generator")(jobs)
+        console = Console(stderr=True)
+        done = list(track(done, key, len(chunks), console=console, disable=not console.is_terminal))
+        bad = {name: reason for reasons, _ in done for name, reason in reasons.items()}
+        bad |= _in_two_classes([found for _, contents in done for found in contents])
+        for name, reason in sorted(bad.items()):
+            print(f"{name}: {reason}", flush=True)
+        if bad and not skip_bad:
+            names = ", ".join(repr(name) for name in sorted(bad)[:3]) + (", …" if len(bad) > 3 else "")
+            raise LowparamError(
+                f"{key}: {len(bad)} bad files, listed above with reasons ({names}); mend or delete them, or set "
+                f"{key}.skip_bad: true"
+            )
+        images = {
+            part: _assemble(parts[part], [number for number, (p, _) in enumerate(chunks) if p == part], work, bad)
+            for part in parts
+        }
+        shutil.rmtree(work)
+    return images, sorted(bad)
+
+
+def _identity(parts: dict[str, Files], size: int, channels: int) -> str:
+    """Name the work by what it is done on, so that changed files are read again."""
+    about = [size, channels]
+    for name, part in parts.items():
+        stats = [os.stat(part[index][0]) for index in range(len(part))]
+        about.append([name, [[str(n), s.st_size, s.st_mtime_ns] for n, s in zip(part.names, stats, strict=True)]])
+    return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]
+
+
+def _decode_chunk(files: Files, size: int, channels: int, output: Path) -> tuple[dict[str, str], list]:
+    """Decode some files into `output`; return reasons of bad ones, and name, label and hash of the others."""
+    if output.exists():
+        with safe_open(output, "numpy") as stored:
+            return json.loads(stored.metadata()["reasons"]), json.loads(stored.metadata()["contents"])
+    pixels = np.zeros((len(files), channels, size, size), np.uint8)
+    reasons, contents = {}, []
+    for row in range(len(files)):
+        path, label = files[row]
+        name = os.path.relpath(path, files.root)
+        try:
+            content = Path(path).read_bytes()
+            pixels[row] = decode(content, size, channels)
+            contents.append([name, label, hashlib.sha256(content).hexdigest()])
+        except (OSError, ValueError) as error:
+            reasons[name] = str(error)
+    with atomic(output) as temporary:
+        metadata = {"reasons": json.dumps(reasons), "contents": json.dumps(contents)}
+        save_file({"pixels": pixels}, temporary, metadata)
+    return reasons, contents
+
+
+def _in_two_classes(contents: list) -> dict[str, str]:
+    """Find files that have the same content and different labels."""
+    same = defaultdict(list)
+    for name, label, digest in contents:
+        same[digest].append((name, label))
+    return {
+        name: "the same image is also in another class: " + next(other for other, its in found if its != label)
+        for found in same.values()
+        if len({label for _, label in found}) > 1
+        for name, label in found
+    }
+
+
+def _assemble(files: Files, chunks: list[int], work: Path, bad: dict[str, str]) -> Images:
+    """Put the chunks of a part together, without the bad files."""
+    good = torch.tensor([os.fsdecode(name) not in bad for name in files.names])
+    pixels, start = None, 0
+    for chunk, keep in zip(chunks, good.split(CHUNK), strict=True):
+        some = load_file(work / f"{chunk:06}.safetensors")["pixels"][keep.numpy()]
+        if pixels is None:
+            pixels = np.empty((int(good.sum()), *some.shape[1:]), np.uint8)
+        pixels[start : start + len(some)] = some
+        start += len(some)
+    return Images(torch.from_numpy(pixels), files.labels[good])
