@@ -21,6 +21,7 @@ from lowparam.interference import (
     constructive,
     dimensionality,
     gradients,
+    joined,
     positions,
     sae,
     selectivity,
@@ -245,6 +246,7 @@ def _one_pass(name: str, site: Site, statistics: Statistics, settings: Profile) 
         inputs = statistics.inputs.get(name)
         values += dimensionality.measure(name, site, inputs, draws=settings.null_draws)
         values += constructive.measure(name, site, inputs)
+    values += joined.measure(name, site, statistics.inputs.get(name), draws=settings.null_draws)
     values += capacity.measure(name, site, statistics.outputs.get(name))
     if site.kind == "stream":
         pooled = statistics.pooled.get(name)

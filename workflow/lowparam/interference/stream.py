@@ -364,7 +364,7 @@ def _hooks(sites: Mapping[str, Site], reader: _Reader) -> Iterator[None]:
     result = reader.result
     with ExitStack() as stack:
         for name, site in sites.items():
-            last = isinstance(site.pointwise, nn.Linear)  # its input ends with the channels
+            last = isinstance(site.reader, nn.Linear)  # its input ends with the channels
 
             def read_output(module, inputs, output, name=name, site=site):
                 if not isinstance(output, Tensor) or output.dim() < 2:
@@ -380,6 +380,6 @@ def _hooks(sites: Mapping[str, Site], reader: _Reader) -> Iterator[None]:
                 reader.moments(result.inputs, name, inputs[0], last)
 
             stack.callback(site.output.register_forward_hook(read_output).remove)
-            if site.pointwise is not None:
-                stack.callback(site.pointwise.register_forward_pre_hook(read_input).remove)
+            if site.reader is not None:
+                stack.callback(site.reader.register_forward_pre_hook(read_input).remove)
         yield

@@ -28,6 +28,8 @@ class Site:
         The 1x1 convolution that writes the map, if one does.
     norm : nn.Module or None
         The normalisation right after ``pointwise``, to be folded into its weights.
+    factors : pair of nn.Module or None
+        The 1x1 convolutions of one input that a ``product`` or ``sum`` joins.
     scale : Tensor or None
         A factor per output channel applied after ``norm`` (layer scale), of shape (C, 1, 1).
     name : str
@@ -39,11 +41,17 @@ class Site:
     pointwise: nn.Module | None = None
     norm: nn.Module | None = None
     scale: Tensor | None = None
+    factors: tuple[nn.Module, nn.Module] | None = None
     name: str = ""
 
     def __post_init__(self) -> None:
         if not self.name:
             object.__setattr__(self, "name", self.kind)
+
+    @property
+    def reader(self) -> nn.Module | None:
+        """The 1x1 convolution whose input is the site's input."""
+        return self.factors[0] if self.factors else self.pointwise
 
 
 @dataclass(frozen=True)

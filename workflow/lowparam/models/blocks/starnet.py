@@ -80,11 +80,15 @@ class StarBlock(Block):
             Site("branch", self.act_second, self.second, name="branch2"),
         ]
 
+    def joined_site(self) -> Site:
+        """The site at the product."""
+        return Site("product" if self.combine is Product else "sum", self.join, factors=(self.first, self.second))
+
     def inner_sites(self) -> list[Site]:
         return [
             Site("spatial", self.depthwise_in, name="spatial_in"),
             *self.branch_sites(),
-            Site("product" if self.combine is Product else "sum", self.join),
+            self.joined_site(),
             Site("projection", self.project, self.project.conv, self.project.norm),
             Site("spatial", self.depthwise_out, name="spatial_out"),
         ]
@@ -169,6 +173,9 @@ class SharedBlock(StarBlock):
 
     def branch_sites(self) -> list[Site]:
         return [Site("branch", self.act, self.first, name="branch1")]
+
+    def joined_site(self) -> Site:
+        return Site("product", self.join, factors=(self.first, self.first))
 
 
 ARCHITECTURES = {"starnet": StarBlock, "starnet_sum": SumBlock}

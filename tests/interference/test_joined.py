@@ -1,0 +1,120 @@
+"""Features where branches are joined: their overlap as functions, against integrals and cases known by hand."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lowparam.interference import joined
+from lowparam.interference.profile import profile_run
+from lowparam.interference.stream import Moments
+from lowparam.models.blocks import Site
+from lowparam.params import Profile
+
+
+def site_of(kind, first, second, first_bias=None, second_bias=None):
+    layers = []
+    for weight, bias in ((first, first_bias), (second, second_bias)):
+        layer = nn.Conv2d(weight.shape[1], len(weight), 1).double()
+        layer.weight.data = weight.double()[:, :, None, None]
+        layer.bias.data = torch.zeros(len(weight)).double() if bias is None else bias.double()
+        layers.append(layer)
+    return Site(kind, nn.Identity(), factors=tuple(layers))
+
+
+def inputs_of(d, folds=5, mean=0.0, deviation=None):
+    """Sums of vectors with exactly this mean and these deviations: plus and minus one deviation, in every fold."""
+    deviation = torch.ones(d).double() if deviation is None else deviation.double()
+    signs = torch.tensor([1.0, -1.0], dtype=torch.double)[:, None] * deviation + mean
+    each = (signs[:, :, None] * signs[:, None, :]).sum(0)
+    return Moments(
+        torch.full((folds,), 2.0).double(), signs.sum(0).expand(folds, d).clone(), each.expand(folds, d, d).clone()
+    )
+
+
+def measured(site, inputs, draws=50):
+    return {value.measure: value for value in joined.measure("here", site, inputs, draws=draws)}
+
+
+def test_covariance_of_products_equals_the_integral():
+    torch.manual_seed(0)
+    n, d = 4, 2
+    a, b, alpha, beta = torch.randn(n, d), torch.randn(n, d), torch.randn(n), torch.randn(n)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(5)  # exact for polynomials of degree 9
+    z = torch.tensor(np.stack(np.meshgrid(nodes, nodes), -1).reshape(-1, d), dtype=torch.double)
+    w = torch.tensor(np.outer(weights, weights).ravel() / (2 * math.pi))
+    a, b, alpha, beta = (tensor.double() for tensor in (a, b, alpha, beta))
+    products = (z @ a.T + alpha) * (z @ b.T + beta)
+    centred = products - w @ products
+    quadratic, linear = joined.product_covariance(a, b, alpha, beta)
+    torch.testing.assert_close(quadratic + linear, centred.T @ (w[:, None] * centred))
+    sums = z @ (a + b).T
+    torch.testing.assert_close(joined.sum_covariance(a, b), sums.T @ (w[:, None] * sums))
+
+
+def test_products_have_dimensions_that_sums_of_the_same_weights_have_not():
+    d = 5
+    first, second = torch.triu_indices(d, d)
+    eye = torch.eye(d)
+    found = measured(site_of("product", eye[first], eye[second]), inputs_of(d))
+    # z_i z_j are orthogonal functions, d(d+1)/2 of them
+    assert found["dimensionality"].value == pytest.approx(1)
+    assert (found["dimensionality"].n, found["dimensionality"].m) == (15, 20)
+    assert found["quadratic_share"].value == pytest.approx(1)
+    sums = measured(site_of("sum", eye[first], eye[second]), inputs_of(d))
+    assert sums["dimensionality"].m == d
+    assert sums["dimensionality"].value <= d / 15 + 1e-9
+    assert "quadratic_share" not in sums
+
+
+def test_products_far_from_zero_are_linear():
+    torch.manual_seed(0)
+    site = site_of("product", torch.randn(30, 6), torch.randn(30, 6), torch.full((30,), 1e4), torch.full((30,), 1e4))
+    found = measured(site, inputs_of(6))
+    assert found["quadratic_share"].value < 1e-6
+    assert found["dimensionality"].value < 6 / 30 + 1e-6
+
+
+@pytest.mark.parametrize("kind", ["product", "sum"])
+def test_random_weights_have_the_value_of_the_null(kind):
+    torch.manual_seed(0)
+    z = []
+    for _ in range(30):
+        site = site_of(kind, torch.randn(24, 8), torch.randn(24, 8))
+        z.append(measured(site, inputs_of(8, deviation=torch.rand(8) + 0.2))["dimensionality"].z)
+    assert abs(np.mean(z)) < 0.75
+    assert np.std(z) < 2
+
+
+def test_lengths_of_features_and_channels_do_not_matter():
+    torch.manual_seed(0)
+    a, b, bias = torch.randn(20, 6).double(), torch.randn(20, 6).double(), torch.randn(20).double()
+    factor, channel = torch.rand(20, 1).double() + 0.5, torch.rand(6).double() + 0.5
+    before = measured(site_of("product", a, b, bias), inputs_of(6, mean=0.3))["dimensionality"].value
+    inputs = inputs_of(6, mean=0.3 * channel, deviation=channel)
+    site = site_of("product", factor * a / channel, b / channel, factor[:, 0] * bias)
+    assert measured(site, inputs)["dimensionality"].value == pytest.approx(before)
+
+
+def test_what_cannot_be_measured_says_why():
+    site = site_of("product", torch.randn(8, 3), torch.randn(8, 3))
+    constant = inputs_of(3, deviation=torch.zeros(3))
+    assert measured(site, constant)["dimensionality"].note == "no input channel varies over the images"
+    assert measured(site, None)["dimensionality"].note == "the branches never ran"
+    site.factors[0].weight.data[0] = float("nan")
+    assert "not finite" in measured(site, inputs_of(3))["dimensionality"].note
+    assert joined.measure("here", Site("expansion", nn.Identity()), None, draws=5) == []
+
+
+@pytest.mark.parametrize(("name", "kind"), [("demonet_star", "product"), ("starnet_sum", "sum")])
+def test_profiles_have_joined_features_of_every_block(digits, untrained, name, kind):
+    net = untrained(name, digits)
+    frame = profile_run(net, digits, Profile(images=200, null_draws=20, ablation_pairs=0, steering_images=4))
+    found = frame[(frame["kind"] == kind) & (frame["measure"] == "dimensionality")]
+    assert len(found) == 6
+    assert found["value"].between(0, 1).all()
+    assert (found["lower"] <= found["value"]).all() and (found["value"] <= found["upper"]).all()
+    ratio = frame[(frame["kind"] == kind) & (frame["measure"] == "dimensionality_ratio")]
+    assert ratio["value"].between(0.7, 1.3).all()  # nothing is learned yet

@@ -1,0 +1,171 @@
+"""M1 where two branches are joined: how much of a dimension each product, or sum, has for itself.
+
+A star layer multiplies two linear maps of its input, so its features are quadratic functions; a sum layer's are linear.
+As functions of d independent normal channels with the means and deviations that the input has, two features
+(a·z + α)(b·z + β), with α and β the branches at the mean input, have the covariance
+
+    (a·a')(b·b') + (a·b')(b·a') + (αb + βa)·(α'b' + β'a')
+
+by Isserlis' theorem: two terms from the quadratic parts and one from the linear. Of sums a·z + b·z it is
+(a + b)·(a' + b'). So star features are vectors in d(d+3)/2 dimensions and sum features in d, and D of `dimensionality`
+is defined for both. All vectors have unit length here, because the layer that follows can undo any other. An activation
+on a branch is left out: without one this is exact, else it is a reading of the weights alone.
+"""
+
+import torch
+from torch import Tensor
+
+from lowparam.errors import LowparamError
+from lowparam.interference.dimensionality import DEAD, LARGEST, pointwise_matrix, random_floor, tight_floor
+from lowparam.interference.stream import Moments
+from lowparam.interference.value import Value, interval, undefined
+from lowparam.models.blocks import Site
+
+__all__ = ["measure", "product_covariance", "sum_covariance"]
+
+
+def product_covariance(a: Tensor, b: Tensor, alpha: Tensor, beta: Tensor) -> tuple[Tensor, Tensor]:
+    """Covariances of the products (a·z + alpha)(b·z + beta) under a standard normal z.
+
+    Parameters
+    ----------
+    a, b : Tensor
+        Of shape (..., n, d).
+    alpha, beta : Tensor
+        Of shape (n,).
+
+    Returns
+    -------
+    quadratic, linear : Tensor
+        Of shape (..., n, n); their sum is the covariance.
+    """
+    across = a @ b.mT
+    mixed = alpha[:, None] * b + beta[:, None] * a
+    return (a @ a.mT) * (b @ b.mT) + across * across.mT, mixed @ mixed.mT
+
+
+def sum_covariance(a: Tensor, b: Tensor) -> Tensor:
+    """Covariances (..., n, n) of the sums a·z + b·z under a standard normal z; a, b are (..., n, d)."""
+    return (a + b) @ (a + b).mT
+
+
+def measure(name: str, site: Site, inputs: Moments | None, *, draws: int) -> list[Value]:
+    """D of the joined features, its ratio r to random weights, the floors, and for products the quadratic share.
+
+    The random weights keep the length of each branch's rows, the share of each input channel in all rows, and the
+    branches at the mean input; branches that share their weights share the random ones.
+
+    Parameters
+    ----------
+    name, site
+        A site with ``factors``; others have no such values.
+    inputs : Moments or None
+        Of the branches' input.
+    draws : int
+        Of the null.
+    """
+    if site.factors is None:
+        return []
+    where = {"site": name, "kind": site.kind}
+    try:
+        a, b = (pointwise_matrix(layer) for layer in site.factors)
+    except LowparamError as error:
+        return [undefined("dimensionality", str(error), **where)]
+    if inputs is None:
+        return [undefined("dimensionality", "the branches never ran", **where)]
+    whole, parts = inputs.deviations()
+    mean = inputs.total.sum(0) / inputs.count.sum()
+    alpha, beta = (_at(layer, weight, mean) for layer, weight in zip(site.factors, (a, b), strict=True))
+    if not all(torch.isfinite(tensor).all() for tensor in (a * whole, b * whole, alpha, beta)):
+        return [undefined("dimensionality", "weights or activations are not finite", **where)]
+
+    def covariance(a: Tensor, b: Tensor) -> Tensor:
+        if site.kind == "sum":
+            return sum_covariance(a, b)
+        quadratic, linear = product_covariance(a, b, alpha.to(a), beta.to(a))
+        return quadratic + linear
+
+    channels = a.shape[1]
+    m = channels if site.kind == "sum" else channels * (channels + 3) // 2
+    every = covariance(a * whole, b * whole)
+    lengths = every.diagonal().clamp(min=0).sqrt()
+    alive = lengths > DEAD * lengths.max()
+    n = int(alive.sum())
+    shape = {**where, "n": n, "m": m}
+    if n < 2:
+        constant = not bool((whole > 0).any())
+        reason = "no input channel varies over the images" if constant else f"only {n} feature is alive"
+        return [undefined("dimensionality", reason, **shape)]
+    a, b, alpha, beta = (tensor[alive] for tensor in (a, b, alpha, beta))
+    value = _dimensionality(covariance(a * whole, b * whole)).item()
+    left_out = [_dimensionality(covariance(a * part, b * part)).item() for part in parts]
+    lower, upper = interval(value, left_out)
+    null = _null(covariance, a * whole, b * whole, draws, shared=site.factors[0] is site.factors[1])
+    by_chance, deviation = null.mean().item(), null.std().item()
+    note = f"{len(lengths) - n} dead features dropped" if n < len(lengths) else ""
+    values = [
+        Value(
+            "dimensionality",
+            value=value,
+            lower=lower,
+            upper=upper,
+            null=by_chance,
+            null_sd=deviation,
+            note=note,
+            **shape,
+        ),
+        Value(
+            "dimensionality_ratio",
+            value=value / by_chance,
+            lower=lower / by_chance,
+            upper=upper / by_chance,
+            null=1.0,
+            null_sd=deviation / by_chance,
+            note=note,
+            **shape,
+        ),
+        Value("floor_tight", value=tight_floor(n, m), **shape),
+        Value("floor_random", value=random_floor(n, m), **shape),
+    ]
+    if site.kind == "product":
+        share = _quadratic_share(a * whole, b * whole, alpha, beta)
+        left_out = [_quadratic_share(a * part, b * part, alpha, beta) for part in parts]
+        lower, upper = interval(share, left_out)
+        values.append(Value("quadratic_share", value=share, lower=lower, upper=upper, **shape))
+    return values
+
+
+def _at(layer, weight: Tensor, mean: Tensor) -> Tensor:
+    """A branch at the mean input, (n,)."""
+    bias = 0 if layer.bias is None else layer.bias.detach().double()
+    return weight @ mean + bias
+
+
+def _dimensionality(covariance: Tensor) -> Tensor:
+    """Mean D of unit vectors with these inner products (..., n, n): 1 over the sum of squared cosines."""
+    square = covariance**2
+    lengths = covariance.diagonal(dim1=-2, dim2=-1)
+    return (1 / (square / (lengths[..., :, None] * lengths[..., None, :])).sum(-1)).mean(-1)
+
+
+def _quadratic_share(a: Tensor, b: Tensor, alpha: Tensor, beta: Tensor) -> float:
+    """Share of the variance that is in the quadratic parts, mean over features."""
+    quadratic, linear = (part.diagonal() for part in product_covariance(a, b, alpha, beta))
+    return (quadratic / (quadratic + linear)).mean().item()
+
+
+def _null(covariance, a: Tensor, b: Tensor, draws: int, shared: bool) -> Tensor:
+    """Mean D of random weights (draws,), with the lengths of rows measured where all input channels are as loud."""
+    energy = torch.cat([a, b]).norm(dim=0)
+    lengths = [torch.where(energy > 0, rows / energy, 0).norm(dim=1).float() for rows in (a, b)]
+    n, d = a.shape
+    generator = torch.Generator().manual_seed(0)
+    chunk = max(1, LARGEST // (n * max(n, d)))
+    means = []
+    for start in range(0, draws, chunk):
+        pair = []
+        for length in lengths:
+            rows = torch.randn(min(chunk, draws - start), n, d, generator=generator).to(a.device)
+            pair.append(rows * (length / rows.norm(dim=-1))[..., None] * energy.float())
+        means.append(_dimensionality(covariance(pair[0], pair[0] if shared else pair[1])).double())
+    return torch.cat(means)
