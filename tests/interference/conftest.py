@@ -6,13 +6,14 @@ from lowparam.data.prepare import divide
 from lowparam.data.sources import digits as source
 from lowparam.interference.profile import recalibrate
 from lowparam.models import network_for
-from lowparam.params import Split
+from lowparam.params import Data, Split
 
 
 @pytest.fixture(scope="session")
 def digits() -> Dataset:
-    parts, classes = source.read()
-    parts = divide(parts["all"], Split(train=0.6, validation=0.15, test=0.25, seed=0))
+    split = Split(train=0.6, validation=0.15, test=0.25, seed=0)
+    parts, classes = source.read("digits", Data(source="digits", split=split))
+    parts = divide(parts["all"], split)
     std, mean = torch.std_mean(parts["train"].pixels.double(), dim=(0, 2, 3), correction=0)
     return Dataset(**parts, classes=classes, mean=mean.float(), std=std.float())
 
