@@ -11,9 +11,9 @@ from lowparam.params import Data, Split
 
 @pytest.fixture(scope="session")
 def digits() -> Dataset:
-    split = Split(train=0.6, validation=0.15, test=0.25, seed=0)
-    parts, classes = source.read("digits", Data(source="digits", split=split))
-    parts = divide(parts["all"], split)
+    data = Data(source="digits", split=Split(train=0.6, validation=0.15, test=0.25, seed=0))
+    parts, classes = source.read("digits", data)
+    parts = divide("digits", parts, data)
     std, mean = torch.std_mean(parts["train"].pixels.double(), dim=(0, 2, 3), correction=0)
     return Dataset(**parts, classes=classes, mean=mean.float(), std=std.float())
 
