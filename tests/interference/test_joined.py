@@ -5,10 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from sums import moments
 from torch import nn
 
 from lowparam.interference import joined
-from lowparam.interference.profile import profile_run
+from lowparam.interference.profile import profile_run, summary
 from lowparam.interference.stream import Moments
 from lowparam.models.blocks import Site
 from lowparam.params import Profile
@@ -118,3 +119,49 @@ def test_profiles_have_joined_features_of_every_block(digits, untrained, name, k
     assert (found["lower"] <= found["value"]).all() and (found["value"] <= found["upper"]).all()
     ratio = frame[(frame["kind"] == kind) & (frame["measure"] == "dimensionality_ratio")]
     assert ratio["value"].between(0.7, 1.3).all()  # nothing is learned yet
+
+
+def log_ci(kind, f, g, joined_map):
+    site = Site(kind, nn.Identity(), factors=(nn.Identity(), nn.Identity()))
+    return joined.measure_independence("here", site, [moments(f, 20), moments(g, 20)], moments(joined_map, 20))[0]
+
+
+@pytest.mark.parametrize("kind", ["product", "sum"])
+def test_log_ci_of_independent_branches_is_zero(kind):
+    generator = torch.Generator().manual_seed(0)
+    f, g = (torch.randn(4000, 8, 16, dtype=torch.double, generator=generator) + mean for mean in (0.5, -1))
+    value = log_ci(kind, f, g, f * g if kind == "product" else f + g)
+    assert value.value == pytest.approx(0, abs=0.02)
+    assert value.lower < 0 < value.upper
+
+
+def test_log_ci_of_a_square_and_of_branches_that_cancel():
+    generator = torch.Generator().manual_seed(0)
+    f, noise = (torch.randn(4000, 8, 16, dtype=torch.double, generator=generator) for _ in range(2))
+    assert log_ci("product", f, f, f * f).value == pytest.approx(math.log(2), abs=0.05)  # var f² = 2, (E f²)² = 1
+    g = 0.1 * noise - f
+    assert log_ci("sum", f, g, f + g).value == pytest.approx(math.log(0.01 / 2.01), abs=0.05)
+
+
+@pytest.mark.parametrize("family", ["demonet_{}_noact", "starnet_{}"])
+def test_star_and_sum_are_compared_at_the_same_sites(digits, untrained, family):
+    names = [family.format("star").replace("starnet_star", "starnet"), family.format("sum")]
+    tables = [
+        profile_run(untrained(name, digits, budget=25_000), digits, Profile(ablation_pairs=0, gradient_images=0))
+        for name in names
+    ]
+    sites = [set(zip(table["measure"], table["site"], strict=True)) for table in tables]
+    assert {measure for measure, _ in sites[0] - sites[1]} == {"quadratic_share"}
+    assert not sites[1] - sites[0]
+    for table in tables:
+        at = table[table["site"].str.endswith(".join")]
+        assert {"dimensionality", "dimensionality_ratio", "log_ci", "capacity_used"} <= set(at["measure"])
+        assert at["value"].notna().all()
+        assert summary(table)["r_join"] == pytest.approx(1, abs=0.06)
+        assert summary(table)["r_expansion"] == pytest.approx(1, abs=0.05)
+
+
+def test_branches_that_share_their_weights_are_told_apart_by_their_activation(digits, untrained):
+    profile = profile_run(untrained("starnet_shared", digits, budget=25_000), digits, Profile(ablation_pairs=0))
+    at = profile[profile["site"].str.endswith(".join") & (profile["measure"] == "log_ci")]
+    assert (at["value"] > 0.05).all()  # a map times itself rectified varies more than a map times another

@@ -224,11 +224,11 @@ def test_the_product_is_the_product_of_its_branches():
     torch.manual_seed(0)
     net = backbone.build("starnet", 8.0, classes=10, in_channels=1, size=8).eval()
     sites, seen = net.sites(), {}
-    for kind in ("branch1", "branch2", "product"):
+    for kind in ("branch1", "branch2", "join"):
         site = sites[f"stages.0.1.{kind}"]
         site.output.register_forward_hook(lambda module, args, output, kind=kind: seen.update({kind: output}))
     net(torch.rand(2, 1, 8, 8))
-    torch.testing.assert_close(seen["product"], seen["branch1"] * seen["branch2"])
+    torch.testing.assert_close(seen["join"], seen["branch1"] * seen["branch2"])
 
 
 def test_an_unknown_architecture_offers_the_nearest():

@@ -15,7 +15,7 @@ from lowparam.interference.stream import Moments
 from lowparam.interference.value import Value, interval, undefined
 from lowparam.models.blocks import Site
 
-__all__ = ["log_ci", "measure"]
+__all__ = ["log_ci", "log_ratio", "measure", "quantiles"]
 
 
 def log_ci(matrix: Tensor, covariance: Tensor) -> Tensor:
@@ -33,10 +33,11 @@ def log_ci(matrix: Tensor, covariance: Tensor) -> Tensor:
     Tensor
         Shape (outputs,); NaN for an output that does not vary.
     """
-    return _log_ratio(((matrix @ covariance) * matrix).sum(1), matrix**2 @ covariance.diagonal())
+    return log_ratio(((matrix @ covariance) * matrix).sum(1), matrix**2 @ covariance.diagonal())
 
 
-def _log_ratio(together: Tensor, apart: Tensor) -> Tensor:
+def log_ratio(together: Tensor, apart: Tensor) -> Tensor:
+    """log of two variances' ratio, elementwise; NaN where they vanish."""
     # A sum that cancels down to rounding error has no meaningful logarithm.
     return torch.where(together > 1e-12 * apart, together / apart, torch.nan).log()
 
@@ -52,7 +53,7 @@ def _without_each_fold(matrix: Tensor, inputs: Moments) -> Tensor:
         return (of_squares.sum(0) - of_squares[some]) / left - mean**2
 
     together = variance(((matrix @ inputs.outer) * matrix).sum(2), inputs.total @ matrix.T)
-    return _log_ratio(together, variance(square, inputs.total) @ (matrix**2).T)
+    return log_ratio(together, variance(square, inputs.total) @ (matrix**2).T)
 
 
 def measure(name: str, site: Site, inputs: Moments | None) -> list[Value]:
@@ -71,14 +72,19 @@ def measure(name: str, site: Site, inputs: Moments | None) -> list[Value]:
         finite = torch.isfinite(matrix).all() and torch.isfinite(inputs.total).all()
         reason = "no output channel varies over the images" if finite else "weights or activations are not finite"
         return [undefined("log_ci", reason, **shape)]
-    # Without a fold, an output that varies in that fold alone would be NaN; it counts where it is defined.
-    left_out = _without_each_fold(matrix, inputs)[:, alive].nanmean(1).cpu().numpy()
+    return quantiles(every, _without_each_fold(matrix, inputs), **shape)
+
+
+def quantiles(every: Tensor, left_out: Tensor, **where: object) -> list[Value]:
+    """Mean of log CI (C,) with the interval from its values without each fold (folds, C), and its quantiles."""
+    alive = torch.isfinite(every)
     value = every[alive].mean().item()
-    lower, upper = interval(value, left_out)
+    # Without a fold, an output that varies in that fold alone would be NaN; it counts where it is defined.
+    lower, upper = interval(value, left_out[:, alive].nanmean(1).cpu().numpy())
     tenth, ninetieth = torch.quantile(every[alive], torch.tensor([0.1, 0.9]).to(every)).tolist()
     note = f"{(~alive).sum().item()} constant outputs dropped" if not alive.all() else ""
     return [
-        Value("log_ci", value=value, lower=lower, upper=upper, null=0.0, note=note, **shape),
-        Value("log_ci_p10", value=tenth, null=0.0, note=note, **shape),
-        Value("log_ci_p90", value=ninetieth, null=0.0, note=note, **shape),
+        Value("log_ci", value=value, lower=lower, upper=upper, null=0.0, note=note, **where),
+        Value("log_ci_p10", value=tenth, null=0.0, note=note, **where),
+        Value("log_ci_p90", value=ninetieth, null=0.0, note=note, **where),
     ]

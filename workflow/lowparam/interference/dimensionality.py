@@ -2,19 +2,20 @@
 
 D_i = |v_i|^4 / sum_j (v_i . v_j)^2 (Elhage et al. 2022, "Toy Models of Superposition", section "The Geometry of
 Superposition"; the same formula is the capacity of Scherlis et al. 2022, arXiv 2210.01892). The vectors are columns
-of W' = diag(g) W diag(s) for layers that write (projection, reduction, plain pointwise), and its rows for
-expansions. s is the deviation of each input channel over images, g the factor of the normalisation that follows:
-so W' does not change when a channel is rescaled and the next weight undoes it.
+of W' = diag(g) W diag(s) for layers that write (projection, reduction, plain pointwise), and its rows for those that
+read (expansions, and branches that are joined). s is the deviation of each input channel over images, g the factor of
+the normalisation that follows: so W' does not change when a channel is rescaled and the next weight undoes it.
 
 Shape alone forces much of D: a unit-norm tight frame of n vectors in m dimensions has m / n, random directions have
-m / (m + n - 1). What was learned shows in the ratio r to random directions of the same norms. The rows of an expansion
-live in the space of its inputs, where a few loud channels align all rows, whatever the weights are. So for expansions
-the random directions also keep how much of all rows is in each dimension, and the norms are compared in the space where
-all dimensions have the same. Both nulls are as indifferent to the scale of channels as W' is.
+m / (m + n - 1). What was learned shows in the ratio r to random directions of the same norms. Rows live in the space of
+the inputs, where a few loud channels align all of them, whatever the weights are. So for rows the random directions
+also keep how much of all rows is in each dimension, and the norms are compared in the space where all dimensions have
+the same. Both nulls are as indifferent to the scale of channels as W' is.
 """
 
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -25,6 +26,7 @@ from lowparam.models.blocks import Site
 
 __all__ = [
     "activity_weighted",
+    "against_null",
     "dimensionality",
     "directions",
     "measure",
@@ -37,6 +39,9 @@ __all__ = [
 
 DEAD = 1e-3
 """A vector shorter than this share of the longest is dead: it is dropped and counted."""
+
+READS = ("expansion", "branch")
+"""Kinds of sites whose directions are the rows of the weights."""
 
 LARGEST = 6_000_000
 """Most numbers of a null that are held at a time: 24 MB."""
@@ -146,8 +151,8 @@ def activity_weighted(site: Site, deviations: Tensor) -> Tensor:
 
 
 def directions(site: Site, weighted: Tensor) -> Tensor:
-    """The vectors of W' as columns (m, n): what an expansion reads (rows), what any other layer writes (columns)."""
-    return weighted.T if site.kind == "expansion" else weighted
+    """The vectors of W' as columns (m, n): what an expansion or a branch reads (rows), what any other layer writes."""
+    return weighted.T if site.kind in READS else weighted
 
 
 def measure(name: str, site: Site, inputs: Moments | None, *, draws: int) -> list[Value]:
@@ -187,41 +192,31 @@ def measure(name: str, site: Site, inputs: Moments | None, *, draws: int) -> lis
     vectors = vectors[:, alive]
     # Only s changes from fold to fold, so all folds are one batch.
     gain = directions(site, output_factor(site, len(matrix))[:, None] * matrix)[:, alive]
-    folds = gain * (parts[:, :, None] if site.kind == "expansion" else parts[:, None, alive])
+    folds = gain * (parts[:, :, None] if site.kind in READS else parts[:, None, alive])
     folds = folds[torch.isfinite(parts).all(1)]
     value = dimensionality(vectors).mean().item()
     left_out = dimensionality(folds).mean(1).cpu().numpy()
-    lower, upper = interval(value, left_out)
-    if site.kind == "expansion":
+    if site.kind in READS:
         energy = vectors.norm(dim=1)
         equalised = torch.where(energy[:, None] > 0, vectors / energy[:, None], 0)
         null = random_null(equalised.norm(dim=0).cpu(), m, draws, weights=energy.cpu())
     else:
         null = random_null(norms[alive].cpu(), m, draws)
-    mean, deviation = null.mean().item(), null.std().item()
     note = f"{len(norms) - n} dead directions dropped" if n < len(norms) else ""
     return [
-        Value(
-            "dimensionality",
-            value=value,
-            lower=lower,
-            upper=upper,
-            null=mean,
-            null_sd=deviation,
-            note=note,
-            **shape,
-        ),
-        Value(
-            "dimensionality_ratio",
-            value=value / mean,
-            lower=lower / mean,
-            upper=upper / mean,
-            null=1.0,
-            null_sd=deviation / mean,
-            note=note,
-            **shape,
-        ),
+        *against_null(value, left_out, null, note=note, **shape),
         Value("floor_tight", value=tight_floor(n, m), **shape),
         Value("floor_random", value=random_floor(n, m), **shape),
         dead,
+    ]
+
+
+def against_null(value: float, left_out: np.ndarray, null: Tensor, **where: object) -> list[Value]:
+    """Mean D with its interval and null, and the ratio r with the same."""
+    lower, upper = interval(value, left_out)
+    mean, deviation = null.mean().item(), null.std().item()
+    ratio = {"value": value / mean, "lower": lower / mean, "upper": upper / mean, "null_sd": deviation / mean}
+    return [
+        Value("dimensionality", value=value, lower=lower, upper=upper, null=mean, null_sd=deviation, **where),
+        Value("dimensionality_ratio", null=1.0, **ratio, **where),
     ]

@@ -10,18 +10,31 @@ by Isserlis' theorem: two terms from the quadratic parts and one from the linear
 (a + b)·(a' + b'). So star features are vectors in d(d+3)/2 dimensions and sum features in d, and D of `dimensionality`
 is defined for both. All vectors have unit length here, because the layer that follows can undo any other. An activation
 on a branch is left out: without one this is exact, else it is a reading of the weights alone.
+
+M3 is taken of the joined map itself, activation included: log CI is the logarithm of a channel's variance over what it
+would be if the two branches were independent, E f² E g² - (E f)² (E g)² for a product and var f + var g for a sum.
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from lowparam.errors import LowparamError
-from lowparam.interference.dimensionality import DEAD, LARGEST, pointwise_matrix, random_floor, tight_floor
+from lowparam.interference.constructive import log_ratio, quantiles
+from lowparam.interference.dimensionality import (
+    DEAD,
+    LARGEST,
+    against_null,
+    pointwise_matrix,
+    random_floor,
+    tight_floor,
+)
 from lowparam.interference.stream import Moments
 from lowparam.interference.value import Value, interval, undefined
 from lowparam.models.blocks import Site
 
-__all__ = ["measure", "product_covariance", "sum_covariance"]
+__all__ = ["measure", "measure_independence", "product_covariance", "sum_covariance"]
 
 
 def product_covariance(a: Tensor, b: Tensor, alpha: Tensor, beta: Tensor) -> tuple[Tensor, Tensor]:
@@ -99,31 +112,10 @@ def measure(name: str, site: Site, inputs: Moments | None, *, draws: int) -> lis
     a, b, alpha, beta = (tensor[alive] for tensor in (a, b, alpha, beta))
     value = _dimensionality(covariance(a * whole, b * whole)).item()
     left_out = [_dimensionality(covariance(a * part, b * part)).item() for part in parts]
-    lower, upper = interval(value, left_out)
     null = _null(covariance, a * whole, b * whole, draws, shared=site.factors[0] is site.factors[1])
-    by_chance, deviation = null.mean().item(), null.std().item()
     note = f"{len(lengths) - n} dead features dropped" if n < len(lengths) else ""
     values = [
-        Value(
-            "dimensionality",
-            value=value,
-            lower=lower,
-            upper=upper,
-            null=by_chance,
-            null_sd=deviation,
-            note=note,
-            **shape,
-        ),
-        Value(
-            "dimensionality_ratio",
-            value=value / by_chance,
-            lower=lower / by_chance,
-            upper=upper / by_chance,
-            null=1.0,
-            null_sd=deviation / by_chance,
-            note=note,
-            **shape,
-        ),
+        *against_null(value, left_out, null, note=note, **shape),
         Value("floor_tight", value=tight_floor(n, m), **shape),
         Value("floor_random", value=random_floor(n, m), **shape),
     ]
@@ -133,6 +125,47 @@ def measure(name: str, site: Site, inputs: Moments | None, *, draws: int) -> lis
         lower, upper = interval(share, left_out)
         values.append(Value("quadratic_share", value=share, lower=lower, upper=upper, **shape))
     return values
+
+
+def measure_independence(
+    name: str, site: Site, branches: Sequence[Moments | None], outputs: Moments | None
+) -> list[Value]:
+    """log CI of the joined channels, mean and quantiles; the null is 0, independent branches.
+
+    Parameters
+    ----------
+    name, site
+        A site with ``factors``; others have no such values.
+    branches : sequence of Moments or None
+        Of the two maps that are joined.
+    outputs : Moments or None
+        Of the joined map.
+    """
+    if site.factors is None:
+        return []
+    where = {"site": name, "kind": site.kind}
+    if len(branches) != 2 or outputs is None or any(branch is None for branch in branches):
+        return [undefined("log_ci", "the site or one of its branches was not read", **where)]
+    shape = {**where, "n": 2, "m": outputs.channels}
+    mean, square = zip(*(_without_each_fold(moments) for moments in (*branches, outputs)), strict=True)
+    variance = [s - m**2 for m, s in zip(mean, square, strict=True)]
+    independent = {"product": square[0] * square[1] - (mean[0] * mean[1]) ** 2, "sum": variance[0] + variance[1]}
+    every = log_ratio(variance[2], independent[site.kind])
+    if not torch.isfinite(every[0]).any():
+        finite = torch.isfinite(outputs.total).all()
+        reason = "no channel varies over the images" if finite else "activations are not finite"
+        return [undefined("log_ci", reason, **shape)]
+    return quantiles(every[0], every[1:], **shape)
+
+
+def _without_each_fold(moments: Moments) -> tuple[Tensor, Tensor]:
+    """Mean and mean square of each channel (1 + folds with images, C): of all images, then without each fold."""
+    some = moments.count > 0
+    count, *sums = (
+        torch.cat([whole.sum(0)[None], whole.sum(0) - whole[some]])
+        for whole in (moments.count, moments.total, moments.outer.diagonal(dim1=1, dim2=2))
+    )
+    return sums[0] / count[:, None], sums[1] / count[:, None]
 
 
 def _at(layer, weight: Tensor, mean: Tensor) -> Tensor:

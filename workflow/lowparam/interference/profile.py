@@ -36,6 +36,13 @@ from lowparam.training.fast import accelerate
 
 __all__ = ["measure_network", "profile_run", "profile_scale", "recalibrate", "summary"]
 
+KINDS = {
+    "projection": ["projection", "reduction"],
+    "expansion": ["expansion", "branch"],
+    "join": ["product", "sum"],
+}
+"""Kinds of sites that a summary takes together."""
+
 
 def profile_scale(
     params: Params,
@@ -204,6 +211,10 @@ def measure_network(
     values = []
     for name, site in sites.items():
         values += _one_pass(name, site, statistics, settings)
+        if site.factors:
+            branches = [n for n, other in sites.items() if any(other.pointwise is layer for layer in site.factors)]
+            maps = [statistics.outputs.get(branch) for branch in branches]
+            values += joined.measure_independence(name, site, maps, statistics.outputs.get(name))
         values += conflicts.get(name, [])
         pooled = statistics.pooled.get(name)
         if site.kind == "stream":
@@ -276,11 +287,13 @@ def summary(profile: pd.DataFrame) -> dict[str, float]:
 
         - ``dimensionality_projection``: mean D of projections. ``forced_projection``: the same of random directions of
           the same norms, which is what the shapes force.
-        - ``r_projection``: mean ratio r of projections in blocks that do not stride; the primary score. The sandglass
-          has no projection; its reduction, which also writes many channels into few, stands in.
+        - ``r_projection``: mean ratio r of projections in blocks that do not stride; the primary score. A reduction,
+          as in the sandglass, counts as a projection: it also writes many channels into few.
         - ``r_projection_untrained``: the same before training. ``r_projection_null_sd``: deviation of that mean if
           all directions were random.
-        - ``r_expansion``: mean r of expansions.
+        - ``r_expansion``: mean r of expansions, and of branches that are joined.
+        - ``dimensionality_join``, ``r_join``, ``log_ci_join``, ``capacity_used_join``: means over the maps that are
+          the product or the sum of two branches.
         - ``chi_stages``: mean chi at the last block of each stage; the second score.
         - ``chi_last``: chi at the last block. ``chi_last_untrained``: the same before training.
         - ``log_ci_projection``: mean log CI of projections.
@@ -299,7 +312,7 @@ def summary(profile: pd.DataFrame) -> dict[str, float]:
     def chosen(measure: str, kind: str | None, rows: pd.Series | None) -> pd.Series:
         found = profile["measure"] == measure
         if kind is not None:
-            found &= profile["kind"].isin([kind, *({"reduction"} if kind == "projection" else ())])
+            found &= profile["kind"].isin(KINDS.get(kind, [kind]))
         return found if rows is None else found & rows
 
     def mean(measure: str, kind: str | None = None, rows: pd.Series | None = None, column: str = "value") -> float:
@@ -321,6 +334,10 @@ def summary(profile: pd.DataFrame) -> dict[str, float]:
         "r_projection_untrained": mean("dimensionality_ratio", "projection", straight, "untrained"),
         "r_projection_null_sd": null_sd("dimensionality_ratio", "projection", straight),
         "r_expansion": mean("dimensionality_ratio", "expansion"),
+        "dimensionality_join": mean("dimensionality", "join"),
+        "r_join": mean("dimensionality_ratio", "join"),
+        "log_ci_join": mean("log_ci", "join"),
+        "capacity_used_join": mean("capacity_used", "join"),
         "chi_stages": mean("chi", "stream", profile["site"].isin(ends)),
         "chi_last": at("chi", last),
         "chi_last_untrained": at("chi", last, "untrained"),

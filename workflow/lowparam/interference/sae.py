@@ -165,10 +165,9 @@ def measure(name: str, site: Site, vectors: Tensor, *, steps: int) -> list[Value
 
 
 def chosen(sites: Mapping[str, Site], ends: list[str], most: int = 3) -> list[str]:
-    """The projections, or else the streams, of at most `most` blocks at the ends of stages, the last ones."""
+    """The projections, reductions, or else streams of at most `most` blocks at the ends of stages, the last ones."""
     names = []
     for end in ends[-most:]:
         block = end.rpartition(".")[0]
-        projection = f"{block}.projection"
-        names.append(projection if projection in sites else end)
+        names.append(next((n for n in (f"{block}.projection", f"{block}.reduction") if n in sites), end))
     return names

@@ -47,7 +47,12 @@ class DemoStar(Block):
             Site("spatial", self.depthwise),
             Site("branch", self.act, self.first, name="branch1"),
             Site("branch", self.second, self.second, name="branch2"),
-            Site("product" if self.combine is Product else "sum", self.join, factors=(self.first, self.second)),
+            Site(
+                "product" if self.combine is Product else "sum",
+                self.join,
+                factors=(self.first, self.second),
+                name="join",
+            ),
             Site("projection", self.scale, self.project, scale=gamma),
         ]
 

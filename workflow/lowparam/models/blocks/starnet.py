@@ -82,7 +82,8 @@ class StarBlock(Block):
 
     def joined_site(self) -> Site:
         """The site at the product."""
-        return Site("product" if self.combine is Product else "sum", self.join, factors=(self.first, self.second))
+        kind = "product" if self.combine is Product else "sum"
+        return Site(kind, self.join, factors=(self.first, self.second), name="join")
 
     def inner_sites(self) -> list[Site]:
         return [
@@ -145,7 +146,7 @@ class GateBlock(StarBlock):
             Site("spatial", self.depthwise_in, name="spatial_in"),
             Site("expansion", self.act, self.first),
             Site("projection", self.second, self.second),
-            Site("product", self.join),
+            Site("product", self.join, name="join"),
             Site("projection", self.project, *last, name="projection_out"),
             Site("spatial", self.depthwise_out, name="spatial_out"),
         ]
@@ -172,10 +173,13 @@ class SharedBlock(StarBlock):
         return self.act(x), self.act_second(x)
 
     def branch_sites(self) -> list[Site]:
-        return [Site("branch", self.act, self.first, name="branch1")]
+        return [
+            Site("branch", self.act, self.first, name="branch1"),
+            Site("branch", self.act_second, self.first, name="branch2"),
+        ]
 
     def joined_site(self) -> Site:
-        return Site("product", self.join, factors=(self.first, self.first))
+        return Site("product", self.join, factors=(self.first, self.first), name="join")
 
 
 ARCHITECTURES = {"starnet": StarBlock, "starnet_sum": SumBlock}
