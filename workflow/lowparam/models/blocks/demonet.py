@@ -115,8 +115,8 @@ SIZES = {
     **{f"d12_w{width}": (width, 12) for width in range(32, 449, 32)},
     **{f"d{depth}_w192": (192, depth) for depth in range(6, 25, 2)},
     # Not registered: the same two rows at the widths that small images need.
-    **{f"d12_w{width}": (width, 12) for width in (8, 12, 16, 24, 48)},
-    **{f"d{depth}_w32": (32, depth) for depth in range(6, 25, 2)},
+    **{f"d12_w{width}": (width, 12) for width in (8, 12, 16, 20, 24, 48)},
+    **{f"d{depth}_w{width}": (width, depth) for width in (16, 32) for depth in range(6, 25, 2)},
 }
 
 PUBLISHED = {
