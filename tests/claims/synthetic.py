@@ -1,24 +1,41 @@
 """Runs as in runs.csv whose truth is known, because it was put in."""
 
+import re
 from itertools import product
+from math import prod
 
 import numpy as np
 import pandas as pd
 from scipy.stats import binom
 
 from lowparam.claims.finding import INCONCLUSIVE, verdict
-from lowparam.params import parse_budget
+from lowparam.params import format_size, parse_budget
 
 ARCHITECTURES = ["mobilenetv1", "mobilenetv2", "mobilenetv3", "mobilenext", "convnext", "nodepth_a", "starnet"]
 BUDGETS = ["10k", "25k", "50k", "100k"]
 SIMULATIONS = 200
 
 
+def experiment_grid(params, name: str) -> pd.DataFrame:
+    """The runs of an experiment of params.yaml, as `grid` makes them; published networks get sizes by their names."""
+    keys = [(r.scale.label, r.scale.activation, format_size(r.scale.budget), r.seed) for r in params.runs(name)]
+    return _constant(pd.DataFrame(keys, columns=["architecture", "activation", "budget", "seed"]))
+
+
+def _size(architecture: str, budget: str) -> int:
+    if budget != "published":
+        return parse_budget(budget)
+    return round(10_000 * prod(float(number) for number in re.findall(r"[dwx](\d[\d.]*)", architecture)))
+
+
 def grid(architectures=ARCHITECTURES, activations=("base",), budgets=BUDGETS, seeds=5) -> pd.DataFrame:
     """A complete experiment in which every run has accuracy 0.9 and every measure 1."""
     keys = list(product(architectures, activations, budgets, range(seeds)))
-    runs = pd.DataFrame(keys, columns=["architecture", "activation", "budget", "seed"])
-    size = runs["budget"].map(lambda b: parse_budget(b) if b != "published" else 0)
+    return _constant(pd.DataFrame(keys, columns=["architecture", "activation", "budget", "seed"]))
+
+
+def _constant(runs: pd.DataFrame) -> pd.DataFrame:
+    size = pd.Series([_size(*key) for key in zip(runs["architecture"], runs["budget"], strict=True)], dtype=int)
     body = (0.9 * size).astype(int)
     constant = {"status": "finished", "macs": 1_000_000, "peak_activation_bytes": 100_000, "train_loss": 0.1}
     runs = runs.assign(parameters_total=size, parameters_body=body, parameters_head=size - body, **constant)

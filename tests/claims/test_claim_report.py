@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lowparam import params as parameters
 from lowparam.claims.registry import load_registry
+from lowparam.params import load
 from lowparam.report import contents
 from lowparam.report.claims import write_claim_report
 from lowparam.report.evidence import format_number, format_p
@@ -35,19 +35,20 @@ def folder(tmp_path_factory):
         patch.chdir(place)
         (place / "params.yaml").write_text(PARAMS, encoding="utf-8")
         rng = np.random.default_rng(0)
-        architectures = parameters.load().experiment("digits").architectures
+        architectures = load().experiment("digits").architectures
         runs = noisy(grid(architectures, ["base", "solu_s1"]), rng, 0.003)
         runs = noisy(add(runs, 0.03, architecture=["mobilenetv1"]), rng, 0.02, "r_projection")
         runs.loc[runs["architecture"] == "mobilenext", "r_projection"] = np.nan
         (place / "results/digits").mkdir(parents=True)
         runs.to_csv(place / "results/digits/runs.csv", index=False)
-        write_claim_report(parameters.load(), "digits")
+        write_claim_report(load(), "digits")
     return place / "results/digits"
 
 
 def test_everything_that_is_named_is_written(folder):
     names = [f"tables/{name}.{suffix}" for name in contents.CLAIM_TABLES for suffix in contents.TABLE_SUFFIXES]
-    figures = ["claims", "dose_response", "interference_accuracy", "scaling"]
+    figures = contents.claim_figures(load(folder.parents[1] / "params.yaml").experiment("digits"))
+    assert figures == ["claims", "scaling", "crossing", "interference_accuracy", "dose_response"]
     names += [f"figures/{name}.{suffix}" for name in figures for suffix in contents.FIGURE_SUFFIXES]
     for name in [*names, "claims.csv", "claims.md", "tables/macros.tex"]:
         assert (folder / name).stat().st_size > 200, name
@@ -88,6 +89,14 @@ def test_the_same_number_stands_in_every_form(folder):
     assert compared > 15
 
 
+def test_a_figure_without_runs_is_not_drawn_and_that_is_said(folder):
+    page = (folder / "claims.md").read_text(encoding="utf-8")
+    assert "ablation, not drawn for want of runs" in page
+    assert not (folder / "figures/ablation.pdf").exists()
+    for link in re.findall(r"\]\((figures/.*?)\)", page):
+        assert (folder / link).exists(), link
+
+
 def test_a_command_that_params_yaml_lacks_is_told(folder):
     judged = pd.read_csv(folder / "claims.csv")
     told = judged["reason"].str.contains("params.yaml has no experiment").fillna(False)
@@ -121,5 +130,5 @@ def test_braces_balance_and_nothing_is_left_unescaped(folder):
 def test_a_second_time_gives_the_same_files(folder, monkeypatch):
     monkeypatch.chdir(folder.parents[1])
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    write_claim_report(parameters.load(), "digits")
+    write_claim_report(load(), "digits")
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before

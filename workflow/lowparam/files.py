@@ -16,6 +16,8 @@ __all__ = ["atomic", "read_csv", "read_json", "read_yaml", "write_json", "write_
 if TYPE_CHECKING:
     import pandas as pd
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is seven times faster, where it was built
+
 
 @contextmanager
 def atomic(path: Path | str) -> Iterator[Path]:
@@ -98,7 +100,7 @@ def read_yaml(path: Path | str, *, missing: str) -> Any:
         If the file is missing or is not valid YAML.
     """
     try:
-        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        return yaml.load(Path(path).read_text(encoding="utf-8"), Loader=LOADER)
     except FileNotFoundError as error:
         raise LowparamError(f"{path} does not exist; {missing}") from error
     except yaml.YAMLError as error:

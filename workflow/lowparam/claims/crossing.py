@@ -62,8 +62,21 @@ class Crossing(Kind):
     def arms(self) -> list[Where]:
         return [self.plus, self.minus]
 
-    def _lines(self, runs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, float, float]:
-        """Lead at the smallest common size and slope in log size, one a seed; smallest and largest common size."""
+    def differences(self, runs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        """Lead of the first curve at common sizes.
+
+        Returns
+        -------
+        sizes : ndarray of shape (k,)
+            Rising, evenly spaced in the logarithm between the smallest and the largest common size.
+        values : ndarray of shape (k, seeds)
+            NaN for a seed with fewer than three sizes.
+
+        Raises
+        ------
+        NotTested
+            If the curves have fewer than three sizes in common.
+        """
         curves = [self._curve(runs, arm) for arm in (self.plus, self.minus)]
         low = max(sizes.min() for sizes, _ in curves)
         high = min(sizes.max() for sizes, _ in curves)
@@ -71,16 +84,20 @@ class Crossing(Kind):
         if points < 3 or low >= high:
             raise NotTested(f"the curves have fewer than three sizes in common in {self.size}")
         grid = np.linspace(np.log(low), np.log(high), points)
-        lead, slope = [], []
+        leads = []
         for seed in range(curves[0][1].shape[1]):
             ahead, behind = (_interpolate(grid, sizes, values[:, seed]) for sizes, values in curves)
-            if np.isfinite(ahead - behind).all():
-                b, a = np.polyfit(grid - grid[0], ahead - behind, 1)
-                lead.append(a)
-                slope.append(b)
-        if len(lead) < 2:
+            leads.append(ahead - behind)
+        return np.exp(grid), np.array(leads).T
+
+    def _lines(self, runs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, float, float]:
+        """Lead at the smallest common size and slope in log size, one a seed; smallest and largest common size."""
+        sizes, values = self.differences(runs)
+        values = values[:, np.isfinite(values).all(axis=0)]
+        if values.shape[1] < 2:
             raise NotTested("fewer than two seeds are left, and one seed has no spread to judge by")
-        return np.array(lead), np.array(slope), low, high
+        slope, lead = np.polyfit(np.log(sizes / sizes[0]), values, 1)
+        return lead, slope, sizes[0], sizes[-1]
 
     def _curve(self, runs: pd.DataFrame, arm: Arm) -> tuple[np.ndarray, np.ndarray]:
         """Sizes in rising order, and the outcome of shape (sizes, seeds)."""

@@ -12,6 +12,7 @@ from lowparam.claims.finding import INCONCLUSIVE, NOT_TESTED, Finding, NotTested
 from lowparam.claims.kind import Kind
 from lowparam.claims.registry import Claim, Registry, load_registry
 from lowparam.claims.statistics import CONFIDENCE, holm
+from lowparam.claims.variants import best_variants
 from lowparam.errors import LowparamError
 from lowparam.files import atomic
 from lowparam.params import Params
@@ -142,6 +143,8 @@ def _find(test: Kind, experiment: str, runs: pd.DataFrame) -> Finding:
         raise NotTested(f"judged on {', '.join(test.experiments)} only")
     if (test.kind == "numerical_rank") != (experiment == STAR):
         raise NotTested("needs counted ranks" if test.kind == "numerical_rank" else "needs trained networks")
+    if test.best_variant:
+        runs = best_variants(runs)
     found = test.find(runs)
     used, diverged = count(runs, test.arms()) if test.arms() else (len(runs), 0)
     return Finding(**{**vars(found), "runs": used, "diverged": diverged})

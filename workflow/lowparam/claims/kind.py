@@ -24,6 +24,7 @@ class Kind(Section):
     primary: bool = Field(False, description="the test that the claim stands or falls with; one a claim")
     outcome: str = Field(description="column of runs.csv, or test_error")
     run: str = Field(description="experiment that has the runs")
+    best_variant: bool = Field(False, description="of the variants of a recipe, take the best in validation")
     experiments: list[str] = Field(["*"], min_length=1, description="patterns of experiments it can be judged on")
     paper_value: float | None = Field(None, description="the paper's own value, in the unit of the estimate")
     paper_where: str = Field("", description="what the paper measured it on")

@@ -12,6 +12,7 @@ from lowparam.claims.exponent import Exponent
 from lowparam.claims.interaction import Interaction
 from lowparam.claims.numerical_rank import NumericalRank
 from lowparam.claims.paired import Paired
+from lowparam.claims.planned import REGISTRY
 from lowparam.claims.rank import Rank
 from lowparam.claims.slopes import Slopes
 from lowparam.errors import LowparamError
@@ -19,8 +20,6 @@ from lowparam.files import read_yaml
 from lowparam.params import Section
 
 __all__ = ["REGISTRY", "Claim", "Paper", "Registry", "load_registry"]
-
-REGISTRY = Path(__file__).parents[2] / "claims.yaml"
 
 AnyTest = Annotated[
     Paired | Interaction | Equivalence | Crossing | Exponent | Dose | Rank | Slopes | NumericalRank,

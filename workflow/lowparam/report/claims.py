@@ -42,8 +42,8 @@ def write_claim_report(params: Params, experiment: str) -> None:
     for table in (claims_table(judged, registry, experiment), readings_table(judged, registry, experiment)):
         table.write(folder / "tables", experiment)
     write_text(folder / "tables" / "macros.tex", macros(judged, runs, experiment))
-    write_text(folder / "claims.md", page(judged, registry, experiment))
     names = contents.claim_figures(None if experiment == STAR else params.experiment(experiment))
+    write_text(folder / "claims.md", page(judged, registry, experiment, names))
     draw_claims(judged, runs, registry, names, folder / "figures")
 
 
@@ -83,8 +83,8 @@ def readings_table(judged: pd.DataFrame, registry: Registry, experiment: str) ->
     )
 
 
-def page(judged: pd.DataFrame, registry: Registry, experiment: str) -> str:
-    """The claims as Markdown: an overview, and every claim with all its tests."""
+def page(judged: pd.DataFrame, registry: Registry, experiment: str, figures: list[str]) -> str:
+    """The claims as Markdown: an overview, every claim with all its tests, and the figures that were drawn."""
     first = judged[judged["primary"].eq(True) | judged["test"].isna()].set_index("claim")
     overview = [
         [f"[{claim.id}](#{claim.id.lower()})", claim.statement, _bold(first.loc[claim.id, "verdict"])]
@@ -113,6 +113,10 @@ def page(judged: pd.DataFrame, registry: Registry, experiment: str) -> str:
         parts.append(tabulate(body, header, tablefmt="github", disable_numparse=True))
         parts += [f"- `{row.test}`: {_remark(row)}" for row in tests.itertuples() if _remark(row)]
         parts += [f"- `{row.test}`: the paper's value is from {row.paper_where}." for row, e in shown if e.paper]
+    parts += ["## Figures"]
+    for name, about in contents.CLAIM_FIGURES.items():
+        drawn = f"[{name}](figures/{name}.png)" if name in figures else f"{name}, not drawn for want of runs"
+        parts.append(f"- {drawn}: {about}.")
     return "\n\n".join(parts).replace("\n\n- ", "\n- ").replace("|\n- ", "|\n\n- ") + "\n"
 
 

@@ -1,8 +1,10 @@
 """What an experiment reports: names of tables and figures. Light, as the workflow reads it at every start."""
 
+from lowparam.claims.planned import arms, planned
 from lowparam.params import Experiment
 
 __all__ = [
+    "CLAIM_FIGURES",
     "CLAIM_TABLES",
     "FIGURE_SUFFIXES",
     "STAR_FIGURES",
@@ -31,6 +33,15 @@ STAR_FIGURES = ("dimension", "moons_boundaries", "moons_placement")
 
 # Of everything that claims are judged on.
 CLAIM_TABLES = ("claims", "claim_readings")
+# An experiment has those that it has runs for.
+CLAIM_FIGURES = {
+    "claims": "estimate and interval of every test, with its verdict",
+    "scaling": "accuracy over size, counted in three ways",
+    "crossing": "lead of one scaling curve over another, and where it is lost",
+    "interference_accuracy": "accuracy over interference at equal budget, with the slopes between and within",
+    "ablation": "every change of a block in one factor, in interference and accuracy",
+    "dose_response": "response to every dose, beside the measure that the dose moves",
+}
 
 
 def tables(experiment: Experiment) -> list[str]:
@@ -71,13 +82,29 @@ def with_activation(architecture: str) -> str | None:
 
 
 def claim_figures(experiment: Experiment | None) -> list[str]:
-    """Names of the figures behind the verdicts; None is for `results/star`, which has no networks to draw."""
+    """Names of the figures behind the verdicts that the experiment has runs for; None is for `results/star`."""
     if experiment is None:
         return ["claims"]
-    curves = experiment.mode == "controlled" and "base" in experiment.activations
-    return ["claims", "dose_response", *(["interference_accuracy", "scaling"] if curves else [])]
+    tests = [test for _, test in planned(experiment)]
+    kinds = {test["kind"] for test in tests}
+    curves = experiment.mode == "controlled" and "base" in experiment.activations and len(experiment.sizes) > 1
+    there = {
+        "claims": True,
+        "ablation": any(_is_ablation(test) for test in tests),
+        "crossing": "crossing" in kinds,
+        "dose_response": "dose" in kinds,
+        "interference_accuracy": bool(kinds & {"rank", "slopes"}),
+        "scaling": curves,
+    }
+    return [name for name in CLAIM_FIGURES if there[name]]
 
 
 def has_gap(experiment: Experiment) -> bool:
     """Whether the experiment trains the same scale with and without a probe."""
     return "base" in experiment.activations and len(experiment.activations) > 1
+
+
+def _is_ablation(test: dict) -> bool:
+    """Whether a test sets a block changed in one factor against the block it was made from."""
+    names = [name for arm in arms(test) for name in arm["architecture"]]
+    return test["kind"] == "paired" and all(name.startswith("ablation_") for name in names)

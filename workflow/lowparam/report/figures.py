@@ -83,15 +83,19 @@ def solu_gap(runs: pd.DataFrame, baseline: dict) -> Figure:
     probes, architectures = _in_order(gaps["activation"]), _in_order(gaps["architecture"])
     budgets = _in_order(gaps["budget"])
     colours = sns.color_palette("crest", len(budgets))
+    columns = min(len(probes), 3)
+    rows = -(-len(probes) // columns)
     figure, axes = plt.subplots(
-        1,
-        len(probes),
-        figsize=(max(COLUMN_WIDTH, 2.2 * len(probes)), 0.45 + 0.32 * len(architectures)),
+        rows,
+        columns,
+        figsize=(max(COLUMN_WIDTH, 1.2 + 1.9 * columns), (0.5 + 0.26 * len(architectures)) * rows),
         sharey=True,
         squeeze=False,
         layout="constrained",
     )
-    for ax, probe in zip(axes[0], probes, strict=True):
+    for ax in axes.flat[len(probes) :]:
+        ax.set_axis_off()
+    for ax, probe in zip(axes.flat, probes, strict=False):
         for shift, (budget, colour) in enumerate(zip(budgets, colours, strict=True)):
             chosen = gaps[(gaps["activation"] == probe) & (gaps["budget"] == budget)]
             estimates = [mean_interval(chosen.loc[chosen["architecture"] == a, "gap"]) for a in architectures]

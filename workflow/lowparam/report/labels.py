@@ -26,14 +26,41 @@ ACTIVATIONS = {
     "solu_s1": "SoLU (S1)",
     "solu_s2": "SoLU (S2)",
     "solu_s3": "SoLU (S3)",
+    "solu_s1_ln": "SoLU (S1), layer norm",
+    "solu_s1_xc": "SoLU (S1), times width",
+    "scale_s1": "its shrinking alone (S1)",
+    "topk_s1": "its sparsity alone (S1)",
+}
+
+
+FACTORS = {
+    "stream": "depthwise on the stream",
+    "hidden": "depthwise in the hidden space",
+    "layernorm": "layer norm",
+    "batchnorm": "batch norm",
+    "noshortcut": "no shortcut",
+    "gelu": "GELU",
+    **{f"e{ratio}": f"expansion {ratio}" for ratio in (2, 4, 6)},
 }
 
 
 def architecture_label(name: str) -> str:
     """Name of an architecture in print, with the variant of its recipe; one that is not listed keeps its own."""
     architecture, _, variant = name.partition("@")
-    printed = ARCHITECTURES.get(architecture, architecture)
+    if architecture.startswith("ablation_"):
+        printed = _ablation(architecture.removeprefix("ablation_"))
+    else:
+        printed = ARCHITECTURES.get(architecture, architecture)
     return f"{printed}, {variant}" if variant else printed
+
+
+def _ablation(name: str) -> str:
+    """A block, or a block changed in one factor: ``mobilenetv2_stream``."""
+    block = max(
+        (known for known in ARCHITECTURES if name == known or name.startswith(f"{known}_")), key=len, default=""
+    )
+    factor = name.removeprefix(block).removeprefix("_")
+    return ", ".join([f"{ARCHITECTURES.get(block, block)} block", *([FACTORS.get(factor, factor)] if factor else [])])
 
 
 def activation_label(name: str) -> str:

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from lowparam.files import atomic
 
-__all__ = ["COLUMN_WIDTH", "MARKERS", "TEXT_WIDTH", "in_style", "save"]
+__all__ = ["COLUMN_WIDTH", "MARKERS", "TEXT_WIDTH", "in_style", "only_text", "save"]
 
 TEXT_WIDTH = 7.0  # inches, both columns of a paper
 COLUMN_WIDTH = 3.4
@@ -49,3 +49,11 @@ def save(figure: Figure, path: Path) -> None:
         with atomic(path.with_suffix(suffix)) as temporary:
             figure.savefig(temporary, **options)
     plt.close(figure)
+
+
+def only_text(text: str) -> Figure:
+    """A figure that says why there is nothing to draw, for runs that were planned and diverged."""
+    figure, ax = plt.subplots(figsize=(TEXT_WIDTH, 1), layout="constrained")
+    ax.text(0.5, 0.5, text, ha="center", va="center")
+    ax.set_axis_off()
+    return figure
