@@ -15,7 +15,18 @@ from torch import Tensor
 from lowparam.errors import LowparamError
 from lowparam.files import atomic, read_json, write_json
 
-__all__ = ["PARTS", "Dataset", "Files", "Images", "Streamed", "load", "save", "save_streamed"]
+__all__ = [
+    "PARTS",
+    "Dataset",
+    "Files",
+    "Images",
+    "Streamed",
+    "channel_statistics",
+    "load",
+    "save",
+    "save_streamed",
+    "standardise",
+]
 
 PARTS = ("train", "validation", "test")
 
@@ -117,10 +128,8 @@ class Dataset:
         return replace(self, **parts, mean=self.mean.to(device), std=self.std.to(device))
 
     def normalise(self, pixels: Tensor) -> Tensor:
-        """Map uint8 pixels (N, C, H, W) to float32 with mean 0 and deviation 1 per channel on the training part."""
-        shape = (1, -1, 1, 1)
-        mean, std = self.mean.to(pixels.device), self.std.to(pixels.device)
-        return (pixels.float() - mean.view(shape)) / std.view(shape)
+        """Standardise pixels by the mean and deviation of the training part."""
+        return standardise(pixels, self.mean, self.std)
 
 
 @dataclass(frozen=True)
@@ -158,6 +167,16 @@ class Streamed:
     def to(self, device: torch.device) -> "Streamed":
         """Stay where they are: on disk."""
         return self
+
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """Standardise pixels by the mean and deviation of the training part."""
+        return standardise(pixels, self.mean, self.std)
+
+
+def standardise(pixels: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """Map uint8 pixels (N, C, H, W) to float32 with mean 0 and deviation 1, given both per channel (C,)."""
+    shape = (1, -1, 1, 1)
+    return (pixels.float() - mean.to(pixels.device).view(shape)) / std.to(pixels.device).view(shape)
 
 
 def save(folder: Path, parts: dict[str, Images], classes: list[str], **manifest) -> None:

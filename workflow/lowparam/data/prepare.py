@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -111,24 +112,24 @@ def divide(name: str, parts: dict[str, Any], data: Data) -> dict[str, Any]:
     if "all" in parts:
         if split.test is None:
             raise LowparamError(f"{key}.test is missing: {data.source} has no official test part")
-        rest, test = _two(parts["all"], split.test, split, key)
-        share = split.validation / (split.train + split.validation)
+        source, share = parts["all"], split.validation / (split.train + split.validation)
+        rest, test = _two(range(len(source)), split.test, source, split, key)
+        test = source.take(torch.tensor(sorted(test)))
     else:
         if split.test is not None:
             raise LowparamError(f"{key}.test must go: {data.source} has an official test part")
-        rest, test, share = parts["train"], parts["test"], split.validation
-    train, validation = _two(rest, share, split, key)
+        source, rest, share, test = parts["train"], range(len(parts["train"])), split.validation, parts["test"]
+    train, validation = (source.take(torch.tensor(sorted(rows))) for rows in _two(rest, share, source, split, key))
     return {"train": train, "validation": validation, "test": test}
 
 
-def _two(images: Images | Files, share: float, split: Split, key: str) -> tuple[Any, Any]:
-    """Divide into two, the second with a share of each class, both in the old order."""
-    labels = images.labels.numpy()
+def _two(rows: Sequence[int], share: float, images: Images | Files, split: Split, key: str) -> list[list[int]]:
+    """Divide rows of images into two lists, the second with a share of each class."""
+    labels = images.labels.numpy()[rows]
     try:
-        halves = train_test_split(range(len(images)), test_size=share, stratify=labels, random_state=split.seed)
+        return train_test_split(rows, test_size=share, stratify=labels, random_state=split.seed)
     except ValueError as error:
         raise LowparamError(f"{key}: {error}") from error
-    return tuple(images.take(torch.tensor(sorted(rows))) for rows in halves)
 
 
 def thin(labels: torch.Tensor, count: int) -> torch.Tensor:

@@ -1,30 +1,53 @@
 """A logistic regression on the pixels: the accuracy that a network has to beat to be worth its parameters."""
 
+import warnings
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from lowparam import data
+from lowparam.data import Dataset, Files, Images, Streamed
+from lowparam.data.decode import decode
+from lowparam.errors import LowparamError
 from lowparam.files import write_json
 
 __all__ = ["fit_baseline"]
 
-STRENGTHS = np.logspace(-3, 2, 11)  # inverse regularisation, scikit-learn's C
+STRENGTHS = np.logspace(-4, 2, 13)  # inverse regularisation, scikit-learn's C
+MOST_IMAGES = 20_000  # to fit on; minutes, where 60,000 of 784 pixels are most of an hour
+ITERATIONS = 500  # of a fit, which begins where the one with stronger regularisation ended
+SMALL = 8  # height and width in pixels at which streamed images are looked at
 
 
 def fit_baseline(data_folder: Path, output: Path) -> None:
     """Fit on the training part, choose the regularisation on the validation part, report all three accuracies.
 
-    The data are those that the networks see: the same split, standardised the same way. The fit is deterministic.
+    The data are those that the networks see: the same split, standardised the same way. Of more than 20,000 training
+    images, 20,000 are drawn; streamed images are scaled to 8x8 pixels. The fit is deterministic.
+
+    Raises
+    ------
+    LowparamError
+        If the data are missing or damaged.
     """
     dataset = data.load(data_folder)
+    drawn = torch.randperm(len(dataset.train), generator=torch.Generator().manual_seed(0))[:MOST_IMAGES].sort().values
     parts = {
-        name: (dataset.normalise(part.pixels).flatten(1).numpy(), part.labels.numpy())
-        for name, part in (("train", dataset.train), ("validation", dataset.validation), ("test", dataset.test))
+        "train": _pixels(dataset, dataset.train.take(drawn)),
+        "validation": _pixels(dataset, dataset.validation),
+        "test": _pixels(dataset, dataset.test),
     }
-    fits = [LogisticRegression(C=strength, max_iter=2000).fit(*parts["train"]) for strength in STRENGTHS]
-    best = max(fits, key=lambda fit: fit.score(*parts["validation"]))
+    model, best, best_score = LogisticRegression(max_iter=ITERATIONS, warm_start=True), None, -1.0
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+        for strength in STRENGTHS:
+            model.set_params(C=strength).fit(*parts["train"])
+            score = model.score(*parts["validation"])
+            if score > best_score:
+                best, best_score = deepcopy(model), score
     write_json(
         output,
         {
@@ -35,3 +58,20 @@ def fit_baseline(data_folder: Path, output: Path) -> None:
             "data_sha256": dataset.sha256,
         },
     )
+
+
+def _pixels(dataset: Dataset | Streamed, images: Images | Files) -> tuple[np.ndarray, np.ndarray]:
+    """Return standardised pixels, float32 (N, pixels), and labels (N,)."""
+    pixels = _decoded(images) if dataset.streaming else images.pixels
+    return dataset.normalise(pixels).flatten(1).numpy(), images.labels.numpy()
+
+
+def _decoded(files: Files) -> torch.Tensor:
+    pixels = torch.empty(len(files), 3, SMALL, SMALL, dtype=torch.uint8)
+    for row in range(len(files)):
+        path = Path(files[row][0])
+        try:
+            pixels[row] = torch.from_numpy(decode(path.read_bytes(), SMALL, 3).copy())
+        except (OSError, ValueError) as error:
+            raise LowparamError(f"{path} is not a readable image: {error}") from error
+    return pixels
