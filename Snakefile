@@ -3,6 +3,7 @@
 #   snakemake -n          what would run
 #   snakemake             everything that params.yaml lists under `replicate`
 #   snakemake digits      one experiment
+#   snakemake digits_runs digits_profiles    parts of it
 
 from snakemake.utils import min_version
 
@@ -36,3 +37,15 @@ for experiment in PARAMS.experiments:
             experiment
         input:
             targets(experiment),
+
+    rule:
+        name:
+            f"{experiment}_runs"
+        input:
+            trained(experiment),
+
+    rule:
+        name:
+            f"{experiment}_profiles"
+        input:
+            profile_files(experiment),

@@ -1,14 +1,8 @@
 """The progress lines of make replicate, from Snakemake's own words."""
 
-import importlib.util
-
 import pytest
 
-from workspace import ROOT
-
-spec = importlib.util.spec_from_file_location("progress", ROOT / "workflow/progress.py")
-progress = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(progress)
+import progress
 
 OUTPUT = """\
 Building DAG of jobs...

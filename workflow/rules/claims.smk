@@ -17,7 +17,7 @@ for experiment in PARAMS.experiments:
         log:
             f"logs/{experiment}/claims.log",
         benchmark:
-            f"results/{experiment}/benchmarks/claims.tsv"
+            f"results/{experiment}/benchmarks/report/claims.tsv"
         params:
             experiment=experiment,
         shell:

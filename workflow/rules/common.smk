@@ -10,13 +10,19 @@ from lowparam import params as parameters
 from lowparam import provenance
 from lowparam.errors import LowparamError
 from lowparam.report import contents
+from workflow import records
 
 # One clear line instead of a traceback, before any job is planned.
 try:
     PARAMS = parameters.load()
+    if workflow.is_main_process:
+        records.restore()
 except LowparamError as error:
     sys.exit(f"lowparam: {error}")
-if subprocess.run(["lowparam", "check", "--quiet"]).returncode:
+if (
+    workflow.is_main_process
+    and subprocess.run(["lowparam", "check", "--quiet"]).returncode
+):
     sys.exit(1)
 
 
@@ -121,10 +127,7 @@ def claim_files(experiment):
 
 def bilinear_files(experiment):
     """Eigenvectors of star blocks, where an experiment has blocks that are bilinear."""
-    chosen = PARAMS.experiment(experiment)
-    if chosen.mode != "controlled" or "base" not in chosen.activations:
-        return []
-    if "demonet_star_noact" not in chosen.architectures:
+    if not contents.has_bilinear(PARAMS.experiment(experiment)):
         return []
     return [
         f"results/{experiment}/bilinear.csv",
@@ -136,10 +139,18 @@ def bilinear_files(experiment):
     ]
 
 
-def targets(experiment):
-    """Everything that an experiment makes. The runs are named too, so that a deleted checkpoint is noticed."""
+def trained(experiment):
+    """What training makes, each file by name, so that a deleted checkpoint is noticed."""
     return [
         *run_files(experiment, "metrics.json", "history.csv", "model.safetensors"),
+        f"results/{experiment}/baseline.json",
+    ]
+
+
+def targets(experiment):
+    """Everything that an experiment makes."""
+    return [
+        *trained(experiment),
         *profile_files(experiment),
         f"results/{experiment}/runs.csv",
         *bilinear_files(experiment),

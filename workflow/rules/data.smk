@@ -31,6 +31,6 @@ rule baseline:
     log:
         "logs/{experiment}/baseline.log",
     benchmark:
-        "results/{experiment}/benchmarks/baseline.tsv"
+        "results/{experiment}/benchmarks/train/baseline.tsv"
     shell:
         "lowparam baseline {wildcards.experiment} > {log} 2>&1"

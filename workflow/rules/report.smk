@@ -9,7 +9,7 @@ rule collect:
     log:
         "logs/{experiment}/collect.log",
     benchmark:
-        "results/{experiment}/benchmarks/collect.tsv"
+        "results/{experiment}/benchmarks/report/collect.tsv"
     params:
         specs=lambda wildcards: specs(
             wildcards.experiment, PARAMS.scales(wildcards.experiment)
@@ -34,7 +34,7 @@ for experiment in PARAMS.experiments:
         log:
             f"logs/{experiment}/tables.log",
         benchmark:
-            f"results/{experiment}/benchmarks/tables.tsv"
+            f"results/{experiment}/benchmarks/report/tables.tsv"
         params:
             experiment=experiment,
         shell:
@@ -55,7 +55,7 @@ for experiment in PARAMS.experiments:
         log:
             f"logs/{experiment}/figures.log",
         benchmark:
-            f"results/{experiment}/benchmarks/figures.tsv"
+            f"results/{experiment}/benchmarks/report/figures.tsv"
         params:
             experiment=experiment,
         shell:

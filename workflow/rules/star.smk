@@ -93,7 +93,7 @@ for experiment in filter(bilinear_files, PARAMS.experiments):
         log:
             f"logs/{experiment}/bilinear.log",
         benchmark:
-            f"results/{experiment}/benchmarks/bilinear.tsv"
+            f"results/{experiment}/benchmarks/report/bilinear.tsv"
         threads: 1
         params:
             experiment=experiment,

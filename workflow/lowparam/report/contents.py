@@ -14,8 +14,10 @@ __all__ = [
     "TOY_TABLES",
     "claim_figures",
     "figures",
+    "has_bilinear",
     "joined_by",
     "profile_name",
+    "reported",
     "tables",
     "with_activation",
 ]
@@ -55,6 +57,12 @@ def tables(experiment: Experiment) -> list[str]:
     if any(with_activation(name) in experiment.architectures for name in experiment.architectures):
         names.append("star_activation")
     return names
+
+
+def reported(experiment: Experiment) -> list[str]:
+    """Names of the files and folders in `results/<experiment>` that are about all runs together."""
+    eigenvectors = ["bilinear.csv", "bilinear_accuracy.csv"] if has_bilinear(experiment) else []
+    return ["runs.csv", "metrics.json", "claims.csv", "claims.md", *eigenvectors, "tables", "figures"]
 
 
 def figures(experiment: Experiment) -> list[str]:
@@ -97,6 +105,15 @@ def claim_figures(experiment: Experiment | None) -> list[str]:
         "scaling": curves,
     }
     return [name for name in CLAIM_FIGURES if there[name]]
+
+
+def has_bilinear(experiment: Experiment) -> bool:
+    """Whether the experiment has star blocks without activation, which can be decomposed into eigenvectors."""
+    return (
+        experiment.mode == "controlled"
+        and "base" in experiment.activations
+        and "demonet_star_noact" in experiment.architectures
+    )
 
 
 def has_gap(experiment: Experiment) -> bool:

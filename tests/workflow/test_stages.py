@@ -1,0 +1,90 @@
+"""The files by which DVC records results are those that params.yaml asks for."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+import stages
+from lowparam import params as parameters
+from lowparam.errors import LowparamError
+from workspace import ROOT, small_params
+
+
+@pytest.fixture
+def two(tmp_path, monkeypatch) -> parameters.Params:
+    """The small experiment, and another that `replicate` does not list, on the same data and on others."""
+    monkeypatch.chdir(tmp_path)
+    params = small_params()
+    params["data"]["others"] = params["data"]["digits"]
+    params["experiments"]["more"] = params["experiments"]["digits"] | {"seeds": [0]}
+    params["experiments"]["elsewhere"] = params["experiments"]["digits"] | {"data": "others"}
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    return parameters.load()
+
+
+def described(path: str) -> dict:
+    return yaml.safe_load(Path(path).read_text())["stages"]
+
+
+def outs(path: str) -> set[str]:
+    return {
+        out
+        for stage in described(path).values()
+        for entry in (*stage["outs"], *stage.get("metrics", []))
+        for out in entry
+    }
+
+
+def test_the_file_in_the_repository_is_the_one_that_make_record_writes(tmp_path, monkeypatch):
+    params = parameters.load(ROOT / "params.yaml")
+    monkeypatch.chdir(tmp_path)
+    stages.write(params)
+    assert Path("dvc.yaml").read_text() == (ROOT / "dvc.yaml").read_text(), "type: make record"
+
+
+def test_plain_dvc_repro_makes_what_replicate_lists(two):
+    stages.write(two)
+    assert [*described("dvc.yaml")] == ["data", "train", "profile", "report"]
+    assert not [out for out in outs("dvc.yaml") if "more" in out]
+    assert not list(Path("results").glob("*/dvc.yaml"))
+
+
+def test_an_experiment_beside_them_has_its_own_file_and_shares_the_data(two):
+    stages.write(two, "more")
+    assert {stage["wdir"] for stage in described("results/more/dvc.yaml").values()} == {"../.."}
+    assert not outs("results/more/dvc.yaml") & outs("dvc.yaml")
+    assert "results/data/digits" in described("results/more/dvc.yaml")["train"]["deps"]
+    assert "results/data/digits" in outs("dvc.yaml")
+    assert not Path("results/data/dvc.yaml").exists()
+
+
+def test_data_that_no_replicated_experiment_reads_have_a_stage_too(two):
+    stages.write(two, "elsewhere")
+    assert outs("results/data/dvc.yaml") == {"results/data/others"}
+    stages.write(two, "more")
+    assert Path("results/elsewhere/dvc.yaml").exists(), "recorded experiments stay recorded"
+    assert outs("results/data/dvc.yaml") == {"results/data/others"}
+
+
+def test_a_stage_depends_on_the_settings_of_its_experiment_alone(two):
+    stages.write(two, "more")
+    for stage in ("train", "profile", "report"):
+        assert "experiments.more" in described("results/more/dvc.yaml")[stage]["params"]
+        assert "experiments.digits" not in described("results/more/dvc.yaml")[stage]["params"]
+
+
+def test_several_replicated_experiments_have_stages_of_their_own(two):
+    both = two.model_copy(update={"replicate": ["digits", "elsewhere"]})
+    stages.write(both)
+    assert [name for name in described("dvc.yaml") if name.startswith(("data", "train"))] == [
+        "data_digits",
+        "data_others",
+        "train_digits",
+        "train_elsewhere",
+    ]
+
+
+def test_an_unknown_experiment_is_named(two):
+    with pytest.raises(LowparamError, match="no experiment 'mroe'"):
+        stages.write(two, "mroe")
