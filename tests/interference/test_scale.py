@@ -120,6 +120,12 @@ def test_a_network_of_timm_is_profiled_without_training(folder):
     chosen = profile[profile["measure"] == "dimensionality_ratio"]
     assert chosen["value"].mean() == pytest.approx(1, abs=0.05)
     assert profile.loc[profile["measure"] == "chi", "value"].notna().all()
+    stride = profile[profile["measure"] == "stride"].set_index("site")["value"]
+    assert stride.loc["blocks.1.0.stream"] == 2 and stride.loc["blocks.1.1.stream"] == 1
+    projections = chosen[chosen["kind"] == "projection"].set_index("site")["value"]
+    straight = [site for site in projections.index if stride.get(".".join(site.split(".")[:3]) + ".stream", 1) == 1]
+    assert 0 < len(straight) < len(projections)
+    assert summary(profile)["r_projection"] == pytest.approx(projections[straight].mean())
     assert json.loads((folder / "out/summary.json").read_text())["model"] == "timm:mobilenetv3_small_050"
 
 

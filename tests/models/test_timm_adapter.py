@@ -1,12 +1,14 @@
 """Any network of timm joins an experiment, or says in one line why it cannot."""
 
 import copy
+import re
 
 import pytest
 import timm
 import torch
 
 from lowparam.errors import LowparamError
+from lowparam.interference.dimensionality import activity_weighted
 from lowparam.models import timm_adapter
 from lowparam.models.cost import cost
 
@@ -90,9 +92,67 @@ def test_gates_are_no_feature_maps():
 
 
 def test_tokens_and_maps_with_channels_last_are_turned():
-    assert timm_adapter.Tap(True)(torch.zeros(2, 49, 5)).shape == (2, 5, 49, 1)
-    assert timm_adapter.Tap(True)(torch.zeros(2, 7, 6, 5)).shape == (2, 5, 7, 6)
-    assert timm_adapter.Tap(False)(torch.zeros(2, 5, 7, 6)).shape == (2, 5, 7, 6)
+    assert timm_adapter.Tap(True).turned(torch.zeros(2, 49, 5)).shape == (2, 5, 49, 1)
+    assert timm_adapter.Tap(True).turned(torch.zeros(2, 7, 6, 5)).shape == (2, 5, 7, 6)
+    assert timm_adapter.Tap(False).turned(torch.zeros(2, 5, 7, 6)).shape == (2, 5, 7, 6)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "layer", "scale"),
+    [  # a parameter of the block, once after a view and once on tokens; a module, on a map and on tokens
+        ("convnext_zepto_rms", 32, "stages.1.blocks.0.mlp.fc2", "stages.1.blocks.0.gamma"),
+        ("edgenext_xx_small", 64, "stages.0.blocks.1.mlp.fc2", "stages.0.blocks.1.gamma"),
+        ("swiftformer_xs", 64, "stages.0.blocks.0.pwconv2", "stages.0.blocks.0.layer_scale.gamma"),
+        ("cait_xxs24_224", 32, "blocks.2.mlp.fc2", "blocks.2.gamma_2"),
+        ("deit3_small_patch16_224", 32, "blocks.3.attn.proj", "blocks.3.ls1.gamma"),
+    ],
+)
+def test_layer_scale_is_found(name, size, layer, scale):
+    net = timm_adapter.build(f"timm:{name}", classes=7, in_channels=1, size=size)
+    assert net.sites()[f"{layer}.projection"].scale is net.net.get_parameter(scale)
+
+
+def test_there_is_no_layer_scale_where_there_is_none():
+    net = timm_adapter.build("timm:mobilenetv3_small_050", classes=7, in_channels=1, size=32)
+    assert all(site.scale is None for site in net.sites().values())
+
+
+def test_norm_and_layer_scale_are_folded_into_the_weights_that_they_follow():
+    # What is folded by hand computes what the network's own layers compute.
+    torch.manual_seed(0)
+    net = timm_adapter.build("timm:convnext_zepto_rms", classes=7, in_channels=1, size=32).eval()
+    block = net.net.stages[1].blocks[1]
+    torch.nn.init.uniform_(block.gamma, 0.2, 2)
+    site = net.sites()["stages.1.blocks.1.mlp.fc2.projection"]
+    deviations = torch.rand(block.mlp.fc2.weight.shape[1]).double()
+    by_hand = block.gamma.detach().double()[:, None] * block.mlp.fc2.weight.detach().double().flatten(1) * deviations
+    torch.testing.assert_close(activity_weighted(site, deviations), by_hand)
+    hidden, seen = torch.rand(1, block.mlp.fc2.weight.shape[1], 1, 1), {}
+    block.mlp.act.register_forward_hook(lambda module, args, output: hidden.expand_as(output))
+    block.drop_path.register_forward_pre_hook(lambda module, args: seen.update(branch=args[0]))
+    net(torch.rand(1, 1, 32, 32))
+    folded = activity_weighted(site, torch.ones_like(deviations)).float() @ hidden.flatten()
+    torch.testing.assert_close(seen["branch"][0, :, 0, 0], folded + (block.gamma * block.mlp.fc2.bias).detach())
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "strides"),
+    [
+        ("mobilenetv2_050", 32, [1, 2, 1, 2, 1, 1, 2, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1]),
+        ("resnet18", 32, [1, 1, 2, 1, 2, 1, 2, 1]),
+    ],
+)
+def test_strides_of_blocks_are_seen(name, size, strides):
+    net = timm_adapter.build(f"timm:{name}", classes=7, in_channels=1, size=size).eval()
+    seen = {}
+    for key, site in net.sites().items():
+        if site.kind == "stream":
+            site.output.register_forward_hook(
+                lambda module, args, output, key=key: seen.update({key: args[0].shape[2] / output.shape[2]})
+            )
+    net(torch.rand(2, 1, size, size))
+    blocks = [key for key in seen if re.fullmatch(r"(blocks|layer\d)\.(\d+\.)*\d+\.stream|layer\d\.\d\.stream", key)]
+    assert [seen[key] for key in blocks] == strides
 
 
 @pytest.mark.parametrize(

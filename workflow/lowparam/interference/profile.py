@@ -207,7 +207,7 @@ def measure_network(
             draws=settings.null_draws,
             device=device,
         )
-    ends = _stage_ends({name: pooled.stride for name, pooled in statistics.pooled.items()})
+    ends = _stage_ends({name: pooled.positions for name, pooled in statistics.pooled.items()})
     values = []
     for name, site in sites.items():
         values += _one_pass(name, site, statistics, settings)
@@ -262,7 +262,7 @@ def _one_pass(name: str, site: Site, statistics: Statistics, settings: Profile) 
     if site.kind == "stream":
         pooled = statistics.pooled.get(name)
         if pooled is not None:
-            values.append(Value("stride", name, site.kind, value=pooled.stride))
+            values.append(Value("stride", name, site.kind, value=pooled.stride, n=pooled.positions))
         values += selectivity.measure(name, site, pooled)
         values += positions.measure(name, site, pooled)
     return values
@@ -302,12 +302,11 @@ def summary(profile: pd.DataFrame) -> dict[str, float]:
         - ``dead_directions``: how many directions of all pointwise layers are dead.
     """
     table = profile.set_index(["measure", "site"])
-    block = profile["site"].str.rpartition(".")[0]
-    stride = profile.loc[profile["measure"] == "stride"].set_index(block[profile["measure"] == "stride"])["value"]
-    straight = ~block.isin(stride.index[stride > 1])
     streams = profile.loc[profile["measure"] == "chi", "site"].tolist()
     rows = profile.loc[profile["measure"] == "stride"]
-    ends = _stage_ends(dict(zip(rows["site"], rows["value"], strict=True)))
+    striding = tuple(site.removesuffix("stream") for site in rows.loc[rows["value"] > 1, "site"])
+    straight = ~profile["site"].str.startswith(striding)
+    ends = _stage_ends(dict(zip(rows["site"], rows["n"], strict=True)))
 
     def chosen(measure: str, kind: str | None, rows: pd.Series | None) -> pd.Series:
         found = profile["measure"] == measure
@@ -349,7 +348,7 @@ def summary(profile: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def _stage_ends(strides: Mapping[str, float]) -> list[str]:
-    """Names of the streams that a striding block or the head follows, from the strides in the order of data."""
-    following = [*strides.values(), np.inf][1:]
-    return [site for site, after in zip(strides, following, strict=True) if after > 1]
+def _stage_ends(positions: Mapping[str, float]) -> list[str]:
+    """Names of the streams that a smaller map or the head follows, from their positions in the order of data."""
+    following = [*positions.values(), 0][1:]
+    return [site for (site, now), after in zip(positions.items(), following, strict=True) if after < now]

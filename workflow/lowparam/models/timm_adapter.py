@@ -2,7 +2,8 @@
 
 timm's blocks do not name their sites, so they are found by module type: 1x1 convolutions and linear layers that widen
 are expansions, those that narrow or keep the width are projections, other convolutions are spatial, and modules
-that timm calls blocks, bottlenecks and the like are streams.
+that timm calls blocks, bottlenecks and the like are streams. Norms and layer scales are found by following what each
+layer puts out through one forward pass.
 """
 
 import difflib
@@ -11,6 +12,7 @@ import re
 import timm
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from lowparam.errors import LowparamError
 from lowparam.models.backbone import Network
@@ -28,7 +30,7 @@ GATE = re.compile(r"^SE|Squeeze|^Eca|Cbam|GlobalContext|^Gather")
 
 
 class Tap(nn.Module):
-    """Shows the output of a layer as a feature map (N, C, H, W), whatever its own order.
+    """Shows what a layer takes and the feature map that it puts out, (N, C, H, W) whatever its own order.
 
     Tokens (N, L, C) become (N, C, L, 1); maps with channels last are turned. Nothing is computed.
 
@@ -42,9 +44,14 @@ class Tap(nn.Module):
         super().__init__()
         self.channels_last = channels_last
 
-    def forward(self, x: Tensor) -> Tensor:
+    def turned(self, x: Tensor) -> Tensor:
+        """A tensor in the order of the layer as a map (N, C, H, W)."""
         x = x.movedim(-1, 1) if self.channels_last else x
         return x.unsqueeze(-1) if x.ndim == 3 else x
+
+    def forward(self, before: Tensor, x: Tensor) -> Tensor:
+        """Return `x`, the map; `before` is what the layer took, turned likewise."""
+        return x
 
 
 class Adapted(Network):
@@ -67,7 +74,7 @@ class Adapted(Network):
         self.taps = nn.ModuleList()
         self._read: list[tuple[str, str]] = []  # for every tap: name of the layer, kind of the site
         shapes = _output_shapes(net, image)
-        self._norms = _following_norms(net, image)
+        self._norms, self._scales = _what_follows(net, image)
         gates = [module for module in net.modules() if GATE.search(type(module).__name__)]
         left_out = {id(part) for module in (*self.head_modules(), *gates) for part in module.modules()}
         for name, module in net.named_modules():
@@ -97,8 +104,11 @@ class Adapted(Network):
         """All sites by name, such as ``blocks.1.0.conv_pw.expansion``, in the order in which timm registers layers."""
         sites = {}
         for tap, (name, kind) in zip(self.taps, self._read, strict=True):
-            pointwise = self.net.get_submodule(name) if kind in ("expansion", "projection") else None
-            sites[f"{name}.{kind}"] = Site(kind, tap, pointwise, self._norms.get(name) if pointwise else None)
+            if kind in ("expansion", "projection"):
+                site = Site(kind, tap, self.net.get_submodule(name), self._norms.get(name), self._scales.get(name))
+            else:
+                site = Site(kind, tap)
+            sites[f"{name}.{kind}"] = site
         return sites
 
 
@@ -110,7 +120,7 @@ class _Show:
 
     def __call__(self, module: nn.Module, args: tuple, output: Tensor) -> Tensor:
         # What a hook on the tap has changed goes on into the network.
-        shown = self.tap(output)
+        shown = self.tap(self.tap.turned(args[0]), self.tap.turned(output))
         shown = shown.squeeze(-1) if output.ndim == 3 else shown
         return shown.movedim(1, -1) if self.tap.channels_last else shown
 
@@ -192,30 +202,66 @@ def _channels_last(module: nn.Module, shape: tuple[int, ...]) -> bool:
     return shape[1] not in widths | convolved and shape[-1] in widths
 
 
-def _following_norms(net: nn.Module, image: Tensor) -> dict[str, nn.Module]:
-    """The norm that takes the very tensor which a layer has put out, by the layer's name."""
-    wrote: dict[int, tuple[Tensor, str]] = {}  # holds the tensors, so that no other gets their id
-    norms: dict[str, nn.Module] = {}
-    hooks = []
+def _what_follows(net: nn.Module, image: Tensor) -> tuple[dict[str, nn.Module], dict[str, nn.Parameter]]:
+    """The norm, and the layer scale, that take what a layer has put out, by the layer's name."""
+    trace, hooks = _Trace(), []
     for name, module in net.named_modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
 
             def write(module: nn.Module, args: tuple, output: Tensor, name: str = name) -> None:
-                wrote[id(output)] = (output, name)
+                trace.wrote[id(output)] = output, name, module.weight.shape[0]
 
             hooks.append(module.register_forward_hook(write))
         elif isinstance(module, nn.BatchNorm2d | nn.LayerNorm | nn.GroupNorm):
 
-            def read(module: nn.Module, args: tuple) -> None:
-                if id(args[0]) in wrote:
-                    norms[wrote[id(args[0])][1]] = module
+            def read(module: nn.Module, args: tuple, output: Tensor) -> None:
+                if id(args[0]) in trace.wrote:
+                    _, name, width = trace.wrote[id(args[0])]
+                    trace.norms[name] = module
+                    trace.wrote[id(output)] = output, name, width
 
-            hooks.append(module.register_forward_pre_hook(read))
-    with torch.no_grad():
+            hooks.append(module.register_forward_hook(read))
+    with torch.no_grad(), trace:
         net.eval()(image)
     for hook in hooks:
         hook.remove()
-    return norms
+    return trace.norms, trace.scales
+
+
+class _Trace(TorchFunctionMode):
+    """Follows what layers put out through views, and notes a parameter that it is multiplied with: the layer scale.
+
+    timm has it as a module in some networks and as a parameter of the block in others, so the multiplication itself is
+    looked for. Tensors are held, so that no other gets their id.
+    """
+
+    VIEWS = frozenset(
+        {"permute", "transpose", "movedim", "reshape", "view", "flatten", "squeeze", "unsqueeze", "dropout"}
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wrote: dict[int, tuple[Tensor, str, int]] = {}
+        self.factors: dict[int, tuple[Tensor, nn.Parameter]] = {}
+        self.norms: dict[str, nn.Module] = {}
+        self.scales: dict[str, nn.Parameter] = {}
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        output = func(*args, **(kwargs or {}))
+        if func.__name__ in self.VIEWS:
+            first = args[0]
+            if id(first) in self.wrote:
+                self.wrote[id(output)] = output, *self.wrote[id(first)][1:]
+            elif isinstance(first, nn.Parameter):
+                self.factors[id(output)] = output, first
+        elif func.__name__ in ("mul", "mul_") and len(args) == 2:
+            for map_, factor in (args, args[::-1]):
+                factor = self.factors[id(factor)][1] if id(factor) in self.factors else factor
+                if id(map_) in self.wrote and isinstance(factor, nn.Parameter):
+                    _, name, width = self.wrote[id(map_)]
+                    if factor.numel() == width:
+                        self.scales[name] = factor
+        return output
 
 
 def _output_shapes(net: nn.Module, image: Tensor) -> dict[str, tuple[int, ...]]:
