@@ -129,6 +129,23 @@ def test_a_table_has_the_columns_and_a_reason_for_every_gap(digits, untrained):
     assert ((inside["lower"] <= inside["value"]) & (inside["value"] <= inside["upper"])).all()
 
 
+def test_what_figures_show_is_kept_for_both_networks(digits, untrained):
+    net, other, kept = untrained("mobilenext", digits), untrained("mobilenext", digits, seed=1), {}
+    profile_run(net, digits, CHEAP, untrained=other, kept=kept)
+    ends = [f"stages.{stage}.1" for stage in range(3)]
+    own = {f"{end}.reduction/directions" for end in ends}
+    own |= {f"{end}.stream/{what}" for end in ends for what in ("eigenvalues", "images", "cross_talk")}
+    assert set(kept) == own | {f"untrained/{key}" for key in own}
+    site = net.sites()["stages.2.1.reduction"]
+    assert kept["stages.2.1.reduction/directions"].shape == site.pointwise.weight.shape[:2]
+    eigenvalues = kept["stages.2.1.stream/eigenvalues"]
+    assert eigenvalues.sum().item() == pytest.approx(len(eigenvalues), rel=1e-5)  # as many as correlations have ones
+    assert (eigenvalues.diff() <= 0).all()
+    talk = kept["stages.2.1.stream/cross_talk"]
+    assert talk.shape == (10, 10)
+    assert talk.mean(1).abs().max() < 1e-5
+
+
 def test_summary_takes_blocks_that_do_not_stride_and_ends_of_stages(digits, untrained):
     profile = profile_run(untrained("mobilenetv2", digits), digits, CHEAP)
     short = summary(profile)
@@ -249,6 +266,6 @@ def test_untrained_values_stand_beside_their_own_site(digits, untrained):
     images = held_out(digits, 2000)
     half = HeldOut(digits, images.rows[::2], images.labels[::2])
     fewer = CHEAP.model_copy(update={"folds": 4, "null_draws": 25})
-    alone = {(v.measure, v.site): v.value for v in measure_network(before, before.sites(), half, fewer)}
+    alone = {(v.measure, v.site): v.value for v in measure_network(before, before.sites(), half, fewer)[0]}
     found = {(m, s): u for m, s, u in zip(profile["measure"], profile["site"], profile["untrained"], strict=True)}
     assert found == pytest.approx(alone)

@@ -54,9 +54,9 @@ def test_a_trained_run_gets_its_profile(folder):
     params = experiment(folder)
     results, scale = trained(folder, params), params.scales("small")[0]
     profile_scale(params, scale, data_folder=folder / "data", results=results, out=folder / "profiles", device="cpu")
-    first = (folder / "profiles/seed0.csv").read_bytes()
+    first = [(folder / f"profiles/seed0.{suffix}").read_bytes() for suffix in ("csv", "safetensors")]
     profile_scale(params, scale, data_folder=folder / "data", results=results, out=folder / "profiles", device="cpu")
-    assert (folder / "profiles/seed0.csv").read_bytes() == first
+    assert [(folder / f"profiles/seed0.{suffix}").read_bytes() for suffix in ("csv", "safetensors")] == first
     profile = pd.read_csv(folder / "profiles/seed0.csv")
     assert tuple(profile.columns) == COLUMNS
     short = summary(profile)

@@ -23,6 +23,11 @@ for experiment, chosen in PARAMS.experiments.items():
                 budget=[parameters.format_size(size) for size in chosen.sizes],
                 seed=chosen.seeds,
             ),
+            expand(
+                "results/{{experiment}}/profiles/{{architecture}}-{{activation}}-{budget}/seed{seed}.safetensors",
+                budget=[parameters.format_size(size) for size in chosen.sizes],
+                seed=chosen.seeds[:1],
+            ),
         log:
             "logs/{experiment}/profile/{architecture}-{activation}.log",
         benchmark:

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from lowparam import data
 from lowparam.data import Dataset
@@ -17,6 +17,7 @@ from lowparam.errors import LowparamError
 from lowparam.files import write_text
 from lowparam.interference import (
     ablation,
+    arrays,
     capacity,
     constructive,
     dimensionality,
@@ -53,7 +54,7 @@ def profile_scale(
     out: Path | str | None = None,
     device: str | None = None,
 ) -> None:
-    """Profile all seeds of a scale and write each one's ``seed<k>.csv``.
+    """Profile all seeds of a scale and write each one's ``seed<k>.csv``, of the first also ``seed<k>.safetensors``.
 
     Parameters
     ----------
@@ -89,7 +90,10 @@ def profile_scale(
         net = copy.deepcopy(untrained)
         load_weights(net, results / f"seed{seed}" / "model.safetensors")
         recalibrate(untrained, dataset)
-        profile = profile_run(net, dataset, experiment.profile, seed=seed, untrained=untrained)
+        kept: dict[str, Tensor] = {}
+        profile = profile_run(net, dataset, experiment.profile, seed=seed, untrained=untrained, kept=kept)
+        if seed == experiment.seeds[0]:
+            arrays.write(out / f"seed{seed}.safetensors", kept, classes=dataset.classes)
         write_text(out / f"seed{seed}.csv", profile.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
 
 
@@ -143,6 +147,7 @@ def profile_run(
     seed: int = 0,
     untrained: nn.Module | None = None,
     sites: Callable[[nn.Module], Mapping[str, Site]] | None = None,
+    kept: dict[str, Tensor] | None = None,
 ) -> pd.DataFrame:
     """Measure a network, and the untrained one beside it.
 
@@ -160,6 +165,8 @@ def profile_run(
         The same network at its initialisation, its norms recalibrated (`recalibrate`).
     sites : callable, optional
         Gives the sites of a network by name; ``net.sites()`` by default.
+    kept : dict, optional
+        Is filled with the arrays behind the figures (`arrays`).
 
     Returns
     -------
@@ -174,22 +181,29 @@ def profile_run(
     """
     sites = sites or (lambda network: network.sites())
     images = held_out(dataset, settings.images)
-    frame = _frame(measure_network(net, sites(net), images, settings, seed=seed))
+    values, found = measure_network(net, sites(net), images, settings, seed=seed)
+    frame = _frame(values)
     if untrained is not None:
         # A value without interval and null needs fewer images, folds and draws, and this is half of the work.
         some = HeldOut(dataset, images.rows[::2], images.labels[::2])
         halves = {key: (getattr(settings, key) + 1) // 2 for key in ("ablation_images", "gradient_images")}
         fewer = settings.model_copy(update={"folds": 4, "null_draws": max(10, settings.null_draws // 4), **halves})
-        before = _frame(measure_network(untrained, sites(untrained), some, fewer, seed=seed))
-        before = before.set_index(["measure", "site"])["value"]
+        values, others = measure_network(untrained, sites(untrained), some, fewer, seed=seed)
+        found |= {f"untrained/{key}": array for key, array in others.items()}
+        before = _frame(values).set_index(["measure", "site"])["value"]
         frame["untrained"] = before.reindex(pd.MultiIndex.from_frame(frame[["measure", "site"]])).to_numpy()
+    if kept is not None:
+        kept |= found
     return frame
 
 
 def measure_network(
     net: nn.Module, sites: Mapping[str, Site], images: HeldOut, settings: Profile, *, seed: int = 0
-) -> list[Value]:
-    """All measures of one network, site by site; the parameters are those of `profile_run`."""
+) -> tuple[list[Value], dict[str, Tensor]]:
+    """All measures of one network, site by site, and the arrays behind its figures (`arrays`).
+
+    The parameters are those of `profile_run`.
+    """
     if not any(site.pointwise is not None for site in sites.values()):
         raise LowparamError("the network names no site with a pointwise layer; there is no interference to profile")
     classes = len(images.dataset.classes)
@@ -208,7 +222,7 @@ def measure_network(
             device=device,
         )
     ends = _stage_ends({name: pooled.positions for name, pooled in statistics.pooled.items()})
-    values = []
+    values, effects = [], {}
     for name, site in sites.items():
         values += _one_pass(name, site, statistics, settings)
         if site.factors:
@@ -218,7 +232,7 @@ def measure_network(
         values += conflicts.get(name, [])
         pooled = statistics.pooled.get(name)
         if site.kind == "stream":
-            found, _ = steering.measure(
+            found, effect = steering.measure(
                 net,
                 name,
                 site,
@@ -231,6 +245,8 @@ def measure_network(
                 device=device,
             )
             values += found
+            if effect is not None:
+                effects[name] = effect
         if name in ends and settings.ablation_pairs:
             values += ablation.measure(
                 net,
@@ -244,10 +260,10 @@ def measure_network(
                 seed=seed,
                 device=device,
             )
-    for name in sae.chosen(sites, ends) if settings.sae else []:
+    for name in arrays.at_ends(sites, ends) if settings.sae else []:
         vectors = sae.sample(net, sites[name], images, settings.positions, device)
         values += sae.measure(name, sites[name], vectors, steps=settings.sae_steps)
-    return values
+    return values, arrays.gather(sites, ends, statistics, effects)
 
 
 def _one_pass(name: str, site: Site, statistics: Statistics, settings: Profile) -> list[Value]:

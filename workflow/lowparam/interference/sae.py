@@ -12,7 +12,6 @@ PENALTY * size / (4 m) * mean |z|. With these choices and 8,000 steps the count 
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +22,7 @@ from lowparam.interference.stream import HeldOut, chosen_positions, positions_of
 from lowparam.interference.value import Value, undefined
 from lowparam.models.blocks import Site
 
-__all__ = ["Autoencoder", "agreement", "chosen", "gaussian_like", "measure", "sample", "standardise", "train"]
+__all__ = ["Autoencoder", "agreement", "gaussian_like", "measure", "sample", "standardise", "train"]
 
 PENALTY, LR, BATCH = 1.0, 1e-3, 128
 VECTORS = 20_000
@@ -162,12 +161,3 @@ def measure(name: str, site: Site, vectors: Tensor, *, steps: int) -> list[Value
         Value("sae_unexplained", value=first.fvu, null=gauss.fvu, **shape),
         Value("sae_alive", value=first.alive, null=gauss.alive, **shape),
     ]
-
-
-def chosen(sites: Mapping[str, Site], ends: list[str], most: int = 3) -> list[str]:
-    """The projections, reductions, or else streams of at most `most` blocks at the ends of stages, the last ones."""
-    names = []
-    for end in ends[-most:]:
-        block = end.rpartition(".")[0]
-        names.append(next((n for n in (f"{block}.projection", f"{block}.reduction") if n in sites), end))
-    return names
