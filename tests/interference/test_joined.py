@@ -159,6 +159,19 @@ def test_star_and_sum_are_compared_at_the_same_sites(digits, untrained, family):
         assert at["value"].notna().all()
         assert summary(table)["r_join"] == pytest.approx(1, abs=0.06)
         assert summary(table)["r_expansion"] == pytest.approx(1, abs=0.05)
+    star, linear = map(summary, tables)
+    assert 0 < star["quadratic_share"] < 1 and math.isnan(linear["quadratic_share"])
+    if "noact" in family:
+        assert star["lift_join"] > linear["lift_join"]
+
+
+def test_lift_is_the_growth_in_effective_dimensions(digits, untrained):
+    profile = profile_run(untrained("demonet_sum_noact", digits), digits, Profile(ablation_pairs=0, gradient_images=0))
+    used = profile[profile["measure"] == "capacity_used"].set_index("site")
+    blocks = [f"stages.{stage}.{block}" for stage in range(3) for block in range(2)]
+    dimensions = used["value"] * used["n"]
+    lifts = [dimensions[f"{block}.join"] / dimensions[f"{block}.spatial"] for block in blocks]
+    assert summary(profile)["lift_join"] == pytest.approx(np.mean(lifts))
 
 
 def test_branches_that_share_their_weights_are_told_apart_by_their_activation(digits, untrained):

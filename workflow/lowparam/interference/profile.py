@@ -310,6 +310,8 @@ def summary(profile: pd.DataFrame) -> dict[str, float]:
         - ``r_expansion``: mean r of expansions, and of branches that are joined.
         - ``dimensionality_join``, ``r_join``, ``log_ci_join``, ``capacity_used_join``: means over the maps that are
           the product or the sum of two branches.
+        - ``quadratic_share``: mean over products. ``lift_join``: participation ratio of the joined map over that of
+          the map that its branches read, in dimensions; mean over blocks.
         - ``chi_stages``: mean chi at the last block of each stage; the second score.
         - ``chi_last``: chi at the last block. ``chi_last_untrained``: the same before training.
         - ``log_ci_projection``: mean log CI of projections.
@@ -341,6 +343,11 @@ def summary(profile: pd.DataFrame) -> dict[str, float]:
     def at(measure: str, site: str | None, column: str = "value") -> float:
         return float(table.loc[(measure, site), column]) if (measure, site) in table.index else float("nan")
 
+    def effective(*kinds: str) -> pd.Series:
+        """Participation ratio of the first map of these kinds in each block, in dimensions."""
+        rows = profile[(profile["measure"] == "capacity_used") & profile["kind"].isin(kinds)]
+        return (rows["value"] * rows["n"]).groupby(rows["site"].str.rsplit(".", n=1).str[0], sort=False).first()
+
     last = streams[-1] if streams else None
     return {
         "dimensionality_projection": mean("dimensionality", "projection"),
@@ -353,6 +360,8 @@ def summary(profile: pd.DataFrame) -> dict[str, float]:
         "r_join": mean("dimensionality_ratio", "join"),
         "log_ci_join": mean("log_ci", "join"),
         "capacity_used_join": mean("capacity_used", "join"),
+        "quadratic_share": mean("quadratic_share"),
+        "lift_join": float((effective(*KINDS["join"]) / effective("spatial")).mean()),
         "chi_stages": mean("chi", "stream", profile["site"].isin(ends)),
         "chi_last": at("chi", last),
         "chi_last_untrained": at("chi", last, "untrained"),
