@@ -18,7 +18,7 @@ __all__ = ["cache", "fetch", "verify"]
 
 PATIENCE = 4.0  # seconds, over all addresses, until a server answers
 SILENCE = 30.0  # seconds without a byte until a server is given up
-BLOCK = 1 << 20  # bytes written at once
+BLOCK = 1 << 16  # bytes written at once
 COLUMNS = (
     TextColumn("{task.description}"),
     BarColumn(),

@@ -38,7 +38,7 @@ def prepare(name: str, data: Data, folder: Path) -> None:
         parts["train"] = parts["train"].take(thin(parts["train"].labels, data.train_per_class))
     manifest: dict[str, Any] = {
         "name": name,
-        **data.spec(),
+        "settings": data.spec(),
         "licence": data.licence or source.LICENCE,
         "citation": data.citation or source.CITATION,
         "source_files": getattr(source, "FILES", {}),

@@ -76,7 +76,7 @@ def _shape(params: Params, name: str) -> dict[str, int]:
     data = params.data[name]
     manifest = Path("results/data", name, "manifest.json")
     stored = json.loads(manifest.read_text(encoding="utf-8")) if manifest.exists() else {}
-    if all(stored.get(key) == value for key, value in data.spec().items()):
+    if stored.get("settings") == data.spec():
         channels, size, _ = stored["shape"]
         return {"classes": len(stored["classes"]), "in_channels": channels, "size": size}
     from lowparam.data.prepare import shape

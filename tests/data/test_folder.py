@@ -1,0 +1,197 @@
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from lowparam import data
+from lowparam.data.decode import decode
+from lowparam.data.folder import CHUNK, decode_all, list_parts
+from lowparam.data.prepare import prepare, shape
+from lowparam.errors import LowparamError
+from lowparam.params import Data, Split
+from pictures import SHAPES, draw_folder
+
+HALF = Split(train=0.5, validation=0.25, test=0.25)
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch):
+    """A folder of images, in the folder where commands run."""
+    monkeypatch.chdir(tmp_path)
+    draw_folder(tmp_path / "images", 8)
+    return tmp_path
+
+
+def settings(**options) -> Data:
+    return Data(**{"source": "image_folder", "path": "images", "size": 16, "split": HALF} | options)
+
+
+def prepared(**options):
+    prepare("mine", settings(**options), "results/data/mine")
+    return data.load("results/data/mine")
+
+
+def refused(message: str, **options) -> None:
+    with pytest.raises(LowparamError, match=message) as caught:
+        prepare("mine", settings(**options), "results/data/mine")
+    assert "\n" not in str(caught.value)
+
+
+def test_every_image_of_a_folder_is_there_with_its_class():
+    dataset = prepared()
+    assert dataset.classes == sorted(SHAPES)
+    assert [len(dataset.train), len(dataset.validation), len(dataset.test)] == [12, 6, 6]
+    pixels = torch.cat([dataset.train.pixels, dataset.validation.pixels, dataset.test.pixels])
+    labels = torch.cat([dataset.train.labels, dataset.validation.labels, dataset.test.labels])
+    files, _ = list_parts(data.Path("images"), "")
+    for path, label in files["all"]:
+        its = torch.from_numpy(decode(data.Path(path).read_bytes(), 16, 3).copy())
+        assert labels[(pixels == its).flatten(1).all(1)].tolist() == [label]
+
+
+def test_preparing_again_gives_the_same_bytes(place):
+    stored = place / "results/data/mine"
+    prepared()
+    first = {path.name: path.read_bytes() for path in stored.iterdir()}
+    shutil.rmtree(stored)
+    prepared()
+    assert {path.name: path.read_bytes() for path in stored.iterdir()} == first
+
+
+def test_statistics_are_those_of_the_training_part():
+    dataset = prepared()
+    pixels = dataset.train.pixels.double()
+    std, mean = torch.std_mean(pixels, dim=(0, 2, 3), correction=0)
+    assert torch.allclose(dataset.mean.double(), mean) and torch.allclose(dataset.std.double(), std)
+    normal = dataset.normalise(dataset.train.pixels)
+    assert normal.mean((0, 2, 3)).abs().max() < 1e-5
+
+
+def test_grey_images_have_one_channel():
+    assert prepared(channels=1).in_channels == 1
+
+
+def test_val_is_reported_on_where_there_is_no_test(place):
+    draw_folder(place / "both/train", 10, seed=1)
+    draw_folder(place / "both/val", 4, seed=2)
+    dataset = prepared(path="both", split=Split(train=0.8, validation=0.2))
+    assert [len(dataset.train), len(dataset.validation), len(dataset.test)] == [24, 6, 12]
+
+
+def test_an_official_split_is_kept(place):
+    for seed, (part, count) in enumerate({"train": 6, "val": 3, "test": 2}.items()):
+        draw_folder(place / "three" / part, count, seed=seed)
+    dataset = prepared(path="three", split=None)
+    assert [len(dataset.train), len(dataset.validation), len(dataset.test)] == [18, 9, 6]
+    refused("data.mine.split must go: image_folder has an official split", path="three")
+
+
+def test_a_class_may_be_called_train(place):
+    draw_folder(place / "vehicles", 4)
+    (place / "vehicles/Dreiecke").rename(place / "vehicles/train")
+    assert "train" in prepared(path="vehicles").classes
+
+
+def test_classes_and_images_can_be_fewer():
+    dataset = prepared(classes=2, train_per_class=3)
+    assert dataset.classes == sorted(SHAPES)[:2]
+    assert dataset.train.labels.bincount().tolist() == [3, 3]
+    assert dataset.test.labels.bincount().tolist() == [2, 2]
+    assert shape("mine", settings(classes=2)) == {"classes": 2, "in_channels": 3, "size": 16}
+
+
+def test_broken_files_are_listed_by_name(place, capsys):
+    (place / "images/Dreiecke/kaputt.jpg").write_bytes(b"no image")
+    (place / "images/Fünfecke/leer.png").touch()
+    refused(r"data\.mine: 2 bad files, listed above .*'Dreiecke/kaputt.jpg', 'Fünfecke/leer.png'.*skip_bad: true")
+    printed = capsys.readouterr().out
+    assert "Dreiecke/kaputt.jpg: cannot identify" in printed and "Fünfecke/leer.png: " in printed
+    assert not (place / "results").exists()
+
+
+def test_one_image_in_two_classes_is_mislabelled(place, capsys):
+    shutil.copy(place / "images/Dreiecke/Bild 003 für mich.jpg", place / "images/Fünfecke/copy.jpg")
+    refused("2 bad files")
+    assert (
+        "Fünfecke/copy.jpg: the same image is also in another class: Dreiecke/Bild 003 für mich.jpg"
+        in capsys.readouterr().out
+    )
+
+
+def test_bad_files_can_be_left_out(place):
+    (place / "images/Dreiecke/kaputt.jpg").write_bytes(b"no image")
+    dataset = prepared(skip_bad=True)
+    assert len(dataset.train) + len(dataset.validation) + len(dataset.test) == 24
+    assert data.read_json("results/data/mine/manifest.json")["left_out"] == ["Dreiecke/kaputt.jpg"]
+
+
+def test_a_class_without_images_is_an_error(place):
+    (place / "images/Leer").mkdir()
+    (place / "images/Leer/notes.txt").write_text("none yet")
+    refused("images/Leer has no images; delete the folder or put images into it")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"path": "nowhere"}, "data.mine.path: nowhere is not a folder"),
+        ({"path": None}, "data.mine.path is missing"),
+        ({"size": None}, "data.mine.size is missing"),
+        ({"split": None}, "data.mine.split is missing"),
+        ({"split": Split(train=0.5, validation=0.5)}, "data.mine.split.test is missing"),
+        ({"split": Split(train=0.98, validation=0.01, test=0.01)}, "data.mine.split: The test_size = 1"),
+        ({"source": "digits"}, "data.mine.path must go: it is not for digits"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(options, message):
+    refused(message, **options)
+
+
+def test_work_that_was_interrupted_goes_on(place, monkeypatch):
+    """The second call decodes only what the first had not finished."""
+    many = place / "many"
+    draw_folder(many, CHUNK // 2)  # 375 images, two chunks
+    parts, _ = list_parts(many, "")
+    work = place / "work"
+    whole, _ = decode_all(parts, 16, 3, work=work / "whole", skip_bad=False, key="data.many")
+
+    calls = []
+
+    def stop(content, size, channels):
+        calls.append(content)
+        if len(calls) > CHUNK + 20:
+            raise KeyboardInterrupt
+        return decode(content, size, channels)
+
+    monkeypatch.setattr("lowparam.data.folder.decode", stop)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})
+    with pytest.raises(KeyboardInterrupt):
+        decode_all(parts, 16, 3, work=work, skip_bad=False, key="data.many")
+    calls.clear()
+    again, _ = decode_all(parts, 16, 3, work=work, skip_bad=False, key="data.many")
+    assert len(calls) == 3 * (CHUNK // 2) - CHUNK
+    assert torch.equal(again["all"].pixels, whole["all"].pixels)
+    assert not list(work.glob("*/*.safetensors"))
+
+
+def test_streamed_images_stay_where_they_are(place):
+    dataset = prepared(stream=True)
+    assert dataset.streaming and (dataset.in_channels, dataset.size) == (3, 16)
+    path, label = dataset.train[5]
+    assert Image.open(path).size[0] > 16
+    assert data.Path(path).parent.name == dataset.classes[label]
+    whole = np.stack([decode(data.Path(path).read_bytes(), 16, 3) for path, _ in dataset.train]).transpose(1, 0, 2, 3)
+    assert np.allclose(dataset.mean, whole.reshape(3, -1).mean(1), atol=1e-3)
+    assert np.allclose(dataset.std, whole.reshape(3, -1).std(1), atol=1e-3)
+
+
+def test_streamed_images_that_moved_are_the_same_data(place):
+    before = prepared(stream=True)
+    (place / "images").rename(place / "elsewhere")
+    with pytest.raises(LowparamError, match=r"the images of mine are not in .*set data\.mine\.path to where they are"):
+        data.load("results/data/mine")
+    after = prepared(stream=True, path="elsewhere")
+    assert after.sha256 == before.sha256
+    assert after.train[0][0] == before.train[0][0].replace("/images/", "/elsewhere/")
