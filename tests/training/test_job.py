@@ -121,6 +121,29 @@ def test_work_survives_results_that_the_workflow_deletes(place, trained, monkeyp
     assert (place.results / "seed0/metrics.json").exists() and (place.results / "seed1/metrics.json").exists()
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "rmsprop", "lamb"])
+def test_every_optimiser_goes_on_from_a_checkpoint_to_the_same_bytes(place, monkeypatch, optimizer):
+    """With layers that draw random numbers and the penalty."""
+    params = make_params(
+        seeds=(0,),
+        architectures=("mobilenetv2",),
+        optimizer=optimizer,
+        lr=1e-3,
+        dropout=0.2,
+        drop_path=0.2,
+        incoherence_penalty=0.1,
+    )
+    place.train(params)
+    expected = contents(place.results)
+    shutil.rmtree(place.results)
+    stop_after(monkeypatch, 1)
+    with pytest.raises(KeyboardInterrupt):
+        place.train(params)
+    monkeypatch.undo()
+    place.train(params)
+    assert contents(place.results) == expected
+
+
 def _fail_for_seed_1(publish):
     def failing(self):
         if self.spec["seed"] == 1:

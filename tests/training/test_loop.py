@@ -142,3 +142,34 @@ def test_augment_of_nothing_leaves_images_alone(dataset):
     images = torch.cat([images for images, _, _ in run.training_batches(torch.Generator().manual_seed(0))])
     plain = dataset.normalise(dataset.train.pixels)
     assert torch.allclose(images.flatten(1).sum(1).sort().values, plain.flatten(1).sum(1).sort().values, atol=1e-3)
+
+
+def test_dropout_and_drop_path_act_in_training_alone_and_rise_with_depth(dataset):
+    plain, dropped = training(dataset), training(dataset, dropout=0.5, drop_path=0.4)
+    assert [*dropped.net.state_dict()] == [*plain.net.state_dict()]
+    images = dataset.normalise(dataset.test.pixels)
+    assert torch.equal(dropped.net.eval()(images), plain.net.eval()(images))
+    net = dropped.net.train()
+    assert not torch.equal(net(images), net(images))
+    odds = [m.p for m in net.modules() if type(m).__name__ == "StochasticDepth"]
+    assert odds == pytest.approx([0.4 * block / 5 for block in (1, 3, 5)])  # the blocks between them stride
+
+
+def test_dropped_values_keep_their_mean(dataset):
+    net = training(dataset, dropout=0.5).net
+    images = dataset.normalise(dataset.test.pixels[:1])
+    logits = net.eval()(images)
+    net.classifier.train()
+    drawn = torch.cat([net(images) for _ in range(2000)])
+    assert torch.allclose(drawn.mean(0), logits[0], atol=4 * (drawn.std(0) / 2000**0.5).max().item())
+
+
+def test_a_skipped_branch_leaves_the_shortcut(dataset):
+    block = training(dataset, drop_path=0.999999).net.stages[-1][-1].train()
+    x = torch.randn(4, block.in_channels, 2, 2)
+    assert torch.equal(block(x), x)
+
+
+def test_an_architecture_without_shortcuts_has_no_paths_to_drop(dataset):
+    with pytest.raises(LowparamError, match="drop_path: this architecture has no residual blocks"):
+        training(dataset, "mobilenetv1", drop_path=0.1)

@@ -20,6 +20,19 @@ def test_only_weights_of_convolutions_and_linear_layers_decay():
     assert len(decaying["params"]) + len(free["params"]) == len(names)
 
 
+def test_the_first_step_of_lamb_is_that_of_its_formula():
+    """You et al. 2020, algorithm 2: the update of Adam, scaled for each layer to the norm of its weights."""
+    torch.manual_seed(0)
+    net = nn.Linear(3, 2, bias=False, dtype=torch.float64)
+    before = net.weight.detach().clone()
+    optimizer = make_optimizer(net, Recipe(**BASE, optimizer="lamb", weight_decay=0.02))
+    net.weight.grad = torch.randn(2, 3, dtype=torch.float64) * 100  # would be clipped by timm's default
+    grad = net.weight.grad.clone()
+    optimizer.step()
+    update = grad / (grad.abs() + 1e-6) + 0.02 * before
+    assert torch.allclose(net.weight, before - 0.1 * before.norm() / update.norm() * update, rtol=1e-6)
+
+
 def rates(recipe, steps_per_epoch=5):
     return [recipe.lr * rate_factor(step / steps_per_epoch, recipe) for step in range(steps_per_epoch * recipe.epochs)]
 

@@ -149,10 +149,12 @@ class Recipe(Section):
 
     epochs: int = Field(gt=0, description="passes over the training images")
     batch_size: int = Field(gt=0, description="images in a step, over all devices")
-    optimizer: Literal["adamw", "sgd", "rmsprop"] = Field("adamw", description="torch's optimiser of that name")
+    optimizer: Literal["adamw", "sgd", "rmsprop", "lamb"] = Field(
+        "adamw", description="torch's optimiser of that name; lamb is timm's"
+    )
     lr: float = Field(gt=0, description="highest learning rate")
     min_lr: float = Field(0.0, ge=0, description="learning rate at the end of the cosine")
-    betas: list[Decay] = Field([0.9, 0.999], min_length=2, max_length=2, description="averages of adamw")
+    betas: list[Decay] = Field([0.9, 0.999], min_length=2, max_length=2, description="averages of adamw and lamb")
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum of sgd and rmsprop")
     nesterov: bool = Field(True, description="Nesterov's form of sgd")
     weight_decay: float = Field(0.0, ge=0, description="not applied to norms, biases and layer scale")
@@ -162,6 +164,13 @@ class Recipe(Section):
     decay_factor: float = Field(0.1, gt=0, lt=1, description="step: factor of one fall")
     warmup_epochs: float = Field(0.0, ge=0, description="epochs of linear rise before the schedule")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="mass given to the wrong classes")
+    dropout: Decay = Field(0.0, description="share of the values before the classifier that are dropped")
+    drop_path: Decay = Field(
+        0.0, description="how often the last residual branch is skipped; rises linearly from 0 at the first block"
+    )
+    incoherence_penalty: float = Field(
+        0.0, ge=0, description="times the mean squared cosine between columns of projections is added to the loss"
+    )
     clip_norm: float | None = Field(None, gt=0, description="largest norm of the gradient")
     ema: Decay | None = Field(None, description="decay a step of the averaged weights that are evaluated and kept")
     precision: Literal["auto", "float32", "bfloat16"] = Field(

@@ -5,6 +5,7 @@ parameter count moves in small steps and any budget can be met closely (see `bud
 """
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from lowparam.errors import LowparamError
 from lowparam.models import activations, blocks
@@ -50,6 +51,43 @@ class Network(nn.Module):
     def head_modules(self) -> list[nn.Module]:
         """The modules whose parameters are counted as head."""
         return [self.classifier]
+
+    def regularise(self, *, dropout: float, drop_path: float) -> None:
+        """Drop values before the classifier and skip residual branches while training, as a recipe says.
+
+        Parameters
+        ----------
+        dropout : float
+            Probability that the classifier does not see a value.
+        drop_path : float
+            Probability that the last block's branch is skipped, by sample (Huang et al. 2016, "Deep Networks with
+            Stochastic Depth"); it rises linearly from 0 at the first block. Blocks without a shortcut skip nothing.
+
+        Raises
+        ------
+        LowparamError
+            If there is no linear classifier, or no block with a shortcut that we know of.
+        """
+        if dropout:
+            classifiers = [module for module in self.head_modules() if isinstance(module, nn.Linear)]
+            if not classifiers:
+                raise LowparamError(
+                    "recipe key dropout: the classifier of this architecture is not linear; set it to 0"
+                )
+            for classifier in classifiers:
+                classifier.register_forward_pre_hook(
+                    lambda module, args: (functional.dropout(args[0], dropout, module.training),)
+                )
+        if drop_path:
+            from torchvision.ops import StochasticDepth  # slow to import, so only here
+
+            known = [module for module in self.modules() if isinstance(module, Block)]
+            if not any(block.residual for block in known):
+                raise LowparamError("recipe key drop_path: this architecture has no residual blocks; set it to 0")
+            for number, block in enumerate(known):
+                if block.residual and number:
+                    skip = StochasticDepth(drop_path * number / (len(known) - 1), "row")
+                    block.on_branch = nn.Sequential(block.on_branch, skip)
 
     def sites(self) -> dict[str, Site]:
         """All sites by name, such as ``stages.1.0.projection``, in the order in which data flows."""

@@ -11,7 +11,7 @@ __all__ = ["make_optimizer", "make_schedule", "rate_factor"]
 
 
 def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Return torch's optimiser for a network; only the weights of convolutions and linear layers decay.
+    """Return the optimiser for a network; only the weights of convolutions and linear layers decay.
 
     Norms, biases, layer scale and other values that are one per channel do not.
     """
@@ -26,6 +26,11 @@ def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     if recipe.optimizer == "sgd":
         nesterov = recipe.nesterov and recipe.momentum > 0
         return torch.optim.SGD(groups, recipe.lr, momentum=recipe.momentum, nesterov=nesterov, fused=True)
+    if recipe.optimizer == "lamb":
+        from timm.optim import Lamb  # slow to import, so only here
+
+        # Its own clipping is off, because the loop clips where a recipe says so.
+        return Lamb(groups, recipe.lr, betas=tuple(recipe.betas), max_grad_norm=None)
     # The alpha and eps of TensorFlow's MobileNets.
     return torch.optim.RMSprop(groups, recipe.lr, alpha=0.9, eps=1e-3, momentum=recipe.momentum, foreach=True)
 
