@@ -1,6 +1,6 @@
-"""Two convolutions that oneDNN does slowly on the small maps of small networks, done another way on the CPU.
+"""Layers of small networks that torch does slowly or with much memory on a CPU, done another way.
 
-Both compute what `torch.nn.Conv2d` computes, up to the order of the sums. What they gain is in docs/performance.md.
+All compute what the layer of torch computes, up to the order of the sums. What they gain is in docs/performance.md.
 """
 
 import torch
@@ -8,18 +8,22 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-__all__ = ["DepthwiseConv2d", "PointwiseConv2d", "accelerate"]
+__all__ = ["GELU", "DepthwiseConv2d", "PointwiseConv2d", "ReLU6", "accelerate"]
 
 LARGEST_MAP = 8  # height of a map above which oneDNN's own gradient is as fast
 
 
 def accelerate(net: nn.Module) -> None:
-    """Let the pointwise and depthwise convolutions of a network run the faster way, in place.
+    """Let the layers of a network that can run the better way do so, in place.
 
     Only the class of the modules changes: parameters, names and hooks stay.
     """
     for module in net.modules():
-        if type(module) is nn.Conv2d and module.padding_mode == "zeros" and module.dilation == (1, 1):
+        if type(module) is nn.ReLU6 and not module.inplace:
+            module.__class__ = ReLU6
+        elif type(module) is nn.GELU:
+            module.__class__ = GELU
+        elif type(module) is nn.Conv2d and module.padding_mode == "zeros" and module.dilation == (1, 1):
             kernel = module.kernel_size
             if kernel == (1, 1) and module.stride == (1, 1) and module.groups == 1 and module.padding == (0, 0):
                 module.__class__ = PointwiseConv2d
@@ -37,6 +41,33 @@ class PointwiseConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x.permute(0, 2, 3, 1), self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
+
+
+class GELU(nn.GELU):
+    """GELU over channels that lie last: torch has oneDNN's kernel for contiguous tensors alone."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+class ReLU6(nn.ReLU6):
+    """ReLU6 that keeps its output for the gradient, as the next convolution does, and not its input as well."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _ReLU6.apply(x)
+
+
+class _ReLU6(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x: Tensor) -> Tensor:
+        y = F.relu6(x)
+        ctx.save_for_backward(y)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor) -> Tensor:
+        return torch.ops.aten.hardtanh_backward(grad, *ctx.saved_tensors, 0.0, 6.0)
 
 
 class DepthwiseConv2d(nn.Conv2d):
