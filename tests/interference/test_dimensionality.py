@@ -81,6 +81,13 @@ def test_random_directions_have_m_over_m_plus_n_less_one(m, n):
     assert abs(draws.mean() - corrected) < 3 * draws.std() / math.sqrt(200) + 0.002 * corrected
 
 
+@pytest.mark.parametrize("weights", [None, torch.rand(6) + 0.5])
+def test_the_null_does_not_depend_on_the_unit_of_length(weights):
+    lengths = torch.rand(20, dtype=torch.float64) + 0.5
+    tiny = random_null(1e-12 * lengths, 6, 5, weights=None if weights is None else 1e-12 * weights)
+    torch.testing.assert_close(tiny, random_null(lengths, 6, 5, weights=weights), rtol=1e-5, atol=0)
+
+
 def test_it_is_scherlis_capacity():
     vectors = torch.randn(6, 15, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     capacity = [(v @ v) ** 2 / sum((v @ w) ** 2 for w in vectors.T) for v in vectors.T]

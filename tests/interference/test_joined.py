@@ -78,13 +78,14 @@ def test_products_far_from_zero_are_linear():
     assert found["dimensionality"].value < 6 / 30 + 1e-6
 
 
+@pytest.mark.parametrize("mean", [0.0, 1.0])
 @pytest.mark.parametrize("kind", ["product", "sum"])
-def test_random_weights_have_the_value_of_the_null(kind):
+def test_random_weights_have_the_value_of_the_null(kind, mean):
     torch.manual_seed(0)
     z = []
     for _ in range(30):
         site = site_of(kind, torch.randn(24, 8), torch.randn(24, 8))
-        z.append(measured(site, inputs_of(8, deviation=torch.rand(8) + 0.2))["dimensionality"].z)
+        z.append(measured(site, inputs_of(8, mean=mean, deviation=torch.rand(8) + 0.2))["dimensionality"].z)
     assert abs(np.mean(z)) < 0.75
     assert np.std(z) < 2
 

@@ -90,9 +90,9 @@ def random_null(norms: Tensor, m: int, draws: int, *, weights: Tensor | None = N
     Tensor
         float64 of shape (draws,).
     """
-    # In order, so that a permutation of channels changes nothing.
-    n, norms = len(norms), norms.sort()[0]
-    weights = None if weights is None else weights.sort()[0]
+    # In order, so that a permutation of channels changes nothing; in units in which fourth powers do not underflow.
+    n, norms = len(norms), norms.sort()[0] / norms.max()
+    weights = None if weights is None else weights.sort()[0] / weights.max()
     chunk = max(1, LARGEST // (n * m))
     means = []
     for start in range(0, draws, chunk):

@@ -15,7 +15,7 @@ M3 is taken of the joined map itself, activation included: log CI is the logarit
 would be if the two branches were independent, E f² E g² - (E f)² (E g)² for a product and var f + var g for a sum.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -45,7 +45,7 @@ def product_covariance(a: Tensor, b: Tensor, alpha: Tensor, beta: Tensor) -> tup
     a, b : Tensor
         Of shape (..., n, d).
     alpha, beta : Tensor
-        Of shape (n,).
+        Of shape (..., n).
 
     Returns
     -------
@@ -53,7 +53,7 @@ def product_covariance(a: Tensor, b: Tensor, alpha: Tensor, beta: Tensor) -> tup
         Of shape (..., n, n); their sum is the covariance.
     """
     across = a @ b.mT
-    mixed = alpha[:, None] * b + beta[:, None] * a
+    mixed = alpha[..., None] * b + beta[..., None] * a
     return (a @ a.mT) * (b @ b.mT) + across * across.mT, mixed @ mixed.mT
 
 
@@ -66,7 +66,7 @@ def measure(name: str, site: Site, inputs: Moments | None, *, draws: int) -> lis
     """D of the joined features, its ratio r to random weights, the floors, and for products the quadratic share.
 
     The random weights keep the length of each branch's rows, the share of each input channel in all rows, and the
-    branches at the mean input; branches that share their weights share the random ones.
+    biases; branches that share their weights share the random ones.
 
     Parameters
     ----------
@@ -92,15 +92,12 @@ def measure(name: str, site: Site, inputs: Moments | None, *, draws: int) -> lis
     if not all(torch.isfinite(tensor).all() for tensor in (a * whole, b * whole, alpha, beta)):
         return [undefined("dimensionality", "weights or activations are not finite", **where)]
 
-    def covariance(a: Tensor, b: Tensor) -> Tensor:
-        if site.kind == "sum":
-            return sum_covariance(a, b)
-        quadratic, linear = product_covariance(a, b, alpha.to(a), beta.to(a))
-        return quadratic + linear
+    def covariance(a: Tensor, b: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
+        return sum_covariance(a, b) if site.kind == "sum" else sum(product_covariance(a, b, alpha, beta))
 
     channels = a.shape[1]
     m = channels if site.kind == "sum" else channels * (channels + 3) // 2
-    every = covariance(a * whole, b * whole)
+    every = covariance(a * whole, b * whole, alpha, beta)
     lengths = every.diagonal().clamp(min=0).sqrt()
     alive = lengths > DEAD * lengths.max()
     n = int(alive.sum())
@@ -110,9 +107,10 @@ def measure(name: str, site: Site, inputs: Moments | None, *, draws: int) -> lis
         reason = "no input channel varies over the images" if constant else f"only {n} feature is alive"
         return [undefined("dimensionality", reason, **shape)]
     a, b, alpha, beta = (tensor[alive] for tensor in (a, b, alpha, beta))
-    value = _dimensionality(covariance(a * whole, b * whole)).item()
-    left_out = [_dimensionality(covariance(a * part, b * part)).item() for part in parts]
-    null = _null(covariance, a * whole, b * whole, draws, shared=site.factors[0] is site.factors[1])
+    value = _dimensionality(covariance(a * whole, b * whole, alpha, beta)).item()
+    left_out = [_dimensionality(covariance(a * part, b * part, alpha, beta)).item() for part in parts]
+    branches = [(a * whole, alpha)] if site.factors[0] is site.factors[1] else [(a * whole, alpha), (b * whole, beta)]
+    null = _null(covariance, branches, torch.where(whole > 0, mean / whole, 0), draws)
     note = f"{len(lengths) - n} dead features dropped" if n < len(lengths) else ""
     values = [
         *against_null(value, left_out, null, note=note, **shape),
@@ -176,9 +174,9 @@ def _at(layer, weight: Tensor, mean: Tensor) -> Tensor:
 
 def _dimensionality(covariance: Tensor) -> Tensor:
     """Mean D of unit vectors with these inner products (..., n, n): 1 over the sum of squared cosines."""
-    square = covariance**2
-    lengths = covariance.diagonal(dim1=-2, dim2=-1)
-    return (1 / (square / (lengths[..., :, None] * lengths[..., None, :])).sum(-1)).mean(-1)
+    lengths = covariance.diagonal(dim1=-2, dim2=-1).sqrt()
+    cosines = covariance / lengths[..., :, None] / lengths[..., None, :]
+    return (1 / (cosines**2).sum(-1)).mean(-1)
 
 
 def _quadratic_share(a: Tensor, b: Tensor, alpha: Tensor, beta: Tensor) -> float:
@@ -187,18 +185,24 @@ def _quadratic_share(a: Tensor, b: Tensor, alpha: Tensor, beta: Tensor) -> float
     return (quadratic / (quadratic + linear)).mean().item()
 
 
-def _null(covariance, a: Tensor, b: Tensor, draws: int, shared: bool) -> Tensor:
-    """Mean D of random weights (draws,), with the lengths of rows measured where all input channels are as loud."""
-    energy = torch.cat([a, b]).norm(dim=0)
-    lengths = [torch.where(energy > 0, rows / energy, 0).norm(dim=1).float() for rows in (a, b)]
-    n, d = a.shape
+def _null(covariance: Callable[..., Tensor], branches: list[tuple[Tensor, Tensor]], mean: Tensor, draws: int) -> Tensor:
+    """Mean D of random weights (draws,), with the lengths of rows measured where all input channels are as loud.
+
+    `branches` are one or two pairs of weights (n, d) and values at the mean input (n,); `mean` is that input (d,), in
+    deviations as the weights are.
+    """
+    energy = torch.cat([rows for rows, _ in branches]).norm(dim=0)
+    n, d = branches[0][0].shape
     generator = torch.Generator().manual_seed(0)
     chunk = max(1, LARGEST // (n * max(n, d)))
     means = []
     for start in range(0, draws, chunk):
-        pair = []
-        for length in lengths:
-            rows = torch.randn(min(chunk, draws - start), n, d, generator=generator).to(a.device)
-            pair.append(rows * (length / rows.norm(dim=-1))[..., None] * energy.float())
-        means.append(_dimensionality(covariance(pair[0], pair[0] if shared else pair[1])).double())
+        drawn = []
+        for rows, at in branches:
+            length = torch.where(energy > 0, rows / energy, 0).norm(dim=1)
+            chosen = torch.randn(min(chunk, draws - start), n, d, generator=generator).to(rows.device)
+            chosen = chosen * ((length / chosen.norm(dim=-1))[..., None] * energy).float()
+            drawn.append((chosen, chosen @ mean.float() + (at - rows @ mean).float()))
+        (a, alpha), (b, beta) = drawn[0], drawn[-1]
+        means.append(_dimensionality(covariance(a, b, alpha, beta)).double())
     return torch.cat(means)
