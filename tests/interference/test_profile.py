@@ -265,7 +265,7 @@ def test_untrained_values_stand_beside_their_own_site(digits, untrained):
     profile = profile_run(net, digits, CHEAP, untrained=before)
     images = held_out(digits, 2000)
     half = HeldOut(digits, images.rows[::2], images.labels[::2])
-    fewer = CHEAP.model_copy(update={"folds": 4, "null_draws": 25})
+    fewer = CHEAP.model_copy(update={"folds": 4, "null_draws": 25, "steering_images": 8})
     alone = {(v.measure, v.site): v.value for v in measure_network(before, before.sites(), half, fewer)[0]}
     found = {(m, s): u for m, s, u in zip(profile["measure"], profile["site"], profile["untrained"], strict=True)}
     assert found == pytest.approx(alone)

@@ -7,15 +7,19 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import pytest
+import timm
 import torch
+from safetensors.torch import save_file
 
 from lowparam import params as parameters
 from lowparam.data import save
 from lowparam.errors import LowparamError
+from lowparam.interference.arrays import read
 from lowparam.interference.model import profile_model
 from lowparam.interference.profile import profile_run, profile_scale, summary
 from lowparam.interference.stream import collect, held_out
 from lowparam.interference.value import COLUMNS
+from lowparam.models import timm_adapter
 from lowparam.params import Params, Profile
 from lowparam.training.job import train_scale
 
@@ -129,14 +133,30 @@ def test_a_network_of_timm_is_profiled_without_training(folder):
     assert json.loads((folder / "out/summary.json").read_text())["model"] == "timm:mobilenetv3_small_050"
 
 
-def test_weights_of_another_network_of_timm_are_refused(folder):
-    from safetensors.torch import save_file
+def test_what_goes_through_a_classifier_of_other_classes_is_undefined(folder, monkeypatch):
+    theirs = timm.create_model("mobilenetv3_small_050", num_classes=1000)
+    save_file(theirs.state_dict(), folder / "model.safetensors")
+    monkeypatch.setattr(timm_adapter, "hf_hub_download", lambda **file: str(folder / file["filename"]))
+    model = "timm:mobilenetv3_small_050"
+    profile_model(model, folder / "data", folder / "out", pretrained=True, settings=Profile(images=60))
+    profile = pd.read_csv(folder / "out/profile.csv")
+    through = profile["measure"].isin(["chi", "chi_floor", "ablation_interaction", "gradient_cosine"])
+    assert profile.loc[through, "value"].isna().all()
+    assert profile.loc[through, "note"].str.contains("of other classes").all()
+    assert profile.loc[profile["measure"] == "dimensionality", "value"].notna().all()
+    kept, _ = read(folder / "out/profile.safetensors")
+    assert not any(key.endswith("cross_talk") for key in kept)
+    assert json.loads((folder / "out/summary.json").read_text())["weights"] == "pretrained"
 
+
+def test_weights_of_another_network_of_timm_are_refused(folder):
     save_file({"nothing": torch.zeros(1)}, folder / "weights.safetensors")
     with pytest.raises(LowparamError, match="weights of another network"):
         profile_model(
             "timm:mobilenetv3_small_050", folder / "data", folder / "out", weights=folder / "weights.safetensors"
         )
+    with pytest.raises(LowparamError, match="two sources of weights"):
+        profile_model("timm:resnet18", folder / "data", folder / "out", weights="some.safetensors", pretrained=True)
     with pytest.raises(LowparamError, match="must be timm:"):
         profile_model("resnet18", folder / "data", folder / "out")
 

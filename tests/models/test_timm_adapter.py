@@ -2,15 +2,20 @@
 
 import copy
 import re
+import time
+from types import SimpleNamespace
 
 import pytest
 import timm
 import torch
+from safetensors.torch import save_file
 
 from lowparam.errors import LowparamError
 from lowparam.interference.dimensionality import activity_weighted
 from lowparam.models import timm_adapter
 from lowparam.models.cost import cost
+
+NONE = SimpleNamespace(hf_hub_id=None)
 
 FIELD = (  # name, image size, whether it belongs to the quick tests
     ("efficientnet_b0", 32, False),
@@ -172,3 +177,32 @@ def test_what_cannot_be_adapted_says_so_in_one_line(name, size, activation, mess
     with pytest.raises(LowparamError, match=message) as caught:
         timm_adapter.build(name, classes=10, in_channels=3, size=size, activation=activation)
     assert "\n" not in str(caught.value)
+
+
+def test_a_hub_that_does_not_answer_is_named_in_one_line(monkeypatch):
+    # An address that nothing listens on; the client's own retries would take half a minute.
+    monkeypatch.setattr(timm_adapter.constants, "ENDPOINT", "http://127.0.0.1:9")
+    start = time.perf_counter()
+    with pytest.raises(
+        LowparamError, match=r"cannot get timm/mobilenetv2_050\.\S+ from the Hugging Face hub: "
+    ) as caught:
+        timm_adapter.build("timm:mobilenetv2_050", classes=10, in_channels=1, size=32, pretrained=True)
+    assert time.perf_counter() - start < 10
+    assert str(caught.value).endswith("give a file with --weights")
+    assert "\n" not in str(caught.value)
+
+
+def test_pretrained_weights_are_read_from_the_copy_of_the_hub(monkeypatch, tmp_path):
+    theirs = timm.create_model("mobilenetv3_small_050", num_classes=1000)
+    save_file(theirs.state_dict(), tmp_path / "model.safetensors")
+    monkeypatch.setattr(timm_adapter, "hf_hub_download", lambda **file: str(tmp_path / file["filename"]))
+    net = timm_adapter.build("timm:mobilenetv3_small_050", classes=7, in_channels=3, size=32, pretrained=True)
+    torch.testing.assert_close(net.net.blocks[1][0].conv_pw.weight, theirs.blocks[1][0].conv_pw.weight)
+    assert net.net.pretrained_cfg["num_classes"] == 1000
+    assert net.net.classifier.out_features == 7
+
+
+def test_a_network_without_weights_at_the_hub_says_so():
+    name = next(n for n in timm.list_models() if not (timm.get_pretrained_cfg(n) or NONE).hf_hub_id)
+    with pytest.raises(LowparamError, match=f"timm names no weights of {name} at the Hugging Face hub"):
+        timm_adapter.build(f"timm:{name}", classes=7, in_channels=3, size=32, pretrained=True)

@@ -147,6 +147,7 @@ def profile(
     scales: Annotated[list[str] | None, typer.Argument(help="Scales of the experiment.")] = None,
     model: Annotated[str | None, typer.Option(help="A network of timm instead, such as timm:mobilenetv2_050.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Its weights, a safetensors file.")] = None,
+    pretrained: Annotated[bool, typer.Option("--pretrained", help="Its weights from the Hugging Face hub.")] = False,
     data: Annotated[Path | None, typer.Option(help="Folder of prepared data to look at it on.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write its profile to.")] = None,
     device: Device = None,
@@ -160,7 +161,7 @@ def profile(
         from lowparam.interference.model import profile_model
         from lowparam.report.interference import draw_profile
 
-        profile_model(model, data, out, weights=weights, device=device)
+        profile_model(model, data, out, weights=weights, pretrained=pretrained, device=device)
         draw_profile([read_csv(out / "profile.csv")], out / "profile")
         return
     if experiment is None or not scales:

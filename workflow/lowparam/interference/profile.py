@@ -37,6 +37,9 @@ from lowparam.training.fast import accelerate
 
 __all__ = ["measure_network", "profile_run", "profile_scale", "recalibrate", "summary"]
 
+HALVED = ("ablation_images", "gradient_images", "steering_images")
+"""Settings of which half serves for the untrained network, as it gets no interval."""
+
 KINDS = {
     "projection": ["projection", "reduction"],
     "expansion": ["expansion", "branch"],
@@ -186,8 +189,13 @@ def profile_run(
     if untrained is not None:
         # A value without interval and null needs fewer images, folds and draws, and this is half of the work.
         some = HeldOut(dataset, images.rows[::2], images.labels[::2])
-        halves = {key: (getattr(settings, key) + 1) // 2 for key in ("ablation_images", "gradient_images")}
-        fewer = settings.model_copy(update={"folds": 4, "null_draws": max(10, settings.null_draws // 4), **halves})
+        fewer = settings.model_copy(
+            update={
+                "folds": 4,
+                "null_draws": max(10, settings.null_draws // 4),
+                **{key: (getattr(settings, key) + 1) // 2 for key in HALVED},
+            }
+        )
         values, others = measure_network(untrained, sites(untrained), some, fewer, seed=seed)
         found |= {f"untrained/{key}": array for key, array in others.items()}
         before = _frame(values).set_index(["measure", "site"])["value"]

@@ -8,9 +8,13 @@ layer puts out through one forward pass.
 
 import difflib
 import re
+from contextlib import suppress
 
 import timm
 import torch
+from huggingface_hub import constants, hf_hub_download
+from huggingface_hub.errors import LocalEntryNotFoundError
+from huggingface_hub.utils import get_session
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
@@ -21,6 +25,9 @@ from lowparam.models.blocks.base import Site
 __all__ = ["PREFIX", "Adapted", "Tap", "build"]
 
 PREFIX = "timm:"
+
+HUB_TIMEOUT = 5
+"""Seconds that the hub has to answer."""
 
 STREAM = re.compile(r"Block$|Blocks$|Bottleneck|Residual$|SeparableConv$|DenseLayer$|^Bottle")
 """Names of timm's classes whose output is a stream."""
@@ -125,8 +132,10 @@ class _Show:
         return shown.movedim(1, -1) if self.tap.channels_last else shown
 
 
-def build(name: str, *, classes: int, in_channels: int, size: int, activation: str = "base") -> Adapted:
-    """Build a network of timm with random weights.
+def build(
+    name: str, *, classes: int, in_channels: int, size: int, activation: str = "base", pretrained: bool = False
+) -> Adapted:
+    """Build a network of timm, with random weights unless told otherwise.
 
     Parameters
     ----------
@@ -136,11 +145,15 @@ def build(name: str, *, classes: int, in_channels: int, size: int, activation: s
         Number of classes, channels of the images, and their height and width in pixels.
     activation : {"base"}
         Where SoLU goes is not defined for a network whose blocks are not ours.
+    pretrained : bool
+        Take the weights that timm has at the Hugging Face hub. For other classes than they were trained on, timm makes
+        a random classifier; for another number of input channels, it adapts the first layer.
 
     Raises
     ------
     LowparamError
-        If timm does not know the name, an activation is asked for, or the network cannot take such images or classes.
+        If timm does not know the name, an activation is asked for, the network cannot take such images or classes, or
+        the hub has no weights or cannot be reached.
     """
     if activation != "base":
         raise LowparamError(
@@ -152,8 +165,9 @@ def build(name: str, *, classes: int, in_channels: int, size: int, activation: s
         hint = f"did you mean {PREFIX}{near[0]}?" if near else "timm.list_models() lists them"
         raise LowparamError(f"timm {timm.__version__} has no network {own!r}: {hint}")
     image = torch.zeros(1, in_channels, size, size)
+    weights = _weights_from_hub(own) if pretrained else None
     try:
-        net = _create(own, classes, in_channels, size)
+        net = _create(own, classes, in_channels, size, weights)
         adapted = Adapted(net, image)
         with torch.no_grad():
             logits = adapted.eval()(image)
@@ -169,15 +183,35 @@ def build(name: str, *, classes: int, in_channels: int, size: int, activation: s
     return adapted.train()
 
 
-def _create(name: str, classes: int, in_channels: int, size: int) -> nn.Module:
+def _create(name: str, classes: int, in_channels: int, size: int, weights: str | None) -> nn.Module:
     """Create a network of timm, and tell it the image size where it wants to know."""
-    options = {"pretrained": False, "num_classes": classes, "in_chans": in_channels}
+    options = {"pretrained": weights is not None, "num_classes": classes, "in_chans": in_channels}
+    if weights is not None:
+        options["pretrained_cfg_overlay"] = {"file": weights}
     try:
         return timm.create_model(name, img_size=size, **options)
     except TypeError as error:
         if "img_size" not in str(error):
             raise
         return timm.create_model(name, **options)
+
+
+def _weights_from_hub(name: str) -> str:
+    """Path of a network's safetensors file in the hub's cache on this machine, downloaded if need be."""
+    config = timm.get_pretrained_cfg(name)
+    if config is None or not config.hf_hub_id:
+        raise LowparamError(f"timm names no weights of {name} at the Hugging Face hub; give a file with --weights")
+    file = {"repo_id": config.hf_hub_id, "filename": "model.safetensors"}
+    with suppress(LocalEntryNotFoundError):
+        return hf_hub_download(**file, local_files_only=True)
+    try:
+        get_session().head(constants.ENDPOINT, timeout=HUB_TIMEOUT)  # the download itself would try for half a minute
+        return hf_hub_download(**file)
+    except Exception as error:  # what the network, the hub and its client raise has no common ancestor
+        reason = " ".join(str(error).split())[:150]
+        raise LowparamError(
+            f"cannot get {config.hf_hub_id} from the Hugging Face hub: {reason}; give a file with --weights"
+        ) from error
 
 
 def _kind(module: nn.Module) -> str | None:
