@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
+from lowparam.data import Files, Streamed
 from lowparam.errors import LowparamError
-from lowparam.interference.profile import measure_network, profile_run, summary
+from lowparam.interference.profile import measure_network, profile_run, recalibrate, summary
 from lowparam.interference.stream import HeldOut, collect, held_out
 from lowparam.interference.value import COLUMNS
 from lowparam.models.blocks import Site
@@ -269,3 +271,25 @@ def test_untrained_values_stand_beside_their_own_site(digits, untrained):
     alone = {(v.measure, v.site): v.value for v in measure_network(before, before.sites(), half, fewer)[0]}
     found = {(m, s): u for m, s, u in zip(profile["measure"], profile["site"], profile["untrained"], strict=True)}
     assert found == pytest.approx(alone)
+
+
+def test_images_on_disk_give_what_images_in_memory_give(noise, tmp_path):
+    dataset = noise(60)
+    parts = {}
+    for name in ("train", "validation", "test"):
+        part = getattr(dataset, name)
+        for i, pixels in enumerate(part.pixels):
+            Image.fromarray(pixels[0].numpy()).save(tmp_path / f"{name}{i}.png")
+        names = np.array([f"{name}{i}.png".encode() for i in range(len(part))])
+        parts[name] = Files(tmp_path, names, part.labels)
+    about = {"classes": dataset.classes, "mean": dataset.mean, "std": dataset.std, "in_channels": 1, "size": 8}
+    streamed = Streamed(**parts, **about, sha256="")
+    profiles = []
+    for data in (dataset, streamed):
+        net = small()
+        recalibrate(net, data)
+        profiles.append(profile_run(net, data, CHEAP))
+    pd.testing.assert_frame_equal(*profiles)
+    (tmp_path / "test3.png").write_bytes(b"nothing")
+    with pytest.raises(LowparamError, match=r"test3\.png is not a readable image: "):
+        profile_run(small(), streamed, CHEAP)

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from lowparam import data
-from lowparam.data import Dataset
+from lowparam.data import Dataset, Streamed
 from lowparam.errors import LowparamError
 from lowparam.files import write_text
 from lowparam.interference import (
@@ -28,7 +28,7 @@ from lowparam.interference import (
     selectivity,
     steering,
 )
-from lowparam.interference.stream import HeldOut, Statistics, collect, held_out
+from lowparam.interference.stream import HeldOut, Statistics, collect, held_out, pixels_of
 from lowparam.interference.value import COLUMNS, Value
 from lowparam.models import network_for
 from lowparam.models.blocks import Site
@@ -119,7 +119,7 @@ def load_weights(net: nn.Module, path: Path) -> None:
         raise LowparamError(f"{path} holds the weights of another network: {first}") from error
 
 
-def recalibrate(net: nn.Module, dataset: Dataset, most: int = 256) -> None:
+def recalibrate(net: nn.Module, dataset: Dataset | Streamed, most: int = 256) -> None:
     """Set the statistics of all batch norms to those of at most `most` training images; nothing else changes."""
     norms = [m for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
     if not norms:
@@ -131,11 +131,11 @@ def recalibrate(net: nn.Module, dataset: Dataset, most: int = 256) -> None:
         norm.reset_running_stats()
         norm.momentum = None  # the plain mean over batches
         norm.train()
-    pixels = dataset.train.pixels
-    rows = torch.from_numpy(np.unique(np.linspace(0, len(pixels) - 1, min(most, len(pixels))).round().astype(np.int64)))
+    count = len(dataset.train)
+    rows = np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(np.int64))
     with torch.no_grad():
-        for batch in rows.tensor_split(max(1, len(rows) // 256)):
-            x = dataset.normalise(pixels[batch]).to(device)
+        for batch in np.array_split(rows, max(1, len(rows) // 256)):
+            x = dataset.normalise(pixels_of(dataset, dataset.train, batch)).to(device)
             net(x.contiguous(memory_format=torch.channels_last))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
@@ -144,7 +144,7 @@ def recalibrate(net: nn.Module, dataset: Dataset, most: int = 256) -> None:
 
 def profile_run(
     net: nn.Module,
-    dataset: Dataset,
+    dataset: Dataset | Streamed,
     settings: Profile,
     *,
     seed: int = 0,
@@ -158,7 +158,7 @@ def profile_run(
     ----------
     net : nn.Module
         Maps (N, C, H, W) to logits; is set to eval mode.
-    dataset : Dataset
+    dataset : Dataset or Streamed
         Validation and test part are looked at.
     settings : Profile
         How.

@@ -10,12 +10,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lowparam.data import Dataset
+from lowparam.data import Dataset, Files, Images, Streamed
+from lowparam.data.decode import decode
 from lowparam.errors import LowparamError
 from lowparam.models.blocks import Site
 
@@ -27,6 +29,7 @@ __all__ = [
     "chosen_positions",
     "collect",
     "held_out",
+    "pixels_of",
     "positions_of",
     "run",
 ]
@@ -41,7 +44,7 @@ class HeldOut:
 
     Parameters
     ----------
-    dataset : Dataset
+    dataset : Dataset or Streamed
         Where the images and their normalisation come from.
     rows : ndarray
         int64 of shape (N,): rows of the validation part followed by the test part.
@@ -49,7 +52,7 @@ class HeldOut:
         int64 of shape (N,).
     """
 
-    dataset: Dataset
+    dataset: Dataset | Streamed
     rows: np.ndarray
     labels: Tensor
 
@@ -58,11 +61,11 @@ class HeldOut:
 
     def pixels(self, index: np.ndarray) -> Tensor:
         """Normalised images (len(index), C, H, W) in float32, in the order of `index`."""
-        first, second = self.dataset.validation.pixels, self.dataset.test.pixels
-        rows = torch.from_numpy(self.rows[index])
-        late = rows >= len(first)
-        images = torch.empty(len(rows), *first.shape[1:], dtype=first.dtype)
-        images[~late], images[late] = first[rows[~late]], second[rows[late] - len(first)]
+        parts, rows = (self.dataset.validation, self.dataset.test), self.rows[index]
+        late = rows >= len(parts[0])
+        images = torch.empty(len(rows), self.dataset.in_channels, self.dataset.size, self.dataset.size).byte()
+        images[torch.from_numpy(~late)] = pixels_of(self.dataset, parts[0], rows[~late])
+        images[torch.from_numpy(late)] = pixels_of(self.dataset, parts[1], rows[late] - len(parts[0]))
         return self.dataset.normalise(images)
 
     def spread(self, count: int) -> np.ndarray:
@@ -70,7 +73,27 @@ class HeldOut:
         return np.unique(np.linspace(0, len(self) - 1, min(count, len(self))).round().astype(np.int64))
 
 
-def held_out(dataset: Dataset, most: int) -> HeldOut:
+def pixels_of(dataset: Dataset | Streamed, part: Images | Files, rows: np.ndarray) -> Tensor:
+    """Images of some rows of a part, uint8 (len(rows), C, H, W), decoded where they are on disk.
+
+    Raises
+    ------
+    LowparamError
+        If a file cannot be decoded.
+    """
+    if not dataset.streaming:
+        return part.pixels[torch.from_numpy(rows)]
+    pixels = torch.empty(len(rows), dataset.in_channels, dataset.size, dataset.size, dtype=torch.uint8)
+    for place, row in enumerate(rows):
+        path = Path(part[row][0])
+        try:
+            pixels[place] = torch.from_numpy(decode(path.read_bytes(), dataset.size, dataset.in_channels).copy())
+        except (OSError, ValueError) as error:
+            raise LowparamError(f"{path} is not a readable image: {error}") from error
+    return pixels
+
+
+def held_out(dataset: Dataset | Streamed, most: int) -> HeldOut:
     """Take at most `most` images of validation and test part together, evenly spread.
 
     Raises
