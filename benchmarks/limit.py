@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from sides import BUDGET, NETWORKS, dataset, network
 
 from lowparam.params import Recipe
+from lowparam.training.counts import count
 from lowparam.training.loop import Training
-from lowparam.training.plan import count
 
 BATCH = 64
 

@@ -1,4 +1,5 @@
 import math
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,8 @@ from lowparam.data import Images
 from lowparam.errors import LowparamError
 from lowparam.models.backbone import build
 from lowparam.params import Augment, Recipe
-from lowparam.training.loop import Training, pick_device
+from lowparam.training import loop
+from lowparam.training.loop import COMPILE_FROM, Training, compiles, halves, pick_device
 
 
 def training(dataset, architecture="mobilenetv2", seed=0, **recipe):
@@ -130,6 +132,35 @@ def test_bfloat16_reaches_about_the_same_loss(dataset):
     exact, half = training(dataset, precision="float32"), training(dataset, precision="bfloat16")
     assert half.autocast.fast_dtype is torch.bfloat16 and half.net.classifier.weight.dtype is torch.float32
     assert half.run_epoch()["train_loss"] == pytest.approx(exact.run_epoch()["train_loss"], rel=0.05)
+
+
+def test_a_gpu_halves_and_compiles_what_is_long_and_a_cpu_does_neither():
+    gpu, cpu = torch.device("cuda"), torch.device("cpu")
+    assert [halves(gpu, p) for p in ("auto", "bfloat16", "float32")] == [True, True, False]
+    assert [halves(cpu, p) for p in ("auto", "bfloat16", "float32")] == [False, True, False]
+    assert compiles(gpu, COMPILE_FROM) and not compiles(gpu, COMPILE_FROM - 1) and not compiles(cpu, 10**9)
+
+
+@pytest.mark.parametrize("present", [True, False])
+def test_a_gpu_is_picked_where_there_is_one(monkeypatch, present):
+    asked = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: present)
+    monkeypatch.setattr(loop.torch, "empty", lambda *_, device: asked.append(device) or torch.zeros(0))
+    pick_device()
+    assert asked == ["cuda" if present else "cpu"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile on a CPU needs a C++ compiler")
+def test_a_compiled_training_is_that_of_the_network(dataset, monkeypatch):
+    plain = training(dataset, "mobilenetv1", epochs=2)
+    monkeypatch.setattr(loop, "compiles", lambda device, steps: True)
+    compiled = training(dataset, "mobilenetv1", epochs=2)
+    assert compiled.forward is not compiled.net
+    for run in (plain, compiled):
+        run.run_epoch()
+    assert compiled.history[0]["train_loss"] == pytest.approx(plain.history[0]["train_loss"], rel=1e-3)
+    assert [*compiled.net.state_dict()] == [*plain.net.state_dict()]  # a checkpoint has the names of the plain network
 
 
 def test_a_device_that_is_not_there_is_named():

@@ -8,8 +8,9 @@ from quick import make_params
 
 from lowparam.errors import LowparamError
 from lowparam.models.backbone import build
+from lowparam.training.counts import count
 from lowparam.training.fast import accelerate
-from lowparam.training.plan import count, plan, step_seconds, totals
+from lowparam.training.plan import plan, step_seconds, totals
 
 
 def test_counts_are_those_of_the_layers():

@@ -4,6 +4,7 @@ Libraries that are slow to import are imported inside the commands that need the
 """
 
 import difflib
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -134,6 +135,7 @@ def baseline(experiment: Experiment) -> None:
 @command
 def train(experiment: Experiment, scales: Scales, device: Device = None) -> None:
     """Train all seeds of the scales; goes on where it was interrupted."""
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch: large pages for large maps; read when it is imported
     from lowparam.training.job import train_scale
 
     params = parameters.load()

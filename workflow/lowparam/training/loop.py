@@ -13,11 +13,13 @@ from lowparam.errors import LowparamError
 from lowparam.models.backbone import Network
 from lowparam.params import Recipe
 from lowparam.training.augment import change_pixels, draw, generator, mix
+from lowparam.training.counts import count
 from lowparam.training.fast import accelerate
 from lowparam.training.incoherence import coherence, projections
+from lowparam.training.memory import settle_malloc
 from lowparam.training.optimizer import make_optimizer, make_schedule, rate_factor
 
-__all__ = ["COMPILE_FROM", "EVALUATION_BATCH", "Training", "pick_device"]
+__all__ = ["COMPILE_FROM", "EVALUATION_BATCH", "Training", "compiles", "halves", "pick_device"]
 
 EVALUATION_BATCH = 64  # larger ones leave the cache
 COMPILE_FROM = 20_000  # steps on a GPU; compiling costs about a minute, and on a CPU it gained nothing
@@ -36,6 +38,16 @@ def pick_device(name: str | None = None) -> torch.device:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
         raise LowparamError(f"device {name!r} cannot be used here: {str(error).splitlines()[0]}") from error
+
+
+def halves(device: torch.device, precision: str) -> bool:
+    """Whether convolutions and matrix products run in bfloat16: on a CPU it is slower, so only if a recipe insists."""
+    return {"auto": device.type == "cuda", "bfloat16": True, "float32": False}[precision]
+
+
+def compiles(device: torch.device, steps: int) -> bool:
+    """Whether torch.compile pays back in so many steps."""
+    return device.type == "cuda" and steps >= COMPILE_FROM
 
 
 class Training:
@@ -66,10 +78,11 @@ class Training:
 
     def __init__(self, net: Network, data: Dataset, recipe: Recipe, *, seed: int, device: torch.device) -> None:
         self.data, self.recipe, self.seed, self.device = data.to(device), recipe, seed, device
-        half = {"auto": device.type == "cuda", "bfloat16": True, "float32": False}[recipe.precision]
+        half = halves(device, recipe.precision)
         self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=half)
         if device.type == "cpu" and not half:
             accelerate(net)
+            settle_malloc(recipe.batch_size * count(net, data.in_channels, data.size).values)
         net.regularise(dropout=recipe.dropout, drop_path=recipe.drop_path)
         self.projections = projections(net) if recipe.incoherence_penalty else []
         # NHWC: a step is 1.1 to 1.6 times as fast as in NCHW (docs/performance.md).
@@ -81,8 +94,8 @@ class Training:
         if recipe.ema is not None:
             average = get_ema_multi_avg_fn(recipe.ema)
             self.average = AveragedModel(self.net, multi_avg_fn=average, use_buffers=True)
-        compiled = device.type == "cuda" and recipe.epochs * self.steps_per_epoch >= COMPILE_FROM
-        self.forward = torch.compile(self.net) if compiled else self.net
+        pays = compiles(device, recipe.epochs * self.steps_per_epoch)
+        self.forward = torch.compile(self.net) if pays else self.net
         self.epoch, self.history, self.diverged_at_step = 0, [], None
 
     @property

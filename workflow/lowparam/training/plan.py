@@ -5,20 +5,17 @@ multiply-accumulates they do. The seconds that each costs were fitted to measure
 another machine is faster or slower by about one factor, which `speed` corrects.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import torch
-from torch import nn
 
 from lowparam.errors import LowparamError
 from lowparam.files import read_json
 from lowparam.models import network_for
-from lowparam.models.cost import count_macs, count_parameters
 from lowparam.params import Params, Run, run_spec
+from lowparam.training.counts import Counts, count
 
-__all__ = ["Counts", "count", "plan", "step_seconds", "totals"]
+__all__ = ["plan", "step_seconds", "totals"]
 
 PER_LAYER = 1.31e-4  # seconds of a CPU core
 PER_VALUE = 2.39e-9
@@ -27,47 +24,7 @@ FORWARD = 1 / 3  # of a training step
 START = 3.0  # seconds until a process trains: imports, data, the width
 EPOCH = 0.01  # seconds for a checkpoint, draws and a line in the log
 PROCESS_MB = 750  # torch and what it loads
-BYTES_PER_VALUE = 2.39e-9  # of the activations of a batch, kept for the backward pass and on the way through it
-
-
-@dataclass(frozen=True)
-class Counts:
-    """What one image costs on its way through a network.
-
-    Parameters
-    ----------
-    layers : int
-        Modules without parts, as many as are called.
-    values : int
-        Values that they write.
-    macs : int
-        Multiply-accumulates.
-    parameters : int
-        Trainable values.
-    """
-
-    layers: int
-    values: int
-    macs: int
-    parameters: int
-
-
-def count(net: nn.Module, in_channels: int, size: int) -> Counts:
-    """Count layers, values and multiply-accumulates of one image of (in_channels, size, size)."""
-    written = []
-    hooks = [
-        module.register_forward_hook(lambda _module, _input, output: written.append(output.numel()))
-        for module in net.modules()
-        if not any(module.children()) and not isinstance(module, nn.Identity)
-    ]
-    device = next(net.parameters()).device
-    training = net.training
-    with torch.no_grad():
-        net.eval()(torch.zeros(1, in_channels, size, size, device=device))
-    net.train(training)
-    for hook in hooks:
-        hook.remove()
-    return Counts(len(written), sum(written), count_macs(net, in_channels, size), count_parameters(net).total)
+BYTES_PER_VALUE = 5.4  # of the activations of a batch, kept for the backward pass and on the way through it
 
 
 def step_seconds(counts: Counts, batch_size: int) -> float:
