@@ -157,7 +157,28 @@ def test_summary_takes_blocks_that_do_not_stride_and_ends_of_stages(digits, untr
     chi = profile[profile["measure"] == "chi"].set_index("site")["value"]
     assert short["chi_stages"] == pytest.approx(chi[[f"stages.{s}.1.stream" for s in range(3)]].mean())
     assert short["chi_last"] == pytest.approx(chi["stages.2.1.stream"])
+    assert not any(key.startswith("sae") for key in short)
     json.dumps(short)
+
+
+def test_every_measure_reaches_the_summary(digits, untrained):
+    profile = profile_run(untrained("mobilenetv2", digits), digits, Profile())
+    short, found = summary(profile), profile.groupby("measure")["value"].mean()
+    for measure in ("ablation_interaction", "gradient_cosine", "gradient_conflict", "position_similarity"):
+        assert short[measure] == pytest.approx(found[measure])
+    first = {"dimensionality_ratio": "r", "floor_random": "", "floor_tight": "", "stride": "", "chi_floor": ""}
+    stems = {first.get(measure, measure.removesuffix("_p10").removesuffix("_p90")) for measure in found.index}
+    assert all(any(key.startswith(stem) for key in short) for stem in stems)
+
+
+def test_settings_ask_for_autoencoders_at_the_ends_of_stages(digits, untrained):
+    # 100 steps calibrate nothing; they show that a line in params.yaml is enough.
+    settings = Profile(images=100, ablation_pairs=0, gradient_images=0, steering_images=2, sae=True, sae_steps=100)
+    profile = profile_run(untrained("mobilenext", digits), digits, settings)
+    rows = values(profile, "sae_features")
+    assert rows["site"].tolist() == [f"stages.{stage}.1.reduction" for stage in range(3)]
+    assert rows["note"].str.contains("not identifiable|dictionary").all()
+    assert summary(profile)["sae_agreement"] == pytest.approx(values(profile, "sae_agreement")["value"].mean())
 
 
 def test_intervals_cover_what_more_images_would_say(noise):

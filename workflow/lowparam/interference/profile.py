@@ -40,6 +40,9 @@ __all__ = ["measure_network", "profile_run", "profile_scale", "recalibrate", "su
 HALVED = ("ablation_images", "gradient_images", "steering_images")
 """Settings of which half serves for the untrained network, as it gets no interval."""
 
+SAE = ("sae_features", "sae_agreement", "sae_sparsity_gain")
+"""Measures of the autoencoders that a summary has, if they were trained."""
+
 KINDS = {
     "projection": ["projection", "reduction"],
     "expansion": ["expansion", "branch"],
@@ -325,7 +328,9 @@ def summary(profile: pd.DataFrame) -> dict[str, float]:
         - ``log_ci_projection``: mean log CI of projections.
         - ``capacity_used``: mean capacity used of the streams, as a share of the channels.
         - ``position_similarity``, ``class_selectivity``: means over streams.
+        - ``ablation_interaction``, ``gradient_cosine``, ``gradient_conflict``: means over the sites that have them.
         - ``dead_directions``: how many directions of all pointwise layers are dead.
+        - ``sae_features``, ``sae_agreement``, ``sae_sparsity_gain``: means, if autoencoders were trained.
     """
     table = profile.set_index(["measure", "site"])
     streams = profile.loc[profile["measure"] == "chi", "site"].tolist()
@@ -377,7 +382,9 @@ def summary(profile: pd.DataFrame) -> dict[str, float]:
         "capacity_used": mean("capacity_used", "stream"),
         "position_similarity": mean("position_similarity", "stream"),
         "class_selectivity": mean("class_selectivity", "stream"),
+        **{measure: mean(measure) for measure in ("ablation_interaction", "gradient_cosine", "gradient_conflict")},
         "dead_directions": float(profile.loc[profile["measure"] == "dead_directions", "value"].sum()),
+        **{measure: mean(measure) for measure in SAE if measure in set(profile["measure"])},
     }
 
 
