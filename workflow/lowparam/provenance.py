@@ -66,10 +66,10 @@ def sources(verb: str, *, architecture: str | None = None, source: str | None = 
 
 
 @cache
-def code_sha256(verb: str, *, architecture: str | None = None) -> str:
+def code_sha256(verb: str, *, architecture: str | None = None, source: str | None = None) -> str:
     """Hash the names and contents of `sources`."""
     digest = hashlib.sha256()
-    for file in sources(verb, architecture=architecture):
+    for file in sources(verb, architecture=architecture, source=source):
         content = (PACKAGE / file).read_bytes()
         digest.update(f"{file.as_posix()} {len(content)}\n".encode() + content)
     return digest.hexdigest()

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from lowparam.errors import LowparamError
 from lowparam.files import write_json
-from lowparam.params import Params, Run, Scale, run_spec
-from lowparam.provenance import code_sha256
+from lowparam.params import Data, Params, Run, Scale, run_spec
+from lowparam.provenance import PACKAGE, code_sha256
 
 __all__ = ["check_scales"]
 
@@ -26,12 +26,12 @@ def check_scales(params: Params) -> None:
         For the first scale that cannot be built: an unknown architecture or activation, or a budget out of reach.
     """
     try:
-        answers = json.loads(ANSWERS.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        answers = []
+        answers = dict(json.loads(ANSWERS.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        answers = {}
     questions = {}
     for name, experiment in params.experiments.items():
-        shape = _shape(params, experiment.data)
+        shape = _shape(params, experiment.data, answers, questions)
         for scale in params.scales(name):
             try:
                 for question in _questions(params, scale, shape):
@@ -41,8 +41,8 @@ def check_scales(params: Params) -> None:
                     questions[key] = True
             except LowparamError as error:
                 raise LowparamError(f"params.yaml: experiments.{name}: {error}") from error
-    if list(questions) != answers:
-        write_json(ANSWERS, list(questions))
+    if questions != answers:
+        write_json(ANSWERS, questions)
 
 
 def _questions(params: Params, scale: Scale, shape: dict[str, int]) -> list[list]:
@@ -71,14 +71,25 @@ def _ask(kind: str, what: str | dict, shape: dict[str, int], code: str) -> None:
             network_for(what, **shape)
 
 
-def _shape(params: Params, name: str) -> dict[str, int]:
-    """Number of classes, channels and pixels of a data set, from its manifest if it was prepared, else its source."""
+def _shape(params: Params, name: str, answers: dict, questions: dict) -> dict[str, int]:
+    """Number of classes, channels and pixels of a data set, from its manifest if it was prepared, else its source.
+
+    What a source says of a folder is not kept, because the folder may change.
+    """
     data = params.data[name]
     manifest = Path("results/data", name, "manifest.json")
     stored = json.loads(manifest.read_text(encoding="utf-8")) if manifest.exists() else {}
     if stored.get("settings") == data.spec():
         channels, size, _ = stored["shape"]
         return {"classes": len(stored["classes"]), "in_channels": channels, "size": size}
+    if (PACKAGE / f"data/sources/{data.source}.py").exists() and data.path is None:
+        key = json.dumps(["shape", data.spec(), code_sha256("prepare", source=data.source)])
+        questions[key] = answers.get(key) or _ask_source(name, data)
+        return questions[key]
+    return _ask_source(name, data)
+
+
+def _ask_source(name: str, data: Data) -> dict[str, int]:
     from lowparam.data.prepare import shape
 
     return shape(name, data)
