@@ -93,11 +93,13 @@ def plan(
     cores: Annotated[int, typer.Option(min=1, help="Trainings beside each other.")] = 2,
 ) -> None:
     """Predict time and memory of the trainings of an experiment before anything runs."""
+    from lowparam import predictions
     from lowparam.training.plan import plan, totals
 
     params = parameters.load()
     for name in [experiment] if experiment else params.replicate:
         table = plan(params, name)
+        predictions.keep(params, name, table)
         show(table.round({"images_per_second": 0, "seconds": 0, "memory_mb": 0}))
         total = totals(table, cores)
         print(

@@ -1,13 +1,15 @@
 # What the other rules ask: the settings, the files of a run, the code that a result depends on.
 
+import math
 import os
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 from lowparam import params as parameters
-from lowparam import provenance
+from lowparam import predictions, provenance
 from lowparam.errors import LowparamError
 from lowparam.report import contents
 from workflow import records
@@ -72,6 +74,39 @@ def specs(experiment, scales):
         for run in PARAMS.runs(experiment)
         if run.scale in scales
     }
+
+
+# GPUs of a training, where the executor hands them out: snakemake --config gpus=1.
+GPUS = int(config.get("gpus", 0))
+
+
+@cache
+def predicted(experiment):
+    """What `lowparam plan` said of the experiment, if it was asked."""
+    return predictions.kept(PARAMS, experiment)
+
+
+def memory_mb(experiment, scales):
+    """Memory to request for scales that run one after another, in MB."""
+    known = predicted(experiment)
+    return max(
+        (
+            math.ceil(1.25 * known[scale.name]["memory_mb"])
+            if scale.name in known
+            else 4000
+        )
+        for scale in scales
+    )
+
+
+def minutes(experiment, scales, share=1.0):
+    """Time to request for them: twice the prediction, because machines differ; four hours each without one."""
+    known = predicted(experiment)
+    seconds = sum(
+        2 * known[scale.name]["seconds"] if scale.name in known else 4 * 3600
+        for scale in scales
+    )
+    return math.ceil(5 + share * seconds / 60)
 
 
 def run_files(experiment, *names):

@@ -37,6 +37,15 @@ for experiment, chosen in PARAMS.experiments.items():
             architecture="[^/-]+",
             activation="[^/-]+",
         threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: (
+                attempt * memory_mb(wildcards.experiment, family(wildcards))
+            ),
+            # A profile takes about a tenth of the time of the training.
+            runtime=lambda wildcards, attempt: (
+                attempt * minutes(wildcards.experiment, family(wildcards), share=0.2)
+            ),
+            gpu=GPUS,
         params:
             profile=chosen.profile.model_dump(),
             scales=lambda wildcards: " ".join(scale.name for scale in family(wildcards)),

@@ -27,6 +27,14 @@ for experiment, chosen in PARAMS.experiments.items():
         wildcard_constraints:
             experiment=re.escape(experiment),
         threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: (
+                attempt * memory_mb(wildcards.experiment, [scale_of(wildcards)])
+            ),
+            runtime=lambda wildcards, attempt: (
+                attempt * minutes(wildcards.experiment, [scale_of(wildcards)])
+            ),
+            gpu=GPUS,
         params:
             specs=lambda wildcards: specs(wildcards.experiment, [scale_of(wildcards)]),
         shell:
