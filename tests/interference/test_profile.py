@@ -14,6 +14,7 @@ from lowparam.interference.stream import HeldOut, collect, held_out
 from lowparam.interference.value import COLUMNS
 from lowparam.models.blocks import Site
 from lowparam.params import Profile
+from lowparam.training.fast import accelerate
 
 ARCHITECTURES = ("mobilenetv1", "mobilenetv2", "mobilenetv3", "mobilenext", "convnext", "nodepth_a")
 CHEAP = Profile(ablation_pairs=0, gradient_images=0)
@@ -63,15 +64,18 @@ def test_untrained_networks_are_at_their_nulls(architecture, digits, untrained):
     assert np.mean(chis) == pytest.approx(1, abs=0.1)
 
 
-@pytest.mark.parametrize("architecture", ["mobilenetv3", "convnext", "nodepth_a"])
-def test_batch_size_and_order_of_images_do_not_matter(architecture, digits, untrained):
+@pytest.mark.parametrize("fast", [False, True])
+@pytest.mark.parametrize("architecture", ["mobilenetv3", "convnext", "nodepth_a", "mobilenext"])
+def test_batch_size_and_order_of_images_do_not_matter(architecture, fast, digits, untrained):
     # These have the kernels that treat the end of a batch differently.
     net = untrained(architecture, digits, activation="solu_s1")
+    if fast:
+        accelerate(net)
     images = held_out(digits, 150)
     order = np.random.default_rng(1).permutation(len(images))
     whole, *others = (
         collect(net, net.sites(), images, classes=10, batch_size=size, order=how)
-        for size, how in [(256, None), (7, None), (64, order)]
+        for size, how in [(256, None), (7, None), (64, order), (1, None)]
     )
     for other in others:
         for name in whole.outputs:
