@@ -127,6 +127,12 @@ def test_bad_files_can_be_left_out(place):
     assert data.read_json("results/data/mine/manifest.json")["left_out"] == ["Dreiecke/kaputt.jpg"]
 
 
+def test_a_class_of_bad_files_alone_is_an_error(place):
+    for path in (place / "images/Dreiecke").iterdir():
+        path.write_bytes(b"no image")
+    refused(r"data\.mine: train has no good image of the class 'Dreiecke'", skip_bad=True)
+
+
 def test_a_class_without_images_is_an_error(place):
     (place / "images/Leer").mkdir()
     (place / "images/Leer/notes.txt").write_text("none yet")
@@ -155,7 +161,7 @@ def test_work_that_was_interrupted_goes_on(place, monkeypatch):
     draw_folder(many, CHUNK // 2)  # 375 images, two chunks
     parts, _ = list_parts(many, "")
     work = place / "work"
-    whole, _ = decode_all(parts, 16, 3, work=work / "whole", skip_bad=False, key="data.many")
+    whole, _ = decode_all(parts, 16, 3, work=place / "whole", skip_bad=False, key="data.many")
 
     calls = []
 
@@ -173,7 +179,7 @@ def test_work_that_was_interrupted_goes_on(place, monkeypatch):
     again, _ = decode_all(parts, 16, 3, work=work, skip_bad=False, key="data.many")
     assert len(calls) == 3 * (CHUNK // 2) - CHUNK
     assert torch.equal(again["all"].pixels, whole["all"].pixels)
-    assert not list(work.glob("*/*.safetensors"))
+    assert not list(place.glob("work/*/*.safetensors"))
 
 
 def test_streamed_images_stay_where_they_are(place):

@@ -126,11 +126,11 @@ def decode_all(
         If files are bad: no whole image, or the same content in two classes. Each is printed with the reason.
     """
     chunks = [(part, rows) for part in parts for rows in torch.arange(len(parts[part])).split(CHUNK)]
-    work = work / _identity(parts, size, channels)
-    work.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(work.with_suffix(".lock")):
+    finished = work / _identity(parts, size, channels)
+    work.mkdir(parents=True, exist_ok=True)
+    with FileLock(work.with_name(f"{work.name}.lock")):
         jobs = (
-            delayed(_decode_chunk)(parts[part].take(rows), size, channels, work / f"{number:06}.safetensors")
+            delayed(_decode_chunk)(parts[part].take(rows), size, channels, finished / f"{number:06}.safetensors")
             for number, (part, rows) in enumerate(chunks)
         )
         cores = len(os.sched_getaffinity(0))
@@ -149,7 +149,7 @@ def decode_all(
                 f"{key}.skip_bad: true"
             )
         images = {
-            part: _assemble(parts[part], [number for number, (p, _) in enumerate(chunks) if p == part], work, bad)
+            part: _assemble(parts[part], [number for number, (p, _) in enumerate(chunks) if p == part], finished, bad)
             for part in parts
         }
         shutil.rmtree(work)

@@ -53,10 +53,14 @@ def prepare(name: str, data: Data, folder: Path) -> None:
             parts,
             shape(name, data)["size"],
             data.channels,
-            work=WORK,
+            work=WORK / name,
             skip_bad=data.skip_bad,
             key=f"data.{name}",
         )
+    for part in ("train", "test"):
+        missing = sorted(set(range(len(classes))) - set(parts[part].labels.tolist()))
+        if missing:
+            raise LowparamError(f"data.{name}: {part} has no good image of the class {classes[missing[0]]!r}; add some")
     save(folder, parts, classes, **manifest)
 
 
@@ -143,5 +147,5 @@ def measure(name: str, files: Files, data: Data, size: int) -> tuple[torch.Tenso
     """Return mean and deviation per channel of a sample of images."""
     rows = torch.randperm(len(files), generator=torch.Generator().manual_seed(0))[:SAMPLE].sort().values
     sample = {"train": files.take(rows)}
-    images, _ = decode_all(sample, size, 3, work=WORK, skip_bad=data.skip_bad, key=f"data.{name}")
+    images, _ = decode_all(sample, size, 3, work=WORK / name, skip_bad=data.skip_bad, key=f"data.{name}")
     return channel_statistics(images["train"].pixels)
