@@ -55,6 +55,7 @@ def fit_baseline(data_folder: Path, output: Path) -> None:
             "parameters": best.coef_.size + best.intercept_.size,
             "inverse_regularisation": float(best.C),
             **{name: {"accuracy": best.score(*part), "images": len(part[1])} for name, part in parts.items()},
+            "training_images": len(dataset.train),
             "data_sha256": dataset.sha256,
         },
     )
