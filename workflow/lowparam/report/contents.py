@@ -2,6 +2,7 @@
 
 from lowparam.claims.planned import arms, planned
 from lowparam.params import Experiment
+from lowparam.report.published_nets import NETS
 
 __all__ = [
     "CLAIM_FIGURES",
@@ -49,6 +50,8 @@ CLAIM_FIGURES = {
 def tables(experiment: Experiment) -> list[str]:
     """Names of the tables; the SoLU gap needs the architecture's own activation and another to compare."""
     names = ["accuracy", "interference", *(["solu_gap"] if has_gap(experiment) else [])]
+    if experiment.data in NETS and "base" in experiment.activations:
+        names.append("published")
     if len(experiment.seeds) > 1:
         names.append("reliability")
     operators = {joined_by(name) for name in experiment.architectures} - {None}

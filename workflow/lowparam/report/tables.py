@@ -11,6 +11,7 @@ from lowparam.interference.reliability import icc_of_all
 from lowparam.params import Params
 from lowparam.report import contents
 from lowparam.report.labels import activation_label, architecture_label
+from lowparam.report.published_nets import NETS, PublishedNet
 from lowparam.report.star_gaps import star_activation, star_gap
 from lowparam.report.table import Cell, Table
 
@@ -28,12 +29,25 @@ def write_tables(params: Params, experiment: str) -> None:
         "accuracy": accuracy,
         "interference": interference,
         "solu_gap": solu_gap,
+        "published": lambda runs, baseline, experiment: beside_published(
+            runs, NETS[params.experiment(experiment).data], experiment
+        ),
         "reliability": reliability,
         "star_gap": star_gap,
         "star_activation": star_activation,
     }
     for name in contents.tables(params.experiment(experiment)):
-        make[name](runs, baseline, experiment).write(folder / "tables", experiment)
+        table = make[name](runs, baseline, experiment)
+        if name in ("accuracy", "published"):
+            table.notes.append(schedule(params, experiment, baseline["training_images"]))
+        table.write(folder / "tables", experiment)
+
+
+def schedule(params: Params, experiment: str, images: int) -> str:
+    """Say how long the networks of an experiment are trained."""
+    lengths = sorted({params.recipe(scale).epochs for scale in params.scales(experiment)})
+    epochs = f"{lengths[0]} to {lengths[-1]} epochs" if len(lengths) > 1 else f"{lengths[0]} epochs"
+    return f"Ours are trained for {'1 epoch' if lengths == [1] else epochs} on {images} images."
 
 
 def accuracy(runs: pd.DataFrame, baseline: dict, experiment: str) -> Table:
@@ -58,6 +72,45 @@ def accuracy(runs: pd.DataFrame, baseline: dict, experiment: str) -> Table:
         labels=2,
         numbers=numbers,
         notes=["† does not beat the logistic regression in the mean."] if any(map(mark, _rows(percent))) else [],
+    )
+
+
+def beside_published(runs: pd.DataFrame, nets: tuple[PublishedNet, ...], experiment: str) -> Table:
+    """Accuracy of our networks among those that others report, by parameters."""
+    ours = _estimates(runs[runs["activation"] == "base"], "test_accuracy")
+    sizes = runs.groupby(GRID)["parameters_total"].first()
+    rows = [
+        {
+            "network": f"{architecture_label(row['architecture'])}, {row['budget']}",
+            "source": "this experiment",
+            "parameters": sizes[tuple(row[key] for key in GRID)],
+            "mean": 100 * row["mean"],
+            "half_width": 100 * row["half_width"],
+            "n": row["n"],
+        }
+        for row in _rows(ours)
+    ]
+    rows += [
+        {"network": net.name, "source": net.source, "parameters": net.parameters, "mean": net.accuracy, "n": 1}
+        for net in nets
+    ]
+    numbers = pd.DataFrame(rows).sort_values("parameters", kind="stable", na_position="last", ignore_index=True)
+    return Table(
+        name="published",
+        caption=f"Test accuracy in % on {experiment} of networks that others report, and of ours, by parameters. Ours: "
+        f"mean over {_seeds(runs)} seeds with 95 % t interval. The others give no spread and have other recipes.",
+        header=["network", "reported by", "parameters", "test accuracy"],
+        rows=[
+            [
+                row["network"],
+                row["source"],
+                "not stated" if np.isnan(row["parameters"]) else f"{row['parameters'] / 1000:.0f} k",
+                Cell(Estimate(row["mean"], row["half_width"], row["n"]), 1),
+            ]
+            for row in _rows(numbers)
+        ],
+        labels=3,
+        numbers=numbers,
     )
 
 

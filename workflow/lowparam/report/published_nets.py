@@ -1,0 +1,81 @@
+"""What others report of small networks on the data sets that experiments use, to stand beside our own runs.
+
+Test accuracy in percent, of other recipes and mostly hundreds of epochs; no source gives a spread. Light, as the
+workflow reads it at every start.
+"""
+
+from dataclasses import dataclass
+
+__all__ = ["NETS", "PublishedNet"]
+
+
+@dataclass(frozen=True)
+class PublishedNet:
+    """One reported number.
+
+    Parameters
+    ----------
+    name : str
+        Of the network.
+    accuracy : float
+        Test accuracy in percent.
+    parameters : float or None
+        As reported, so mostly rounded; None where the source does not say.
+    source : str
+        Where it is reported.
+    """
+
+    name: str
+    accuracy: float
+    parameters: float | None
+    source: str
+
+
+README = "zalandoresearch/fashion-mnist, README (submitted, not tested by the maintainers)"
+CHENYAOFO = "chenyaofo/pytorch-cifar-models, README"
+WEIAI = "weiaicunzai/pytorch-cifar100, README"
+KUANGLIU = "kuangliu/pytorch-cifar, README"
+
+NETS = {
+    "fashion_mnist": (
+        PublishedNet("2 convolutions, below 100 k", 92.5, 100e3, README),
+        PublishedNet("2 convolutions, about 113 k", 92.2, 113e3, README),
+        PublishedNet("2 convolutions, 3 dense layers, augmented", 93.4, 500e3, README),
+        PublishedNet("DenseNet-BC, augmented", 95.4, 768e3, README),
+        PublishedNet("2 convolutions, 3 dense layers", 93.2, 1.8e6, README),
+        PublishedNet("WRN-40-4, augmented", 96.7, 8.9e6, README),
+        PublishedNet("MobileNet, flips", 95.0, None, README),
+        PublishedNet("SqueezeNet, 200 epochs", 90.0, None, README),
+        PublishedNet("HOG and support vector machine", 92.6, None, README),
+        PublishedNet("people without training", 83.5, None, README),
+    ),
+    "cifar10": (
+        PublishedNet("Tiniest, 300 epochs", 94.6, 98e3, "huggingface.co/ego-thales/tiniest"),
+        PublishedNet("ResNet-20", 92.60, 0.27e6, CHENYAOFO),
+        PublishedNet("ShuffleNetV2 x0.5", 90.13, 0.35e6, CHENYAOFO),
+        PublishedNet("ResNet-32", 93.53, 0.47e6, CHENYAOFO),
+        PublishedNet("ResNet-44", 94.01, 0.66e6, CHENYAOFO),
+        PublishedNet("MobileNetV2 x0.5", 92.88, 0.70e6, CHENYAOFO),
+        PublishedNet("ResNet-56", 94.37, 0.86e6, CHENYAOFO),
+        PublishedNet("ShuffleNetV2 x1.0", 92.98, 1.26e6, CHENYAOFO),
+        PublishedNet("MobileNetV2 x0.75", 93.72, 1.37e6, CHENYAOFO),
+        PublishedNet("MobileNetV2 x1.0", 93.79, 2.24e6, CHENYAOFO),
+        PublishedNet("MobileNetV2 x1.0", 94.43, None, KUANGLIU),
+    ),
+    # Those of chenyaofo have 90 outputs more than on CIFAR-10, which gives the counts.
+    "cifar100": (
+        PublishedNet("ResNet-20", 68.83, 0.28e6, CHENYAOFO),
+        PublishedNet("ShuffleNetV2 x0.5", 67.82, 0.44e6, CHENYAOFO),
+        PublishedNet("ResNet-32", 70.16, 0.47e6, CHENYAOFO),
+        PublishedNet("ResNet-44", 71.63, 0.67e6, CHENYAOFO),
+        PublishedNet("SqueezeNet", 69.41, 0.78e6, WEIAI),
+        PublishedNet("MobileNetV2 x0.5", 70.88, 0.82e6, CHENYAOFO),
+        PublishedNet("ResNet-56", 72.63, 0.86e6, CHENYAOFO),
+        PublishedNet("ShuffleNet", 70.06, 1.0e6, WEIAI),
+        PublishedNet("ShuffleNetV2", 69.51, 1.3e6, WEIAI),
+        PublishedNet("ShuffleNetV2 x1.0", 72.39, 1.36e6, CHENYAOFO),
+        PublishedNet("MobileNetV2 x0.75", 73.61, 1.48e6, CHENYAOFO),
+        PublishedNet("MobileNetV2", 68.08, 2.36e6, WEIAI),
+        PublishedNet("MobileNetV1", 65.98, 3.3e6, WEIAI),
+    ),
+}
