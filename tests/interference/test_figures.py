@@ -1,15 +1,23 @@
+import math
+
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 import torch
 
+from lowparam.interference import arrays
 from lowparam.interference.profile import profile_run
 from lowparam.params import Profile
+from lowparam.report import contents
 from lowparam.report.interference import (
     cross_talk_figure,
-    draw_profile,
-    gram_figure,
+    directions_figure,
     profile_figure,
-    spectrum_figure,
+    profile_figures,
+    random_band,
+    spectra_figure,
+    summary_table,
+    write_model_report,
 )
 
 CHEAP = Profile(images=100, ablation_pairs=0, gradient_images=0)
@@ -17,48 +25,131 @@ CHEAP = Profile(images=100, ablation_pairs=0, gradient_images=0)
 
 @pytest.fixture(scope="module")
 def profiles(digits, untrained):
-    return [
-        profile_run(
-            untrained("mobilenetv2", digits, seed=seed), digits, CHEAP, untrained=untrained("mobilenetv2", digits)
-        )
-        for seed in range(2)
-    ]
+    kept, tables = {}, []
+    for seed in range(2):
+        before = untrained("mobilenetv2", digits)
+        net = untrained("mobilenetv2", digits, seed=seed)
+        tables.append(profile_run(net, digits, CHEAP, untrained=before, kept=kept))
+    return tables, kept
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+def drawn(axis, label):
+    return next(line for line in axis.lines if line.get_label() == label).get_ydata().tolist()
 
 
 def test_lines_show_the_values_of_the_profile(profiles):
-    figure = profile_figure(profiles[:1])
-    axis = figure.axes[1]
-    drawn = next(line for line in axis.lines if line.get_label() == "trained")
-    chi = profiles[0].loc[profiles[0]["measure"] == "chi", "value"]
-    assert drawn.get_ydata().tolist() == pytest.approx(chi.tolist())
-    labels = {line.get_label() for line in axis.lines}
-    assert {"trained", "untrained", "null", "forced floor"} <= labels
-    plt.close(figure)
+    tables, _ = profiles
+    figure = profile_figure({"own activation": tables[:1]})
+    ratio, chi = figure.axes[:2]
+    first = tables[0].set_index(["measure", "site"])
+    assert drawn(chi, "trained") == pytest.approx(first.loc["chi", "value"].tolist())
+    assert drawn(chi, "untrained") == pytest.approx(first.loc["chi", "untrained"].tolist())
+    assert drawn(chi, "forced by the shape") == pytest.approx(first.loc["chi_floor", "value"].tolist())
+    assert drawn(chi, "null") == [1.0] * 6
+    # No directions share their dimensions better than a tight frame.
+    projections = [site for site in first.loc["floor_tight"].index if site.endswith("projection")]
+    best = [first.loc[("floor_tight", s), "value"] / first.loc[("dimensionality", s), "null"] for s in projections]
+    assert drawn(ratio, "forced by the shape") == pytest.approx(best)
+    assert min(best) > 1
+
+
+def test_several_networks_have_a_row_each(profiles):
+    tables, _ = profiles
+    figure = profile_figure({"own activation": tables, "SoLU (S1)": tables[:1]})
+    assert [axis.get_ylabel() for axis in figure.axes[::4]] == ["own activation", "SoLU (S1)"]
+
+
+def test_a_measure_that_is_nowhere_defined_says_so(profiles):
+    table = profiles[0][0].copy()
+    table.loc[table["measure"] == "chi", "value"] = math.nan
+    figure = profile_figure({"trained": [table]})
+    assert [text.get_text() for text in figure.axes[1].texts] == ["undefined"]
 
 
 def test_equal_profiles_give_equal_files(profiles, tmp_path):
+    tables, kept = profiles
     for name in ("one", "two"):
-        draw_profile(profiles, tmp_path / name)
-    assert (tmp_path / "one.pdf").read_bytes() == (tmp_path / "two.pdf").read_bytes()
+        arrays.write(tmp_path / name / "profile.safetensors", kept, classes=list("0123456789"))
+        tables[0].to_csv(tmp_path / name / "profile.csv", index=False)
+        write_model_report(tmp_path / name, "timm:some")
+    for suffix in contents.FIGURE_SUFFIXES:
+        for kind in contents.PROFILE_FIGURES:
+            first = (tmp_path / f"one/{kind}.{suffix}").read_bytes()
+            assert first == (tmp_path / f"two/{kind}.{suffix}").read_bytes()
+    for suffix in contents.TABLE_SUFFIXES:
+        assert (tmp_path / f"one/summary.{suffix}").read_bytes() == (tmp_path / f"two/summary.{suffix}").read_bytes()
 
 
-def test_heatmaps_show_what_they_are_given():
+def test_figures_are_those_that_the_contents_name(profiles):
+    tables, kept = profiles
+    assert set(profile_figures({"a": tables}, {"a": kept}, list("0123456789"))) == set(contents.PROFILE_FIGURES)
+
+
+def test_the_summary_is_the_mean_over_sites_of_a_kind(profiles):
+    table = profiles[0][0]
+    found = summary_table(table, "some").numbers.set_index(["measure", "kind"])
+    projections = table[(table["measure"] == "dimensionality") & (table["kind"] == "projection")]
+    assert found.loc[("dimensionality", "projection"), "value"] == pytest.approx(projections["value"].mean())
+    assert found.loc[("dimensionality", "projection"), "sites"] == len(projections)
+    assert "| dimensionality" in summary_table(table, "some").markdown()
+
+
+def test_directions_are_sorted_so_that_copies_are_neighbours():
     generator = torch.Generator().manual_seed(0)
-    vectors = torch.randn(4, 9, generator=generator)
-    figure = gram_figure(vectors)
-    shown = figure.axes[0].images[0].get_array()
-    assert shown.shape == (9, 9)
-    assert abs(shown).max() <= 1
-    effects = torch.randn(10, 10, generator=generator)
-    talk = cross_talk_figure(effects, [str(k) for k in range(10)])
-    assert talk.axes[0].images[0].get_array().data == pytest.approx((effects / effects.abs().max()).numpy())
-    plt.close(figure), plt.close(talk)
+    base = torch.randn(30, 5, generator=generator)
+    order = torch.randperm(15, generator=generator)
+    vectors = base.repeat(1, 3)[:, order] + 0.01 * torch.randn(30, 15, generator=generator)
+    figure = directions_figure({"trained": {"stages.0.0.projection/directions": vectors}})
+    shown = np.asarray(figure.axes[0].images[0].get_array())
+    for start in range(0, 15, 3):
+        block = shown[start : start + 3, start : start + 3]
+        assert block[~np.eye(3, dtype=bool)].min() > 0.99
+    null = np.asarray(figure.axes[1].images[0].get_array())
+    assert np.abs(null).max() < 0.8
+
+
+def test_the_last_projection_in_the_order_of_data_is_shown():
+    found = {f"stages.{stage}.0.projection/directions": torch.randn(4, stage + 3) for stage in (2, 10, 9)}
+    figure = directions_figure({"trained": found})
+    assert figure.axes[0].images[0].get_array().shape == (13, 13)
+
+
+def test_cross_talk_is_shown_with_its_chi():
+    effects = torch.randn(10, 10, generator=torch.Generator().manual_seed(0))
+    simplex = torch.eye(10) - 0.1
+    kept = {"stages.0.1.stream/cross_talk": effects, "stages.1.1.stream/cross_talk": simplex}
+    figure = cross_talk_figure({"trained": kept}, [str(k) for k in range(10)])
+    shown = figure.axes[0].images[0].get_array().data
+    assert shown == pytest.approx((effects / effects.abs().max()).numpy())
+    assert figure.axes[1].get_title() == "stage 2, block 2, χ = 0.00"
 
 
 def test_noise_stays_in_the_band_of_a_random_matrix():
     noise = torch.randn(2000, 20, generator=torch.Generator().manual_seed(0))
-    figure = spectrum_figure(torch.cov(noise.T), 2000)
-    values = figure.axes[0].lines[0].get_ydata()
-    assert (values > (1 - 0.1) ** 2 - 0.03).all()
-    assert (values < (1 + 0.1) ** 2 + 0.03).all()
-    plt.close(figure)
+    values = torch.linalg.eigvalsh(torch.corrcoef(noise.T)).flip(0)
+    kept = {"stages.0.1.stream/eigenvalues": values, "stages.0.1.stream/images": torch.tensor(2000.0)}
+    axis = spectra_figure({"trained": kept}).axes[0]
+    assert drawn(axis, "trained") == pytest.approx(values.tolist())
+    low, high = random_band(20, 2000)
+    assert (low, high) == pytest.approx((0.81, 1.21))
+    assert (values > low - 0.03).all()
+    assert (values < high + 0.03).all()
+
+
+def test_nothing_to_show_is_said():
+    for figure in (directions_figure({"a": {}}), spectra_figure({"a": {}}), cross_talk_figure({"a": {}}, [])):
+        assert figure.axes[0].texts[0].get_text()
+
+
+def test_a_damaged_file_of_arrays_is_named(tmp_path):
+    (tmp_path / "seed0.safetensors").write_bytes(b"nothing")
+    with pytest.raises(arrays.LowparamError, match=r"seed0\.safetensors holds no arrays of a profile"):
+        arrays.read(tmp_path / "seed0.safetensors")
+    with pytest.raises(arrays.LowparamError, match="does not exist; profile the run first"):
+        arrays.read(tmp_path / "seed1.safetensors")

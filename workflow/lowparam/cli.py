@@ -160,13 +160,11 @@ def profile(
     if model is not None:
         if experiment is not None or data is None or out is None:
             raise LowparamError("--model needs --data and --out, and no experiment")
-        from pandas import read_csv
-
         from lowparam.interference.model import profile_model
-        from lowparam.report.interference import draw_profile
+        from lowparam.report.interference import write_model_report
 
         profile_model(model, data, out, weights=weights, pretrained=pretrained, device=device)
-        draw_profile([read_csv(out / "profile.csv")], out / "profile")
+        write_model_report(out, model)
         return
     if experiment is None or not scales:
         raise LowparamError("name an experiment and its scales, or a network with --model")

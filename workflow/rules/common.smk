@@ -119,6 +119,16 @@ def profile_files(experiment):
     return [str(run.profile) for run in PARAMS.runs(experiment)]
 
 
+def array_files(experiment):
+    """What the figures of profiles show, of the first seed of each scale."""
+    first = PARAMS.experiment(experiment).seeds[0]
+    return [
+        str(run.profile.with_suffix(".safetensors"))
+        for run in PARAMS.runs(experiment)
+        if run.seed == first
+    ]
+
+
 def data_files(name):
     """The stored images of a data set, or their names if it is streamed, and their manifest."""
     stored = "files.json" if PARAMS.data[name].stream else "images.safetensors"

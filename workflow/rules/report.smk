@@ -48,6 +48,7 @@ for experiment in PARAMS.experiments:
             runs=f"results/{experiment}/runs.csv",
             baseline=f"results/{experiment}/baseline.json",
             profiles=profile_files(experiment),
+            arrays=array_files(experiment),
         output:
             **report_files(
                 experiment, "figures", contents.figures, contents.FIGURE_SUFFIXES

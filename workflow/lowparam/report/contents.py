@@ -8,6 +8,7 @@ __all__ = [
     "CLAIM_FIGURES",
     "CLAIM_TABLES",
     "FIGURE_SUFFIXES",
+    "PROFILE_FIGURES",
     "STAR_FIGURES",
     "STAR_TABLES",
     "TABLE_SUFFIXES",
@@ -25,6 +26,14 @@ __all__ = [
 
 TABLE_SUFFIXES = ("tex", "md", "csv")
 FIGURE_SUFFIXES = ("pdf", "png")
+
+# Of each architecture of an experiment.
+PROFILE_FIGURES = {
+    "profile": "r, class cross-talk, log CI and capacity used, block by block",
+    "directions": "cosines between the directions of the last projection, beside random ones",
+    "spectra": "eigenvalues of the correlations between channels, with the band of independent ones",
+    "cross_talk": "what a push towards each class does to each logit",
+}
 
 # Of `results/toy`, on which the measures of interference are calibrated.
 TOY_TABLES = ("shapes", "sweep", "absolute")
@@ -69,14 +78,15 @@ def reported(experiment: Experiment) -> list[str]:
 
 
 def figures(experiment: Experiment) -> list[str]:
-    """Names of the figures: those of the tables that are about networks, and a profile of each architecture."""
+    """Names of the figures: those of the tables that are about networks, and the profile of each architecture."""
     about_networks = [name for name in tables(experiment) if name in ("accuracy", "interference", "solu_gap")]
-    return [*about_networks, *(profile_name(architecture) for architecture in experiment.architectures)]
+    inside = [profile_name(kind, name) for name in experiment.architectures for kind in PROFILE_FIGURES]
+    return [*about_networks, *inside]
 
 
-def profile_name(architecture: str) -> str:
-    """Name of the figure with the profile of an architecture, block by block."""
-    return f"profile_{architecture.replace(':', '.')}"
+def profile_name(kind: str, architecture: str) -> str:
+    """Name of a figure about the inside of an architecture."""
+    return f"{kind}_{architecture.replace(':', '.')}"
 
 
 def joined_by(architecture: str) -> tuple[str, str] | None:

@@ -12,9 +12,10 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from lowparam.claims.statistics import mean_interval
 from lowparam.files import read_csv, read_json
+from lowparam.interference.arrays import read
 from lowparam.params import Params, format_budget, parse_budget
 from lowparam.report import contents
-from lowparam.report.interference import profile_figure
+from lowparam.report.interference import profile_figures
 from lowparam.report.labels import activation_label, architecture_label
 from lowparam.report.style import COLUMN_WIDTH, MARKERS, TEXT_WIDTH, in_style, save
 from lowparam.report.tables import gap_by_seed
@@ -33,19 +34,25 @@ def draw_figures(params: Params, experiment: str) -> None:
         for name in draw.keys() & set(names):
             save(draw[name](runs, baseline), folder / "figures" / name)
         for architecture in params.experiment(experiment).architectures:
-            profiles = _largest(params, experiment, architecture)
-            save(profile_figure(profiles), folder / "figures" / contents.profile_name(architecture))
+            for kind, figure in profile_figures(*_inside(params, experiment, architecture)).items():
+                save(figure, folder / "figures" / contents.profile_name(kind, architecture))
 
 
-def _largest(params: Params, experiment: str, architecture: str) -> list[pd.DataFrame]:
-    """Profiles of all seeds of an architecture at its largest size, with the first activation and variant."""
-    of_architecture = [run for run in params.runs(experiment) if run.scale.architecture == architecture]
-    first = of_architecture[0].scale
-    runs = [
-        run for run in of_architecture if (run.scale.activation, run.scale.variant) == (first.activation, first.variant)
-    ]
+def _inside(params: Params, experiment: str, architecture: str) -> tuple[dict, dict, list[str]]:
+    """Profiles of all seeds of an architecture at its largest size, what is kept of the first seed, and the classes.
+
+    Both by activation, the first two of the experiment, in its first variant.
+    """
+    runs = [run for run in params.runs(experiment) if run.scale.architecture == architecture]
     largest = max(run.scale.budget or 0 for run in runs)
-    return [read_csv(run.profile) for run in runs if (run.scale.budget or 0) == largest]
+    runs = [r for r in runs if (r.scale.budget or 0) == largest and r.scale.variant == runs[0].scale.variant]
+    profiles, kept, classes = {}, {}, []
+    for activation in params.experiment(experiment).activations[:2]:
+        chosen = [run for run in runs if run.scale.activation == activation]
+        label = activation_label(activation)
+        profiles[label] = [read_csv(run.profile) for run in chosen]
+        kept[label], classes = read(chosen[0].profile.with_suffix(".safetensors"))
+    return profiles, kept, classes
 
 
 def accuracy(runs: pd.DataFrame, baseline: dict) -> Figure:
