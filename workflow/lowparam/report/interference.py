@@ -144,7 +144,7 @@ def _panel(axis: Axes, profiles: Sequence[pd.DataFrame], measure: str, kinds: Se
 
 
 def _forced(profile: pd.DataFrame, measure: str, sites: pd.Index) -> np.ndarray | None:
-    """The least interference that the shape of a layer allows: the least χ, and the largest r, that of a tight frame."""
+    """The least interference that the shape of a layer allows: the least χ; the largest r, that of a tight frame."""
     table = profile.set_index(["measure", "site"])
     at = lambda name, column="value": table.loc[name, column].reindex(sites).to_numpy()  # noqa: E731
     if measure == "chi":
