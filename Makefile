@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # One thread a process: the workflow runs as many processes as there are cores.
 export OMP_NUM_THREADS := 1
 
-.PHONY: help install replicate record test test-all lint lock schema bench clean
+.PHONY: help install replicate record paper test test-all lint lock schema bench clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -24,10 +24,15 @@ $(INSTALLED): pyproject.toml requirements.lock
 
 replicate: $(INSTALLED)  ## run every experiment that params.yaml lists under `replicate`
 	snakemake --cores $(CORES) 2>&1 | python workflow/progress.py
+	lowparam overview
 
 record: $(INSTALLED)  ## record results with DVC: those of replicate, or make record EXPERIMENT=fashion_mnist
 	python workflow/stages.py $(EXPERIMENT)
 	dvc repro $(if $(EXPERIMENT),results/$(EXPERIMENT)/dvc.yaml)
+	lowparam overview
+
+paper: $(INSTALLED)  ## compile paper/paper.pdf from the results that are there; needs LaTeX
+	lowparam paper
 
 test: $(INSTALLED)  ## run the fast tests
 	pytest

@@ -14,6 +14,10 @@ min_version("9.27")
 container: "docker://python:3.11"
 
 
+# The first page of `snakemake --report report.html`.
+report: "workflow/report/start.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"

@@ -59,8 +59,12 @@ def stages(params: Params, name: str, suffix: str = "") -> dict[str, Any]:
         f"report{suffix}": stage(
             "report",
             name,
-            [*RULES, "workflow/claims.yaml", "workflow/lowparam", *made],
-            [in_git(f"{folder}/{file}") for file in contents.reported(chosen) if file != "metrics.json"],
+            [*RULES, "workflow/claims.yaml", "workflow/lowparam", "workflow/report", *made],
+            [
+                in_cache(f"{folder}/{file}") if file.endswith(".html") else in_git(f"{folder}/{file}")
+                for file in contents.reported(chosen)
+                if file != "metrics.json"
+            ],
             metrics=[in_git(f"{folder}/metrics.json")],
         ),
     }

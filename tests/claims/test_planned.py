@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from lowparam.claims.contrast import chosen
 from lowparam.claims.finding import NOT_TESTED
-from lowparam.claims.judge import STAR, judge
+from lowparam.claims.judge import COLUMNS, STAR, judge
 from lowparam.claims.planned import arms, planned
 from lowparam.claims.registry import load_registry
 from lowparam.params import load
@@ -53,3 +55,27 @@ def test_arms_are_those_of_the_test():
     for _, test in TESTS:
         raw = test.model_dump(exclude_none=True)
         assert arms(raw) == [dict(arm) for arm in test.arms()], test.id
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [claim for claim in REGISTRY.claims if claim.tests and claim.tests[0].run != STAR],
+    ids=lambda claim: claim.id,
+)
+def test_without_its_runs_a_claim_is_not_tested_and_nothing_else_changes(claim):
+    (primary,) = [test for test in claim.tests if test.primary]
+    runs = noisy(experiment_grid(PARAMS, primary.run), np.random.default_rng(0))
+    for column in MEASURES:
+        runs = noisy(runs, np.random.default_rng(1), 0.02, column)
+    gone = chosen(runs, primary.arms()[:1])
+    assert gone.any() and not gone.all()
+    before, after = (judge(REGISTRY, {primary.run: each}) for each in (runs, runs[~gone].reset_index(drop=True)))
+    found = after[(after["claim"] == claim.id) & after["primary"].eq(True)].iloc[0]
+    assert found["verdict"] == NOT_TESTED and found["reason"].startswith("no ")
+    assert found["command"] == f"snakemake {primary.run}"
+    untouched = {(c, t.id) for c, t in TESTS if not (t.arms() and (chosen(runs, t.arms()) & gone).any())}
+    same = [name for name in COLUMNS if name not in ("p_holm", "verdict", "reason")]  # these depend on the others' p
+    rows = [key in untouched for key in zip(before["claim"], before["test"], strict=True)]
+    pd.testing.assert_frame_equal(before.loc[rows, same], after.loc[rows, same], check_dtype=False)
+    tested = before.loc[rows, "verdict"].ne(NOT_TESTED)
+    assert (tested == after.loc[rows, "verdict"].ne(NOT_TESTED)).all()

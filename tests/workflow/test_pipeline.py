@@ -131,6 +131,7 @@ def test_the_code_of_one_architecture_trains_its_runs_and_no_others(workspace):
         "profile_digits": 2,
         "collect": 1,
         "claims_digits": 1,
+        "page_digits": 1,
         "tables_digits": 1,
         "figures_digits": 1,
     }

@@ -193,6 +193,30 @@ def claims(experiment: Annotated[str, typer.Argument(help="Name of an experiment
 
 
 @command
+def page(experiment: Annotated[str, typer.Argument(help="Name of an experiment in params.yaml, or star.")]) -> None:
+    """Write one HTML file with the verdicts, their evidence, the tables, the figures and the runs of an experiment."""
+    from lowparam.report.page import write_page
+
+    write_page(parameters.load(), experiment)
+
+
+@command
+def overview() -> None:
+    """Write results/claims.md: every claim over all experiments that were judged."""
+    from lowparam.report.overview import write_overview
+
+    write_overview(parameters.load())
+
+
+@command
+def paper() -> None:
+    """Compile paper/paper.tex with the results of every experiment that was judged."""
+    from lowparam.report.paper import write_paper
+
+    print(write_paper(parameters.load()))
+
+
+@command
 def tables(experiment: Experiment) -> None:
     """Write the tables of an experiment as LaTeX, Markdown and csv."""
     from lowparam.report.tables import write_tables

@@ -24,6 +24,7 @@ ENTRIES = {
     "profile": "interference/profile.py",
     "collect": "report/collect.py",
     "claims": "report/claims.py",
+    "page": "report/page.py",
     "tables": "report/tables.py",
     "figures": "report/figures.py",
     "toy": "interference/toy.py",

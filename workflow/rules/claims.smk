@@ -1,6 +1,9 @@
-# Every claim of the papers on the runs of an experiment: verdicts, tables, macros for running text, figures.
+# Every claim of the papers on the runs of an experiment: verdicts, tables, macros for running text, figures, the page.
 
 CLAIMS = here(ROOT / "workflow/claims.yaml")
+CAPTIONS = [here(path) for path in sorted(contents.CAPTIONS.glob("*/*.rst"))]
+READ = (".md", ".png", "claims.csv")  # what the page is made of
+TEMPLATE = here(provenance.PACKAGE / "report/templates/report.html")
 
 
 for experiment in PARAMS.experiments:
@@ -11,9 +14,10 @@ for experiment in PARAMS.experiments:
         input:
             code=code("claims"),
             registry=CLAIMS,
+            captions=CAPTIONS,
             runs=f"results/{experiment}/runs.csv",
         output:
-            **claim_files(experiment),
+            shown(claim_files(experiment)),
         log:
             f"logs/{experiment}/claims.log",
         benchmark:
@@ -23,17 +27,69 @@ for experiment in PARAMS.experiments:
         shell:
             "lowparam claims {params.experiment} > {log} 2>&1"
 
+    rule:
+        name:
+            f"page_{experiment}"
+        input:
+            code=code("page"),
+            registry=CLAIMS,
+            captions=CAPTIONS,
+            template=TEMPLATE,
+            runs=f"results/{experiment}/runs.csv",
+            printed=[file for file in printed(experiment) if file.endswith(READ)],
+        output:
+            in_report(f"results/{experiment}/report.html"),
+        log:
+            f"logs/{experiment}/page.log",
+        benchmark:
+            f"results/{experiment}/benchmarks/page.tsv"
+        params:
+            experiment=experiment,
+        shell:
+            "lowparam page {params.experiment} > {log} 2>&1"
+
+    rule:
+        name:
+            f"{experiment}_claims"
+        input:
+            printed(experiment),
+
 
 rule claims_star:
     input:
         code=code("claims"),
         registry=CLAIMS,
+        captions=CAPTIONS,
         dimension=rules.star_dimension.output,
     output:
-        **claim_files("star"),
+        shown(claim_files("star")),
     log:
         "logs/star/claims.log",
     benchmark:
         "results/star/benchmarks/claims.tsv"
     shell:
         "lowparam claims star > {log} 2>&1"
+
+
+rule page_star:
+    input:
+        code=code("page"),
+        registry=CLAIMS,
+        captions=CAPTIONS,
+        template=TEMPLATE,
+        dimension=rules.star_dimension.output,
+        printed=[file for file in STAR_PRINTED if file.endswith(READ)],
+    output:
+        in_report(f"{STAR}/report.html"),
+    log:
+        "logs/star/page.log",
+    benchmark:
+        f"{STAR}/benchmarks/page.tsv"
+    shell:
+        "lowparam page star > {log} 2>&1"
+
+
+rule star_claims:
+    input:
+        STAR_PRINTED,
+        rules.page_star.output,

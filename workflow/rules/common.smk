@@ -140,34 +140,78 @@ def location_file(name):
     return [f"results/data/{name}/location.json"] if PARAMS.data[name].stream else []
 
 
+# What `snakemake --report` shows of the forms of a table or figure.
+SHOWN = {"csv": "tables", "png": "figures"}
+
+
 def report_files(experiment, folder, names, suffixes):
-    """Tables or figures of an experiment, by name."""
-    return {
-        f"{name}_{suffix}": f"results/{experiment}/{folder}/{name}.{suffix}"
-        for name in names(PARAMS.experiment(experiment))
+    """Tables or figures of an experiment, or of results/star or results/toy."""
+    return [
+        f"results/{experiment}/{folder}/{name}.{suffix}"
+        for name in names
         for suffix in suffixes
-    }
+    ]
+
+
+def table_files(experiment, names):
+    return report_files(experiment, "tables", names, contents.TABLE_SUFFIXES)
+
+
+def figure_files(experiment, names):
+    return report_files(experiment, "figures", names, contents.FIGURE_SUFFIXES)
+
+
+def shown(files):
+    """Mark the tables and figures that `snakemake --report` shows, each with its caption."""
+    return [
+        (
+            in_report(file)
+            if SHOWN.get(Path(file).suffix[1:]) in Path(file).parts
+            else file
+        )
+        for file in files
+    ]
+
+
+def in_report(file):
+    """Mark one file for the report: its caption is in workflow/report, by the name of the file."""
+    _, experiment, *folder, name = Path(file).parts
+    kind = folder[0] if folder else ""
+    name = Path(name).stem
+    caption = contents.caption(kind, name) if kind else contents.CAPTIONS / "page.rst"
+    claim = not kind or name in (*contents.CLAIM_TABLES, *contents.CLAIM_FIGURES)
+    return report(
+        file,
+        caption=str(caption),
+        category="Claims" if claim else kind.capitalize(),
+        subcategory=experiment,
+        labels={"experiment": experiment, kind[:-1] or "page": name.replace("_", " ")},
+    )
 
 
 def claim_files(experiment):
-    """What is written about claims, by name."""
+    """What is written about claims."""
     folder = f"results/{experiment}"
-    chosen = PARAMS.experiments.get(experiment)
-    return {
-        "verdicts": f"{folder}/claims.csv",
-        "page": f"{folder}/claims.md",
-        "macros": f"{folder}/tables/macros.tex",
-        **{
-            f"table_{name}_{suffix}": f"{folder}/tables/{name}.{suffix}"
-            for name in contents.CLAIM_TABLES
-            for suffix in contents.TABLE_SUFFIXES
-        },
-        **{
-            f"figure_{name}_{suffix}": f"{folder}/figures/{name}.{suffix}"
-            for name in contents.claim_figures(chosen)
-            for suffix in contents.FIGURE_SUFFIXES
-        },
-    }
+    return [
+        f"{folder}/claims.csv",
+        f"{folder}/claims.md",
+        f"{folder}/tables/macros.tex",
+        *table_files(experiment, contents.CLAIM_TABLES),
+        *figure_files(
+            experiment, contents.claim_figures(PARAMS.experiments.get(experiment))
+        ),
+    ]
+
+
+def printed(experiment):
+    """Everything that is made of finished runs for reading."""
+    chosen = PARAMS.experiment(experiment)
+    return [
+        *table_files(experiment, contents.tables(chosen)),
+        *figure_files(experiment, contents.figures(chosen)),
+        *claim_files(experiment),
+        f"results/{experiment}/report.html",
+    ]
 
 
 def bilinear_files(experiment):
@@ -177,10 +221,7 @@ def bilinear_files(experiment):
     return [
         f"results/{experiment}/bilinear.csv",
         f"results/{experiment}/bilinear_accuracy.csv",
-        *[
-            f"results/{experiment}/tables/bilinear.{suffix}"
-            for suffix in contents.TABLE_SUFFIXES
-        ],
+        *table_files(experiment, ["bilinear"]),
     ]
 
 
@@ -199,11 +240,5 @@ def targets(experiment):
         *profile_files(experiment),
         f"results/{experiment}/runs.csv",
         *bilinear_files(experiment),
-        *report_files(
-            experiment, "tables", contents.tables, contents.TABLE_SUFFIXES
-        ).values(),
-        *report_files(
-            experiment, "figures", contents.figures, contents.FIGURE_SUFFIXES
-        ).values(),
-        *claim_files(experiment).values(),
+        *printed(experiment),
     ]

@@ -28,8 +28,8 @@ for experiment in PARAMS.experiments:
             runs=f"results/{experiment}/runs.csv",
             baseline=f"results/{experiment}/baseline.json",
         output:
-            **report_files(
-                experiment, "tables", contents.tables, contents.TABLE_SUFFIXES
+            shown(
+                table_files(experiment, contents.tables(PARAMS.experiment(experiment)))
             ),
         log:
             f"logs/{experiment}/tables.log",
@@ -50,8 +50,10 @@ for experiment in PARAMS.experiments:
             profiles=profile_files(experiment),
             arrays=array_files(experiment),
         output:
-            **report_files(
-                experiment, "figures", contents.figures, contents.FIGURE_SUFFIXES
+            shown(
+                figure_files(
+                    experiment, contents.figures(PARAMS.experiment(experiment))
+                )
             ),
         log:
             f"logs/{experiment}/figures.log",

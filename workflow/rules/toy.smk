@@ -34,16 +34,12 @@ rule toy_report:
         code=code("toy_report"),
         results=[f"{TOY}/{file}.csv" for files in TOY_PARTS.values() for file in files],
     output:
-        **{
-            f"{name}_{suffix}": f"{TOY}/tables/{name}.{suffix}"
-            for name in contents.TOY_TABLES
-            for suffix in contents.TABLE_SUFFIXES
-        },
-        **{
-            f"figure_{name}_{suffix}": f"{TOY}/figures/{name}.{suffix}"
-            for name in contents.TOY_FIGURES
-            for suffix in contents.FIGURE_SUFFIXES
-        },
+        shown(
+            [
+                *table_files("toy", contents.TOY_TABLES),
+                *figure_files("toy", contents.TOY_FIGURES),
+            ]
+        ),
     log:
         "logs/toy/report.log",
     benchmark:

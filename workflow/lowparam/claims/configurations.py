@@ -60,6 +60,8 @@ class Configurations:
         if len(architectures) < FEWEST:
             raise NotTested(f"fewer than {FEWEST} architectures are there")
         bins = list(dict.fromkeys((key[0], key[2]) for key in keys))
+        if any(budget == "published" for budget, _ in bins):
+            raise NotTested("published networks have no budget in common")
         rows = {key: place for place, key in enumerate(tables[0].keys)}
         places = [[rows.get((budget, name, act), -1) for budget, act in bins] for name in architectures]
         arrays = [np.vstack([t.values, np.full(len(t.seeds), np.nan)])[np.array(places)] for t in tables]

@@ -14,6 +14,7 @@ __all__ = [
     "Contrast",
     "Term",
     "Where",
+    "chosen",
     "complete",
     "contrast",
     "count",
@@ -218,16 +219,22 @@ def complete(where: Where) -> Where:
     return {"activation": ["base"]} | where
 
 
-def count(runs: pd.DataFrame, wheres: Iterable[Where]) -> tuple[int, int]:
-    """Number of runs that any of the selections names, and how many of them diverged."""
-    chosen = np.zeros(len(runs), dtype=bool)
+def chosen(runs: pd.DataFrame, wheres: Iterable[Where]) -> np.ndarray:
+    """Whether any of the selections names a run, of shape (runs,)."""
+    named = np.zeros(len(runs), dtype=bool)
     for where in wheres:
         these = np.ones(len(runs), dtype=bool)
         for column, patterns in complete(where).items():
             these &= np.array([any(fnmatchcase(value, p) for p in patterns) for value in runs[column]], dtype=bool)
-        chosen |= these
+        named |= these
+    return named
+
+
+def count(runs: pd.DataFrame, wheres: Iterable[Where]) -> tuple[int, int]:
+    """Number of runs that any of the selections names, and how many of them diverged."""
+    named = chosen(runs, wheres)
     diverged = (runs["status"] == "diverged").to_numpy() if "status" in runs else np.zeros(len(runs), dtype=bool)
-    return int(chosen.sum()), int((chosen & diverged).sum())
+    return int(named.sum()), int((named & diverged).sum())
 
 
 def _refuse_unmatched(table: Cells, arms: list[dict[str, list[int]]], budgets: list[str], column: str) -> None:

@@ -10,7 +10,7 @@ from lowparam.claims.judge import STAR, read_runs, write_claims
 from lowparam.claims.registry import Registry, load_registry
 from lowparam.claims.statistics import mean_interval
 from lowparam.files import write_text
-from lowparam.params import Params
+from lowparam.params import Params, format_size
 from lowparam.report import contents
 from lowparam.report.claim_figures import draw_claims
 from lowparam.report.evidence import Evidence, format_number, format_p, rounded
@@ -26,7 +26,7 @@ DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight"
 GRID = ["architecture", "activation", "budget"]
 
 COLUMNS = ["verdict", "estimate", "low", "high", "unit", "p", "n", "paper"]
-PARAGRAPHS = {1: 0.32, 6: 0.1}  # statement and unit, as shares of the line
+PARAGRAPHS = {1: 0.32, 6: 0.12}  # statement and unit, as shares of the line
 
 
 def write_claim_report(params: Params, experiment: str) -> None:
@@ -41,7 +41,7 @@ def write_claim_report(params: Params, experiment: str) -> None:
     folder = Path("results", experiment)
     for table in (claims_table(judged, registry, experiment), readings_table(judged, registry, experiment)):
         table.write(folder / "tables", experiment)
-    write_text(folder / "tables" / "macros.tex", macros(judged, runs, experiment))
+    write_text(folder / "tables" / "macros.tex", macros(judged, runs, params, experiment))
     names = contents.claim_figures(None if experiment == STAR else params.experiment(experiment))
     write_text(folder / "claims.md", page(judged, registry, experiment, names))
     draw_claims(judged, runs, registry, names, folder / "figures")
@@ -114,13 +114,14 @@ def page(judged: pd.DataFrame, registry: Registry, experiment: str, figures: lis
         parts += [f"- `{row.test}`: {_remark(row)}" for row in tests.itertuples() if _remark(row)]
         parts += [f"- `{row.test}`: the paper's value is from {row.paper_where}." for row, e in shown if e.paper]
     parts += ["## Figures"]
-    for name, about in contents.CLAIM_FIGURES.items():
-        drawn = f"[{name}](figures/{name}.png)" if name in figures else f"{name}, not drawn for want of runs"
-        parts.append(f"- {drawn}: {about}.")
+    for name in contents.CLAIM_FIGURES:
+        about = contents.caption("figures", name).read_text(encoding="utf-8").strip()
+        drawn = f"[{name}](figures/{name}.png): {about}" if name in figures else f"{name}: not drawn, for want of runs."
+        parts.append(f"- {drawn}")
     return "\n\n".join(parts).replace("\n\n- ", "\n- ").replace("|\n- ", "|\n\n- ") + "\n"
 
 
-def macros(judged: pd.DataFrame, runs: pd.DataFrame, experiment: str) -> str:
+def macros(judged: pd.DataFrame, runs: pd.DataFrame, params: Params, experiment: str) -> str:
     r"""LaTeX commands for the numbers of running text, such as ``\digitsCTwoTotalEstimate``.
 
     Digits in names are spelled out. Every number is rounded as in the tables.
@@ -134,9 +135,19 @@ def macros(judged: pd.DataFrame, runs: pd.DataFrame, experiment: str) -> str:
     for word in VERDICTS:
         add(["claims", *word.split()], str(int((primary["verdict"] == word).sum())))
     add(["runs"], str(len(runs)))
-    if "seed" in runs:
+    if experiment != STAR:
+        chosen = params.experiment(experiment)
+        recipe = params.recipes[chosen.recipe]
         add(["seeds"], str(runs["seed"].nunique()))
         add(["diverged"], str(int((runs["status"] == "diverged").sum())))
+        add(["architectures"], str(runs["architecture"].nunique()))
+        add(["budgets"], ", ".join(map(format_size, chosen.sizes)))
+        add(["data"], chosen.data)
+        add(["optimizer"], recipe.optimizer)
+        add(["epochs"], str(recipe.epochs))
+        add(["batch", "size"], str(recipe.batch_size))
+        add(["learning", "rate"], f"{recipe.lr:g}")
+        add(["weight", "decay"], f"{recipe.weight_decay:g}")
     for row in judged[judged["test"].notna()].itertuples():
         name = [row.claim, row.test]
         add([*name, "verdict"], row.verdict)

@@ -1,5 +1,7 @@
 """What an experiment reports: names of tables and figures. Light, as the workflow reads it at every start."""
 
+from pathlib import Path
+
 from lowparam.claims.planned import arms, planned
 from lowparam.params import Experiment
 from lowparam.report.published_nets import NETS
@@ -14,10 +16,13 @@ __all__ = [
     "TABLE_SUFFIXES",
     "TOY_FIGURES",
     "TOY_TABLES",
+    "caption",
     "claim_figures",
     "figures",
     "has_bilinear",
     "joined_by",
+    "page_figures",
+    "page_tables",
     "profile_name",
     "reported",
     "tables",
@@ -45,15 +50,10 @@ STAR_FIGURES = ("dimension", "moons_boundaries", "moons_placement")
 
 # Of everything that claims are judged on.
 CLAIM_TABLES = ("claims", "claim_readings")
-# An experiment has those that it has runs for.
-CLAIM_FIGURES = {
-    "claims": "estimate and interval of every test, with its verdict",
-    "scaling": "accuracy over size, counted in three ways",
-    "crossing": "lead of one scaling curve over another, and where it is lost",
-    "interference_accuracy": "accuracy over interference at equal budget, with the slopes between and within",
-    "ablation": "every change of a block in one factor, in interference and accuracy",
-    "dose_response": "response to every dose, beside the measure that the dose moves",
-}
+# An experiment has those of these that it has runs for.
+CLAIM_FIGURES = ("claims", "scaling", "crossing", "interference_accuracy", "ablation", "dose_response")
+
+CAPTIONS = Path(__file__).parents[2] / "report"
 
 
 def tables(experiment: Experiment) -> list[str]:
@@ -74,7 +74,7 @@ def tables(experiment: Experiment) -> list[str]:
 def reported(experiment: Experiment) -> list[str]:
     """Names of the files and folders in `results/<experiment>` that are about all runs together."""
     eigenvectors = ["bilinear.csv", "bilinear_accuracy.csv"] if has_bilinear(experiment) else []
-    return ["runs.csv", "metrics.json", "claims.csv", "claims.md", *eigenvectors, "tables", "figures"]
+    return ["runs.csv", "metrics.json", "claims.csv", "claims.md", "report.html", *eigenvectors, "tables", "figures"]
 
 
 def figures(experiment: Experiment) -> list[str]:
@@ -127,6 +127,21 @@ def has_bilinear(experiment: Experiment) -> bool:
         and "base" in experiment.activations
         and "demonet_star_noact" in experiment.architectures
     )
+
+
+def page_tables(experiment: Experiment | None) -> list[str]:
+    """Names of the tables on the page of an experiment, or of `results/star`."""
+    return [*(STAR_TABLES if experiment is None else tables(experiment)), "claim_readings"]
+
+
+def page_figures(experiment: Experiment | None) -> list[str]:
+    """Names of the figures on that page."""
+    return [*claim_figures(experiment), *(STAR_FIGURES if experiment is None else figures(experiment))]
+
+
+def caption(kind: str, name: str) -> Path:
+    """The file with the caption of a table or figure; profiles have one in common."""
+    return CAPTIONS / kind / f"{'profile' if name.startswith('profile_') else name}.rst"
 
 
 def has_gap(experiment: Experiment) -> bool:

@@ -1,0 +1,42 @@
+"""What is read is made again from finished runs, by its own target, in little time and with the same bytes."""
+
+import re
+import shutil
+import time
+
+from lowparam.report import contents
+
+PRINTED = ("tables/*", "figures/*", "claims.*", "report.html")
+
+
+def printed(workspace) -> dict[str, bytes]:
+    return {path: content for pattern in PRINTED for path, content in workspace.contents(pattern).items()}
+
+
+def test_everything_that_is_read_comes_back_from_the_runs(workspace):
+    before = printed(workspace)
+    assert {"tables/claims.tex", "figures/claims.pdf", "claims.md", "report.html"} <= before.keys()
+    results = workspace.folder / "results/digits"
+    for name in ("tables", "figures"):
+        shutil.rmtree(results / name)
+    for name in ("claims.csv", "claims.md", "report.html"):
+        (results / name).unlink()
+    jobs = workspace.jobs("digits_claims")
+    assert set(jobs) == {"tables_digits", "figures_digits", "claims_digits", "page_digits", "digits_claims"}
+    start = time.perf_counter()
+    workspace.snakemake("digits_claims")
+    assert time.perf_counter() - start < 120
+    assert printed(workspace) == before
+
+
+def test_every_table_and_figure_is_in_the_report_with_a_caption(finished, tmp_path):
+    said = finished.run("snakemake", "--report", str(tmp_path / "report.html"))
+    added = set(re.findall(r"Adding (\S+) \(", said))
+    shown = [*finished.contents("tables/*.csv"), *finished.contents("figures/*.png"), "report.html"]
+    assert added == {name.rpartition("/")[2] for name in shown}
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    for name in shown:
+        folder, _, file = name.rpartition("/")
+        caption = contents.caption(folder, file.partition(".")[0]) if folder else contents.CAPTIONS / "page.rst"
+        words = re.findall(r"[a-z]{5,}", caption.read_text(encoding="utf-8"))[:3]
+        assert words and all(word in page for word in words), name

@@ -1,0 +1,227 @@
+"""One HTML file with everything about an experiment: verdicts, their evidence, tables, figures and runs."""
+
+import base64
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+import pandas as pd
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+from PIL import Image
+
+from lowparam import __version__
+from lowparam.claims.contrast import chosen
+from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, NOT_TESTED, SUPPORTED, NotTested
+from lowparam.claims.judge import STAR, read_runs
+from lowparam.claims.kind import Kind
+from lowparam.claims.registry import Claim, Registry, load_registry
+from lowparam.claims.statistics import mean_interval
+from lowparam.claims.variants import best_variants
+from lowparam.files import read_csv, write_text
+from lowparam.params import Params
+from lowparam.report import contents
+from lowparam.report.evidence import Evidence, rounded
+from lowparam.report.labels import architecture_label
+
+__all__ = ["write_page"]
+
+TEMPLATES = Path(__file__).parent / "templates"
+COLOURS = 64  # of a figure; lines and text need no more, and the file is a third of the size
+WIDTH = 400  # of the drawing of an interval
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure inside the page; `data` is base64."""
+
+    name: str
+    about: str
+    path: str
+    width: int
+    height: int
+    data: str
+
+
+def write_page(params: Params, experiment: str) -> None:
+    """Write ``results/<experiment>/report.html`` from the tables, figures, claims and runs beside it.
+
+    Raises
+    ------
+    LowparamError
+        If a file that the experiment should have is missing.
+    """
+    folder = Path("results", experiment)
+    registry = load_registry()
+    judged = read_csv(folder / "claims.csv")
+    runs = read_runs(params, experiment)
+    chosen_params = None if experiment == STAR else params.experiment(experiment)
+    names = contents.page_figures(chosen_params)
+    figures = {name: _picture(folder, name) for name in names}
+    first = judged[judged["primary"].eq(True) | judged["test"].isna()]["verdict"]
+    template = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
+    ).get_template("report.html")
+    text = template.render(
+        experiment=experiment,
+        version=__version__,
+        about=_about(runs, experiment),
+        again=f"snakemake {experiment}_claims",
+        counts={word: int((first == word).sum()) for word in (SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_TESTED)},
+        claims=[_claim(claim, registry, judged, runs, list(figures)) for claim in registry.claims],
+        tables=[_table(folder, name) for name in contents.page_tables(chosen_params)],
+        figures=figures,
+        missing=[name for name in contents.CLAIM_FIGURES if name not in figures],
+        scales=[] if experiment == STAR else _scales(runs),
+    )
+    write_text(folder / "report.html", text)
+
+
+def _about(runs: pd.DataFrame, experiment: str) -> str:
+    if experiment == STAR:
+        return f"{len(runs)} implicit dimensions, counted exactly."
+    diverged = int((runs["status"] == "diverged").sum())
+    return (
+        f"{len(runs)} runs of {runs['architecture'].nunique()} architectures with {runs['seed'].nunique()} seeds, "
+        f"{diverged} diverged."
+    )
+
+
+def _claim(claim: Claim, registry: Registry, judged: pd.DataFrame, runs: pd.DataFrame, figures: list[str]) -> dict:
+    kinds = {test.id: test for test in claim.tests}
+    rows = judged[judged["claim"] == claim.id]
+    tests = [_test(row, kinds[row.test], runs) for row in rows.itertuples() if not claim.without_test]
+    tested = [kinds[test["id"]] for test in tests if test["evidence"].verdict != NOT_TESTED]
+    return {
+        "id": claim.id,
+        "statement": claim.statement,
+        "reference": registry.papers[claim.paper].reference,
+        "source": claim.source,
+        "prediction": claim.prediction,
+        "without_test": claim.without_test,
+        "verdict": next((t["evidence"].verdict for t in tests if t["primary"]), NOT_TESTED),
+        "primary": next((test for test in tests if test["primary"]), None),
+        "tests": tests,
+        "figures": [name for name in dict.fromkeys(map(_figure_of, tested)) if name in figures],
+    }
+
+
+def _test(row: Any, test: Kind, runs: pd.DataFrame) -> dict:
+    evidence = Evidence(row)
+    return {
+        "id": test.id,
+        "kind": test.kind.replace("_", " "),
+        "primary": test.primary,
+        "about": test.about,
+        "evidence": evidence,
+        "bar": _bar(row),
+        "paper_where": test.paper_where,
+        "reason": row.reason if isinstance(row.reason, str) else "",
+        "command": row.command,
+        "runs": 0 if pd.isna(row.runs) else int(row.runs),
+        "diverged": 0 if pd.isna(row.diverged) else int(row.diverged),
+        "scales": [] if evidence.verdict == NOT_TESTED else _scales_of(test, runs),
+    }
+
+
+def _scales_of(test: Kind, runs: pd.DataFrame) -> list[str]:
+    """Names of the scales that a test used."""
+    if not test.arms():
+        return []
+    try:
+        runs = best_variants(runs) if test.best_variant else runs
+    except NotTested:
+        return []
+    used = runs.loc[chosen(runs, test.arms()), "folder"]
+    return list(dict.fromkeys(Path(folder).parent.name for folder in used))
+
+
+def _figure_of(test: Kind) -> str:
+    """The figure that shows what a test is about."""
+    by_kind = {
+        "crossing": "crossing",
+        "dose": "dose_response",
+        "exponent": "scaling",
+        "rank": "interference_accuracy",
+        "slopes": "interference_accuracy",
+        "numerical_rank": "dimension",
+    }
+    names = [name for arm in test.arms() for name in arm["architecture"]]
+    if test.kind in by_kind:
+        return by_kind[test.kind]
+    if names and all(name.startswith("ablation_") for name in names) and test.kind == "paired":
+        return "ablation"
+    if any("activation" in arm for arm in test.arms()):
+        return "solu_gap" if test.outcome.endswith("accuracy") else "interference"
+    return "accuracy" if test.outcome.endswith("accuracy") else "interference"
+
+
+def _bar(row: Any) -> dict | None:
+    """Where the drawing of an interval has its marks; None for an interval that is open."""
+    values = np.array([row.low, row.estimate, row.high], dtype=float)
+    if not np.isfinite(values).all():
+        return None
+    reference = 1.0 if isinstance(row.unit, str) and "formula" in row.unit else 0.0
+    paper = None if pd.isna(row.paper_value) else float(row.paper_value)
+    marks = [*values, reference, *([] if paper is None else [paper])]
+    low, high = min(marks), max(marks)
+    scale = 0.9 * WIDTH / (high - low) if high > low else 0.0
+
+    def place(value: float) -> float:
+        return round(0.05 * WIDTH + scale * (value - low), 1)
+
+    return {
+        "low": place(values[0]),
+        "estimate": place(values[1]),
+        "high": place(values[2]),
+        "reference": place(reference),
+        "paper": None if paper is None else place(paper),
+    }
+
+
+def _table(folder: Path, name: str) -> dict:
+    path = folder / "tables" / name
+    text = path.with_suffix(".md").read_text(encoding="utf-8")
+    html = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    return {"name": name, "title": name.replace("_", " "), "path": path.as_posix(), "html": Markup(html)}
+
+
+def _picture(folder: Path, name: str) -> Picture:
+    path = folder / "figures" / f"{name}.png"
+    with Image.open(path) as image:
+        small = io.BytesIO()
+        image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+        width, height = image.size
+    about = contents.caption("figures", name).read_text(encoding="utf-8").strip()
+    if name.startswith("profile_"):
+        about = f"{architecture_label(name.removeprefix('profile_'))}. {about}"
+    data = base64.b64encode(small.getvalue()).decode()
+    return Picture(name, about, path.with_suffix(".pdf").as_posix(), width, height, data)
+
+
+def _scales(runs: pd.DataFrame) -> list[dict]:
+    rows = []
+    for folder, group in runs.groupby(runs["folder"].map(lambda path: Path(path).parent.as_posix()), sort=False):
+        rows.append(
+            {
+                "name": Path(folder).name,
+                "folder": folder,
+                "parameters": f"{group['parameters_total'].iloc[0]:,}".replace(",", " "),
+                "seeds": ", ".join(map(str, group["seed"])),
+                "diverged": int((group["status"] == "diverged").sum()),
+                "accuracy": _spread(100 * group["test_accuracy"], 1),
+                "r": _spread(group["r_projection"], 2),
+            }
+        )
+    return rows
+
+
+def _spread(values: pd.Series, digits: int) -> str:
+    estimate = mean_interval(values)
+    if np.isnan(estimate.mean):
+        return "–"
+    half = "" if np.isnan(estimate.half_width) else f" ± {rounded(estimate.half_width, digits)}"
+    return f"{rounded(estimate.mean, digits)}{half}"

@@ -1,0 +1,146 @@
+"""The report as a PDF: what is said stands in paper/paper.tex, what was found comes from the results."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+
+from lowparam import __version__
+from lowparam.claims.contrast import MATCHED
+from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, MOST_DIVERGED, SUPPORTED
+from lowparam.claims.judge import STAR
+from lowparam.claims.registry import Registry, load_registry
+from lowparam.claims.statistics import CONFIDENCE, POWER
+from lowparam.errors import LowparamError
+from lowparam.files import atomic, write_text
+from lowparam.params import Params
+from lowparam.report import contents
+from lowparam.report.claims import command_name
+from lowparam.report.overview import judged_experiments, overview_table, read_verdicts
+from lowparam.report.table import LATEX
+
+__all__ = ["write_paper"]
+
+TEMPLATES = Path(__file__).parent / "templates"
+ENGINES = {
+    "pdflatex": ["-interaction=nonstopmode", "-halt-on-error", "-output-directory=build"],
+    "tectonic": ["--outdir=build"],
+}
+
+
+def write_paper(params: Params, folder: Path = Path("paper")) -> Path:
+    """Compile ``<folder>/paper.tex`` with the results of every experiment that was judged.
+
+    Returns
+    -------
+    Path
+        ``<folder>/paper.pdf``.
+
+    Raises
+    ------
+    LowparamError
+        If no experiment was judged, LaTeX is not installed, or it stops.
+    """
+    engine = next((name for name in ENGINES if shutil.which(name)), None)
+    if engine is None:
+        raise LowparamError(
+            "no LaTeX is installed; on Debian: apt-get install texlive-latex-recommended texlive-science"
+        )
+    if not (folder / "paper.tex").exists():
+        raise LowparamError(f"{folder / 'paper.tex'} does not exist; run this in the folder that has it")
+    registry = load_registry()
+    verdicts = read_verdicts(params)
+    names = judged_experiments(params)
+    results = Path(os.path.relpath("results", folder)).as_posix()
+    build = folder / "build"
+    write_text(build / "overview.tex", overview_table(verdicts, registry).latex("all"))
+    write_text(build / "numbers.tex", _numbers(registry, verdicts, names, results))
+    write_text(build / "experiments.tex", "\n".join(_section(params, name, results, verdicts) for name in names))
+    _compile(engine, folder)
+    with atomic(folder / "paper.pdf") as temporary:
+        shutil.copy(build / "paper.pdf", temporary)
+    return folder / "paper.pdf"
+
+
+def _numbers(registry: Registry, verdicts: pd.DataFrame, names: list[str], results: str) -> str:
+    """Macros of the running text, and those of every experiment."""
+    found = verdicts.loc[verdicts["primary"].eq(True), "verdict"]
+    values = {
+        "Version": __version__,
+        "Claims": len(registry.claims),
+        "Testable": sum(bool(claim.tests) for claim in registry.claims),
+        "Experiments": ", ".join(names),
+        "Supported": (found == SUPPORTED).sum(),
+        "Contradicted": (found == CONTRADICTED).sum(),
+        "Inconclusive": (found == INCONCLUSIVE).sum(),
+        "Confidence": f"{100 * CONFIDENCE:g}",
+        "Matched": f"{100 * MATCHED:g}",
+        "MostDiverged": f"{100 * MOST_DIVERGED:g}",
+        "Power": f"{100 * POWER:g}",
+    }
+    lines = [rf"\newcommand{{\lowparam{name}}}{{{str(value).translate(LATEX)}}}" for name, value in values.items()]
+    return "\n".join([*lines, *(rf"\input{{{results}/{name}/tables/macros}}" for name in names), ""])
+
+
+def _section(params: Params, name: str, results: str, verdicts: pd.DataFrame) -> str:
+    """What is shown of an experiment: its tables of claims and networks, and its figures but the profiles."""
+    chosen = None if name == STAR else params.experiment(name)
+    folder = Path("results", name)
+    tables = [*contents.CLAIM_TABLES, *(contents.STAR_TABLES if chosen is None else contents.tables(chosen))]
+    figures = [figure for figure in contents.page_figures(chosen) if not figure.startswith("profile_")]
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        variable_start_string="<<",
+        variable_end_string=">>",
+        block_start_string="<%",
+        block_end_string="%>",
+        comment_start_string="<#",
+        comment_end_string="#>",
+    )
+    return environment.get_template("experiment.tex").render(
+        name=name,
+        title=name.replace("_", " "),
+        p=command_name([name]),
+        star=chosen is None,
+        verdicts={word: _tests(verdicts, name, word) for word in (SUPPORTED, CONTRADICTED, INCONCLUSIVE)},
+        results=results,
+        tables=[table for table in tables if (folder / "tables" / f"{table}.tex").exists()],
+        figures=[
+            {"name": figure, "caption": contents.caption("figures", figure).read_text("utf-8").strip().translate(LATEX)}
+            for figure in figures
+            if (folder / "figures" / f"{figure}.pdf").exists()
+        ],
+    )
+
+
+def _tests(verdicts: pd.DataFrame, name: str, word: str) -> list[dict[str, str]]:
+    """Primary tests of an experiment with a verdict, and what the macros of their numbers begin with."""
+    rows = verdicts[verdicts["experiment"].eq(name) & verdicts["primary"].eq(True) & verdicts["verdict"].eq(word)]
+    return [
+        {"claim": row.claim, "unit": row.unit.translate(LATEX), "macro": command_name([name, row.claim, row.test])}
+        for row in rows.itertuples()
+    ]
+
+
+def _compile(engine: str, folder: Path) -> None:
+    """Run LaTeX until references stand.
+
+    No date goes into the file, so that equal results give an equal PDF.
+    """
+    command = [engine, *ENGINES[engine], "paper.tex"]
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": "0", "FORCE_SOURCE_DATE": "1"}
+    for _ in range(1 if engine == "tectonic" else 3):
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", errors="replace"
+        )
+        if done.returncode:
+            wrong = re.search(r"^! (.*)$", done.stdout, re.MULTILINE)
+            reason = wrong[1] if wrong else f"exit code {done.returncode}"
+            raise LowparamError(f"{engine} stopped at {folder / 'paper.tex'}: {reason}; see {folder}/build/paper.log")
+        if "Rerun to get" not in done.stdout and "undefined references" not in done.stdout:
+            return
