@@ -37,6 +37,7 @@ PANELS = (
     ("log_ci", ("projection", "reduction"), "log CI, projections (nats)"),
     ("capacity_used", ("stream",), "capacity used, PR / C"),
 )
+FORCED = "forced by the shape"
 TRAINED, UNTRAINED = "tab:blue", "tab:gray"
 COLOURS = ("tab:blue", "tab:red", "tab:green", "tab:purple")
 
@@ -117,8 +118,17 @@ def profile_figure(scales: Mapping[str, Sequence[pd.DataFrame]]) -> Figure:
         row[0].set_ylabel(label if len(scales) > 1 else "")
     for axis in axes[-1]:
         axis.set(xlabel="block")
-    for axis, (*_, title) in zip(axes[0], PANELS, strict=True):
-        axis.set_title(title)
+    for column, (*_, title) in zip(axes.T, PANELS, strict=True):
+        column[0].set_title(title)
+        # The means are to be seen; wide intervals of few seeds, and limits far away, may leave the panel.
+        means, limits = (
+            np.concatenate([np.zeros(1), *(line.get_ydata() for axis in column for line in axis.lines if chosen(line))])
+            for chosen in (lambda line: line.get_label() != FORCED, lambda line: line.get_label() == FORCED)
+        )
+        low, high = np.nanmin(means), np.nanmax(means)
+        high = max(high, min(np.nanmax(limits), 1.6 * high))
+        if high > low:
+            column[0].set_ylim(low - 0.05 * (high - low), high + 0.1 * (high - low))
     handles = {}
     for axis in axes.flat:
         handles |= {text: handle for handle, text in zip(*axis.get_legend_handles_labels(), strict=True)}
@@ -138,9 +148,8 @@ def _panel(axis: Axes, profiles: Sequence[pd.DataFrame], measure: str, kinds: Se
     axis.plot(blocks, null, color="black", linestyle="--", linewidth=0.8, label="null")
     limit = _forced(profiles[0], measure, rows[0].index)
     if limit is not None:
-        axis.plot(blocks, limit, color="black", linestyle=":", linewidth=0.8, label="forced by the shape")
+        axis.plot(blocks, limit, color="black", linestyle=":", linewidth=0.8, label=FORCED)
     axis.set_xticks(blocks if len(blocks) <= 8 else blocks[:: -(-len(blocks) // 6)])
-    axis.set_ylim(bottom=min(0, axis.get_ylim()[0]))
 
 
 def _forced(profile: pd.DataFrame, measure: str, sites: pd.Index) -> np.ndarray | None:
