@@ -2,6 +2,7 @@ import math
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -19,6 +20,7 @@ from lowparam.report.interference import (
     summary_table,
     write_model_report,
 )
+from lowparam.report.toy import SWEEP, behaviour_table
 
 CHEAP = Profile(images=100, ablation_pairs=0, gradient_images=0)
 
@@ -153,3 +155,21 @@ def test_a_damaged_file_of_arrays_is_named(tmp_path):
         arrays.read(tmp_path / "seed0.safetensors")
     with pytest.raises(arrays.LowparamError, match="does not exist; profile the run first"):
         arrays.read(tmp_path / "seed1.safetensors")
+
+
+def test_the_table_of_behaviour_tells_what_follows_superposition_from_what_is_blind():
+    truth = np.array([2.0, 4.0, 8.0]).repeat(3)
+    sweep = pd.DataFrame({"density": [0.5] * 3 + [0.1] * 3 + [0.01] * 3, "features_per_dimension": truth})
+    rises = ("interference", "squared_cosine", "positive_cosine")
+    falls = ("dimensionality", "dimensionality_ratio")
+    for measure in SWEEP.keys() - {"features_per_dimension"}:
+        sweep[measure] = truth if measure in rises else 1 / truth if measure in falls else 1 + 0.001 * truth
+    dense = sweep[:3].assign(density=1.0, dimensionality=0.0)
+    table = behaviour_table(pd.concat([dense, sweep]))
+    reading = {row[0]: row[-1] for row in table.rows}
+    assert reading["mean D"] == "falls with superposition"
+    assert reading["interference"] == "rises with superposition"
+    assert reading["capacity used"] == reading["coherence"] == "does not follow it"  # a trend, but of a thousandth
+    numbers = table.numbers.set_index("measure")
+    assert numbers.loc["dimensionality", "spearman"] == pytest.approx(-1)
+    assert (numbers.loc["dimensionality", "few"], numbers.loc["dimensionality", "many"]) == (0.5, 0.125)

@@ -41,7 +41,7 @@ PROFILE_FIGURES = {
 }
 
 # Of `results/toy`, on which the measures of interference are calibrated.
-TOY_TABLES = ("shapes", "sweep", "absolute")
+TOY_TABLES = ("shapes", "sweep", "behaviour", "absolute")
 TOY_FIGURES = ("grams", "geometry", "phase")
 
 # Of `results/star`, which belongs to no experiment.

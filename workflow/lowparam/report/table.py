@@ -33,6 +33,7 @@ LATEX = str.maketrans(
         "<": "$<$",
         "∞": r"$\infty$",
         "χ": r"$\chi$",
+        "ρ": r"$\rho$",
         "¹": "$^1$",
     }
 )

@@ -9,8 +9,9 @@ import seaborn as sns
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from scipy import stats
 
-from lowparam.claims.statistics import mean_interval
+from lowparam.claims.statistics import Estimate, mean_interval
 from lowparam.interference.toy import boundary
 from lowparam.report import contents
 from lowparam.report.style import MARKERS, TEXT_WIDTH, in_style, save
@@ -36,6 +37,7 @@ OUTCOMES = {
     "second": ("second feature alone", "#a1d99b"),
     "superposition": ("both, in superposition", "#e6550d"),
 }
+SPARSE, FOLLOWS, MOVES = 0.5, 0.9, 1.2
 NAMES = {"relu": "ReLU", "gelu": "GELU", "solu": "SoLU"}
 
 
@@ -43,7 +45,12 @@ def write_report(folder: Path) -> None:
     """Write the tables and figures that `contents` names into `folder`, from the results in it."""
     names = ("shapes", "grams", "sweep", "sweep_features", "phase", "absolute")
     shapes, grams, sweep, features, phase, absolute = (pd.read_csv(folder / f"{name}.csv") for name in names)
-    tables = {"shapes": shapes_table(shapes), "sweep": sweep_table(sweep), "absolute": absolute_table(absolute)}
+    tables = {
+        "shapes": shapes_table(shapes),
+        "sweep": sweep_table(sweep),
+        "behaviour": behaviour_table(sweep),
+        "absolute": absolute_table(absolute),
+    }
     for name in contents.TOY_TABLES:
         tables[name].write(folder / "tables", "toy")
     figures = {
@@ -103,6 +110,37 @@ def sweep_table(sweep: pd.DataFrame) -> Table:
         "truth. D and the positive part of the squared cosines follow it; frame potential and capacity used do not. "
         "At p = 1 nothing is in superposition, and the directions mean nothing.",
         header=["p", *SWEEP.values()],
+        rows=rows,
+        labels=1,
+        numbers=pd.DataFrame(numbers),
+    )
+
+
+def behaviour_table(sweep: pd.DataFrame) -> Table:
+    """Whether each measure follows the superposition of the sweep, where features are sparse enough for any."""
+    sparse = sweep[sweep["density"] <= SPARSE]
+    truth = "features_per_dimension"
+    few, many = (sparse[sparse["density"] == density] for density in (sparse["density"].max(), sparse["density"].min()))
+    rows, numbers = [], []
+    for measure, label in SWEEP.items():
+        if measure == truth:
+            continue
+        rank = Estimate(float(stats.spearmanr(sparse[measure], sparse[truth])[0]), np.nan, len(sparse))
+        means = sparse.groupby("density")[measure].mean()
+        follows = abs(rank.mean) >= FOLLOWS and means.max() >= MOVES * means.min()
+        reading = ("rises" if rank.mean > 0 else "falls") + " with superposition" if follows else "does not follow it"
+        ends = [mean_interval(models[measure]) for models in (few, many)]
+        rows.append([label, Cell(rank, 2), *(Cell(end, 2) for end in ends), reading])
+        both = dict(zip(("few", "many"), (end.mean for end in ends), strict=True))
+        numbers.append({"measure": measure, "spearman": rank.mean, **both, "follows": follows})
+    counts = [f"{models[truth].mean():.1f}" for models in (few, many)]
+    return Table(
+        name="behaviour",
+        caption="What each measure says of superposition where it is known: rank correlation ρ with the features per "
+        f"dimension over {len(sparse)} toy models in which features are present at most every second time, and values "
+        f"at {counts[0]} and {counts[1]} features per dimension (mean and 95 % interval over models). A measure "
+        f"follows superposition if |ρ| is at least {FOLLOWS:g} and its largest mean at least {MOVES:g} times its least.",
+        header=["measure", "ρ", *(f"at {count}" for count in counts), "reading"],
         rows=rows,
         labels=1,
         numbers=pd.DataFrame(numbers),
