@@ -139,7 +139,7 @@ def behaviour_table(sweep: pd.DataFrame) -> Table:
         caption="What each measure says of superposition where it is known: rank correlation ρ with the features per "
         f"dimension over {len(sparse)} toy models in which features are present at most every second time, and values "
         f"at {counts[0]} and {counts[1]} features per dimension (mean and 95 % interval over models). A measure "
-        f"follows superposition if |ρ| is at least {FOLLOWS:g} and its largest mean at least {MOVES:g} times its least.",
+        f"follows superposition if |ρ| ≥ {FOLLOWS:g} and its largest mean is at least {MOVES:g} times its least.",
         header=["measure", "ρ", *(f"at {count}" for count in counts), "reading"],
         rows=rows,
         labels=1,
