@@ -1,13 +1,11 @@
-"""lowparam.training.distributed, killed after so many epochs, 0 for never: stoppable.py EPOCHS ARGUMENTS."""
+"""lowparam, killed after so many epochs: stoppable.py EPOCHS ARGUMENTS."""
 
 import os
 import signal
 import sys
 
-import typer
-
+from lowparam.cli import app
 from lowparam.training import checkpoint
-from lowparam.training.distributed import main
 
 if __name__ == "__main__":
     epochs, save, saved = int(sys.argv.pop(1)), checkpoint.save, 0
@@ -20,4 +18,4 @@ if __name__ == "__main__":
             os.kill(os.getpid(), signal.SIGKILL)
 
     checkpoint.save = stopping
-    typer.run(main)
+    app()

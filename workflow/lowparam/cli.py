@@ -135,14 +135,38 @@ def baseline(experiment: Experiment) -> None:
 
 
 @command
-def train(experiment: Experiment, scales: Scales, device: Device = None) -> None:
+def train(
+    experiment: Experiment,
+    scales: Scales,
+    device: Device = None,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Processes that share streamed images; without it, one for each GPU.")
+    ] = None,
+) -> None:
     """Train all seeds of the scales; goes on where it was interrupted."""
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch: large pages for large maps; read when it is imported
-    from lowparam.training.job import train_scale
-
     params = parameters.load()
-    for scale in find_scales(params, experiment, scales):
-        train_scale(params, scale, data_folder=data_folder(params.experiment(experiment).data), device=device)
+    chosen = find_scales(params, experiment, scales)
+    source = params.experiment(experiment).data
+    where = {"data_folder": data_folder(source), "device": device}
+    if params.data[source].stream:
+        from lowparam.training import distributed
+
+        for scale in chosen:
+            distributed.load(params, scale, where["data_folder"])  # one clear line rather than one from every process
+        alone = "WORLD_SIZE" not in os.environ
+        count = (processes or distributed.count_processes(device)) if alone else 1
+        if count > 1:
+            named = [] if device is None else ["--device", device]
+            raise typer.Exit(distributed.start_processes(count, ["train", experiment, *scales, *named]))
+        for scale in chosen:
+            distributed.train_streamed(params, scale, **where)
+        distributed.leave()
+    else:
+        from lowparam.training.job import train_scale
+
+        for scale in chosen:
+            train_scale(params, scale, **where)
 
 
 @command

@@ -21,6 +21,7 @@ ENTRIES = {
     "prepare": "data/prepare.py",
     "baseline": "training/baseline.py",
     "train": "training/job.py",
+    "stream": "training/distributed.py",
     "profile": "interference/profile.py",
     "collect": "report/collect.py",
     "claims": "report/claims.py",

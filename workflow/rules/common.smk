@@ -50,6 +50,11 @@ def code(verb, **which):
     ]
 
 
+def streams(experiment):
+    """Whether the images of an experiment stay on disk while it trains."""
+    return PARAMS.data[PARAMS.experiment(experiment).data].stream
+
+
 def scale_of(wildcards):
     """The scale that a folder is named by."""
     return next(

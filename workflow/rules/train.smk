@@ -8,7 +8,8 @@ for experiment, chosen in PARAMS.experiments.items():
             f"train_{experiment}"
         input:
             code=lambda wildcards: code(
-                "train", architecture=scale_of(wildcards).architecture
+                "stream" if streams(wildcards.experiment) else "train",
+                architecture=scale_of(wildcards).architecture,
             ),
             data=data_files(chosen.data),
             lock=LOCK,
@@ -26,7 +27,8 @@ for experiment, chosen in PARAMS.experiments.items():
             "results/{experiment}/benchmarks/train/{scale}.tsv"
         wildcard_constraints:
             experiment=re.escape(experiment),
-        threads: 1
+        # Images that are streamed are decoded by all cores.
+        threads: workflow.cores if streams(experiment) else 1
         resources:
             mem_mb=lambda wildcards, attempt: (
                 attempt * memory_mb(wildcards.experiment, [scale_of(wildcards)])

@@ -1,101 +1,49 @@
-"""Training on image folders, on one device or on many: what ImageNet needs.
+"""Training on images that stay on disk, on one device or on many: what ImageNet needs.
 
-Start it with torchrun, a process a GPU; it also runs alone, and without a GPU:
-
-    torchrun --nproc-per-node 8 -m lowparam.training.distributed imagenet mobilenetv2-base-1M /data/imagenet
-
-The loop, the recipe, the checkpoints and the published files are those of `job.py`; only where batches come from and
-how processes add up differ. Images are decoded and changed by workers of torch's DataLoader with timm's transforms.
+`lowparam train` comes here where a data set is streamed. With more than one GPU it starts a process for each with
+torchrun; each of them runs the same command again and finds itself among the others. The loop, the recipe, the
+checkpoints and the published files are those of `job.py`; only where batches come from and how processes add up
+differ. Images are decoded and changed by workers of torch's DataLoader with timm's transforms.
 """
 
-import hashlib
-import json
+import logging
 import os
 import random
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import timm.data
 import torch
 import torch.distributed as dist
-import typer
-from torch import Tensor, nn
+from filelock import FileLock, Timeout
+from torch import Tensor
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.run import main as torchrun
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, Dataset
-from torchvision.datasets import ImageFolder
 from torchvision.datasets.folder import pil_loader
 
-from lowparam import __version__
-from lowparam import params as parameters
-from lowparam.data import PARTS
+from lowparam import __version__, data
+from lowparam.data import PARTS, Files, Streamed
 from lowparam.errors import LowparamError
 from lowparam.models import network_for
+from lowparam.models.backbone import Network
 from lowparam.models.cost import cost
 from lowparam.params import Params, Recipe, Run, Scale, run_spec
 from lowparam.provenance import code_sha256
 from lowparam.training import checkpoint
 from lowparam.training.augment import Draws, draw, mix
-from lowparam.training.job import Seed, alone, shape
-from lowparam.training.loop import Training, pick_device
+from lowparam.training.job import Seed, shape
+from lowparam.training.loop import Training, compiles, pick_device
 
-__all__ = ["FolderTraining", "Folders", "train_folders"]
+__all__ = ["StreamedTraining", "count_processes", "leave", "load", "start_processes", "train_streamed"]
 
-WORKERS = max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
-HELD_OUT = 50  # where there is no test folder, one training image in so many becomes the validation part
-
-
-class Folders:
-    """Images in ``train/<class>/``, ``val/<class>/`` and perhaps ``test/<class>/``; only their names are in memory.
-
-    Where there is no ``test``, as in ImageNet, ``val`` is what accuracy is reported on, as everywhere in the
-    literature, and every 50th training image is set aside to choose settings by.
-
-    Parameters
-    ----------
-    root : Path
-        The folder that has these folders.
-    size : int
-        Height and width in pixels that networks see.
-
-    Raises
-    ------
-    LowparamError
-        If a folder is missing or a class has no images.
-    """
-
-    in_channels = 3
-
-    def __init__(self, root: Path, size: int) -> None:
-        self.size = size
-        parts = {part: self._read(root / part) for part in ("train", "val", "test") if (root / part).is_dir()}
-        missing = [part for part in ("train", "val") if part not in parts]
-        if missing:
-            raise LowparamError(f"{root / missing[0]} does not exist; it should have a folder of images for each class")
-        self.classes = sorted(path.name for path in (root / "train").iterdir() if path.is_dir())
-        if "test" in parts:
-            self.train, self.validation, self.test = parts["train"], parts["val"], parts["test"]
-        else:
-            self.validation, self.test = parts["train"][::HELD_OUT], parts["val"]
-            self.train = [sample for number, sample in enumerate(parts["train"]) if number % HELD_OUT]
-        samples = [sample for part in parts.values() for sample in part]
-        files = sorted((str(Path(name).relative_to(root)), os.path.getsize(name)) for name, _ in samples)
-        self.sha256 = hashlib.sha256(json.dumps(files).encode()).hexdigest()
-
-    @staticmethod
-    def _read(folder: Path) -> list[tuple[str, int]]:
-        try:
-            return ImageFolder(folder).samples
-        except FileNotFoundError as error:
-            raise LowparamError(f"{folder}: {' '.join(str(error).split())}") from error
-
-    def to(self, device: torch.device) -> "Folders":
-        """Stay where they are: on disk."""
-        return self
+IN_MEMORY = ("crop_padding", "rotation")
+"""Augmentation for images that have their size already."""
 
 
 class Decoded(Dataset):
@@ -104,14 +52,14 @@ class Decoded(Dataset):
     Random numbers depend on seed, epoch and image, not on which worker has it.
     """
 
-    def __init__(self, samples: list[tuple[str, int]], transform: Callable, seed: int, epoch: int) -> None:
-        self.samples, self.transform, self.seed, self.epoch = samples, transform, seed, epoch
+    def __init__(self, files: Files, transform: Callable, seed: int, epoch: int) -> None:
+        self.files, self.transform, self.seed, self.epoch = files, transform, seed, epoch
 
     def __len__(self) -> int:
-        return len(self.samples)
+        return len(self.files)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        name, label = self.samples[index]
+        name, label = self.files[index]
         state = np.random.SeedSequence([self.seed, self.epoch, index]).generate_state(3)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(state[0]))
@@ -123,16 +71,19 @@ class Decoded(Dataset):
                 raise LowparamError(f"{name} is not a readable image: {error}") from error
 
 
-class FolderTraining(Training):
-    """A training whose batches come from image folders and whose processes share each batch."""
+class StreamedTraining(Training):
+    """A training whose batches come from files and whose processes share each batch."""
 
-    def __init__(self, net: nn.Module, data: Folders, recipe: Recipe, *, seed: int, device: torch.device) -> None:
-        super().__init__(net, data, recipe, seed=seed, device=device)
+    def __init__(self, net: Network, dataset: Streamed, recipe: Recipe, *, seed: int, device: torch.device) -> None:
+        super().__init__(net, dataset, recipe, seed=seed, device=device)
         self.rank, self.world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
         if self.world > 1:
-            self.forward = DistributedDataParallel(self.net)
+            shared = DistributedDataParallel(self.net)
+            pays = compiles(device, recipe.epochs * self.steps_per_epoch)
+            self.forward = torch.compile(shared) if pays else shared
         self.known: dict[tuple[int, str], dict[str, float]] = {}
-        augment, image = recipe.augment, (3, data.size, data.size)
+        augment, image = recipe.augment, (dataset.in_channels, dataset.size, dataset.size)
+        standard = {"mean": (dataset.mean / 255).tolist(), "std": (dataset.std / 255).tolist()}
         self.change = timm.data.create_transform(
             image,
             is_training=True,
@@ -141,36 +92,39 @@ class FolderTraining(Training):
             color_jitter=augment.color_jitter or None,
             auto_augment=augment.rand_augment,
             re_prob=augment.erasing,
+            **standard,
         )
-        self.leave = timm.data.create_transform(image, is_training=False)
+        self.leave = timm.data.create_transform(image, is_training=False, **standard)
 
     def training_batches(self, random: torch.Generator) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yield this process's share of each batch."""
+        torch.manual_seed(random.initial_seed() + self.rank)  # dropout differs between the shares
         batches = draw(len(self.data.train), self.recipe.augment, random).batches(self.recipe.batch_size)
         mine = [Draws(*(field[self.rank :: self.world] for field in vars(batch).values())) for batch in batches]
         images = Decoded(self.data.train, self.change, self.seed, self.epoch)
         loader = self._load(images, [batch.order.tolist() for batch in mine])
         for batch, (pixels, labels) in zip(mine, loader, strict=True):
-            pixels, labels = self._move(pixels), labels.to(self.device, non_blocking=True)
             pixels, targets = mix(pixels, labels, batch.to(self.device), self.recipe.augment, len(self.data.classes))
             yield pixels.contiguous(memory_format=torch.channels_last), labels, targets
 
     def evaluation_batches(self, part: str) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield this process's share of a part."""
-        samples = getattr(self.data, part)
-        mine = torch.arange(self.rank, len(samples), self.world)
+        files = getattr(self.data, part)
+        mine = torch.arange(self.rank, len(files), self.world)
         size = max(1, self.recipe.batch_size // self.world)
-        loader = self._load(Decoded(samples, self.leave, 0, 0), [rows.tolist() for rows in mine.split(size)])
-        for pixels, labels in loader:
-            yield self._move(pixels), labels.to(self.device, non_blocking=True)
+        yield from self._load(Decoded(files, self.leave, 0, 0), [rows.tolist() for rows in mine.split(size)])
 
-    def _load(self, images: Decoded, batches: list[list[int]]) -> DataLoader:
-        return DataLoader(
-            images, batch_sampler=batches, num_workers=WORKERS, pin_memory=self.device.type == "cuda", prefetch_factor=4
-        )
-
-    def _move(self, pixels: Tensor) -> Tensor:
-        return pixels.to(self.device, memory_format=torch.channels_last, non_blocking=True)
+    def _load(self, images: Decoded, batches: list[list[int]]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield images and labels on the device, decoded by as many workers as this process has cores."""
+        workers = max(1, len(os.sched_getaffinity(0)) // self.world)
+        pinned = self.device.type == "cuda"
+        loader = DataLoader(images, batch_sampler=batches, num_workers=workers, pin_memory=pinned, prefetch_factor=4)
+        try:
+            for pixels, labels in loader:
+                pixels = pixels.to(self.device, memory_format=torch.channels_last, non_blocking=True)
+                yield pixels, labels.to(self.device, non_blocking=True)
+        except LowparamError as error:  # torch has wrapped it into the traceback of the worker
+            raise LowparamError(str(error).strip().splitlines()[-1].partition("LowparamError: ")[2]) from None
 
     def evaluate(self, part: str) -> dict[str, float]:
         """Evaluate once an epoch, on all processes; asked again, give the same answer without them."""
@@ -193,16 +147,20 @@ class SharedSeed(Seed):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.first = not dist.is_initialized() or dist.get_rank() == 0
+        self.first = is_first()
 
-    def train(self, loop: type[Training], dataset: Folders, recipe: Recipe, device: torch.device) -> None:
+    def train(self, loop: type[Training], dataset: Streamed, recipe: Recipe, device: torch.device) -> None:
         with torch.device("meta"):  # before the seed is set, because solving for the width may draw
             price = cost(network_for(self.spec, **shape(dataset)), dataset.in_channels, dataset.size)
         torch.manual_seed(self.spec["seed"])
-        training = loop(
-            network_for(self.spec, **shape(dataset)), dataset, recipe, seed=self.spec["seed"], device=device
-        )
-        checkpoint.restore(training, self.work, self.identity)
+        net = network_for(self.spec, **shape(dataset))
+        training = loop(net, dataset, recipe, seed=self.spec["seed"], device=device)
+        try:
+            if checkpoint.restore(training, self.work, self.identity) and self.first:
+                print(f"{self.name}: goes on after epoch {training.epoch}", flush=True)
+        except LowparamError as error:
+            if self.first:
+                print(f"{self.name}: {error}; starting again", flush=True)
         while not training.finished:
             row = training.run_epoch()
             if self.first:
@@ -221,54 +179,116 @@ class SharedSeed(Seed):
             checkpoint.remove(self.work)
 
 
-def train_folders(
+def train_streamed(
     params: Params,
     scale: Scale,
     *,
     data_folder: Path,
-    size: int = 224,
     work: Path = Path(".lowparam/runs"),
     results: Path | None = None,
     device: str | None = None,
 ) -> None:
-    """Train all seeds of a scale on image folders; under torchrun, with all its processes.
+    """Train all seeds of a scale on images that stay on disk; under torchrun, together with its other processes.
 
-    Parameters are those of `lowparam.training.job.train_scale`, and what is written is the same. ``size`` is the
-    height and width in pixels that networks see.
+    Parameters, and what is written, are those of `lowparam.training.job.train_scale`. With several processes batch norm
+    sees a share of a batch in each, so their number changes the result; the same number gives the same result.
 
     Raises
     ------
     LowparamError
-        If the data are not as `Folders` wants them, an image cannot be read, or a folder cannot be written.
+        If the data are missing, an image cannot be read, a folder cannot be written, the recipe has augmentation for
+        images in memory, or another process trains the scale.
     """
     results, work = Path(results or scale.folder), Path(work, scale.experiment, scale.name)
-    where = start(device)
-    dataset = Folders(data_folder, size)
-    code = hashlib.sha256(Path(__file__).read_bytes())
-    code.update(code_sha256("train", architecture=scale.architecture).encode())
+    experiment, recipe = params.experiment(scale.experiment), params.recipe(scale)
+    dataset = load(params, scale, data_folder)
+    where = join(device)
     made_with = {
         "lowparam": __version__,
         "torch": torch.__version__,
         "data_sha256": dataset.sha256,
-        "code_sha256": code.hexdigest(),
+        "code_sha256": code_sha256("stream", architecture=scale.architecture),
     }
-    recipe = params.recipe(scale)
-    first = not dist.is_initialized() or dist.get_rank() == 0
-    with alone(work) if first else nullcontext():
+    lock = FileLock(work.with_name(f"{work.name}.lock"))
+    try:
+        hold(lock, scale.name)
+        jobs = [SharedSeed(run_spec(params, Run(scale, seed)), made_with, work, results) for seed in experiment.seeds]
+        if is_first() and all(job.is_published() for job in jobs) and not all(job.is_done() for job in jobs):
+            for job in jobs:  # nothing is left that could be the reason to start, so it is an order to do all again
+                job.forget()
         wait()
-        for seed in params.experiment(scale.experiment).seeds:
-            job = SharedSeed(run_spec(params, Run(scale, seed)), made_with, work, results)
+        for job in jobs:
             if not agree(job.is_published()):
                 if not agree(job.is_done()):
-                    job.train(FolderTraining, dataset, recipe, where)
-                if first:
+                    job.train(StreamedTraining, dataset, recipe, where)
+                if is_first():
                     job.publish()
         wait()
-        if first:
+        if is_first():
             shutil.rmtree(work, ignore_errors=True)
+    except OSError as error:
+        raise LowparamError(f"cannot write {error.filename}: {error.strerror}") from error
+    finally:
+        lock.release()
 
 
-def start(device: str | None) -> torch.device:
+def load(params: Params, scale: Scale, data_folder: Path) -> Streamed:
+    """Read the list of files of a scale's data set, and look whether its recipe is for them.
+
+    Raises
+    ------
+    LowparamError
+        If the data are missing, or the recipe has augmentation for images in memory.
+    """
+    recipe = params.recipe(scale)
+    for key in IN_MEMORY:
+        if getattr(recipe.augment, key):
+            name = params.experiment(scale.experiment).recipe
+            raise LowparamError(
+                f"params.yaml: recipes.{name}.augment.{key} is for images in memory; take it out for images that are "
+                "streamed"
+            )
+    return data.load(data_folder)
+
+
+def hold(lock: FileLock, name: str) -> None:
+    """Take the lock of a scale in the first process, for all.
+
+    Raises
+    ------
+    LowparamError
+        If another job has it; the other processes end without a word.
+    """
+    free = True
+    if is_first():
+        Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            free = False
+    if not agree(free):
+        if not is_first():
+            sys.exit(1)
+        raise LowparamError(f"another job trains {name}; start again when it has ended ({lock.lock_file})")
+
+
+def count_processes(device: str | None) -> int:
+    """How many processes should share a training: one for each GPU, and one where there is none or one is named."""
+    return max(1, torch.cuda.device_count()) if pick_device(device) == torch.device("cuda") else 1
+
+
+def start_processes(count: int, arguments: list[str]) -> int:
+    """Run ``lowparam`` with these arguments in `count` processes that know of each other; return the exit code."""
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # a process that fails says why itself
+    command = ["--standalone", "--nproc-per-node", str(count), "-m", "lowparam.cli", *arguments]
+    try:
+        torchrun(command)
+    except ChildFailedError as error:
+        return max(1, next(iter(error.failures.values())).exitcode)
+    return 0
+
+
+def join(device: str | None) -> torch.device:
     """Join the processes that torchrun started, if it did, and return the device of this one."""
     where = pick_device(device)
     if "WORLD_SIZE" in os.environ and not dist.is_initialized():
@@ -277,6 +297,17 @@ def start(device: str | None) -> torch.device:
             torch.cuda.set_device(where)
         dist.init_process_group("nccl" if where.type == "cuda" else "gloo")
     return where
+
+
+def leave() -> None:
+    """Part from the other processes."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def is_first() -> bool:
+    """Whether this is the process that writes."""
+    return not dist.is_initialized() or dist.get_rank() == 0
 
 
 def wait() -> None:
@@ -291,27 +322,3 @@ def agree(answer: bool) -> bool:
     if dist.is_initialized():
         dist.broadcast_object_list(answers, 0)
     return answers[0]
-
-
-def main(
-    experiment: Annotated[str, typer.Argument(help="Name of an experiment in params.yaml.")],
-    scale: Annotated[str, typer.Argument(help="A scale of it, such as mobilenetv2-base-1M.")],
-    data: Annotated[Path, typer.Argument(help="Folder with train/<class>/ and val/<class>/.")],
-    size: Annotated[int, typer.Option(help="Height of the images that networks see, in pixels.")] = 224,
-) -> None:
-    """Train all seeds of one scale on image folders."""
-    params = parameters.load()
-    known = {one.name: one for one in params.scales(experiment)}
-    try:
-        if scale not in known:
-            raise LowparamError(f"experiment {experiment} has no scale {scale}; it has {', '.join(known)}")
-        train_folders(params, known[scale], data_folder=data, size=size)
-    except LowparamError as error:
-        sys.exit(f"lowparam: {error}")
-    finally:
-        if dist.is_initialized():
-            dist.destroy_process_group()
-
-
-if __name__ == "__main__":
-    typer.run(main)
