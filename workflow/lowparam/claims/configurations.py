@@ -55,7 +55,8 @@ class Configurations:
                 if value not in {key[part] for key in keys}:
                     raise NotTested(f"no run with {column} {value}")
             keys = [key for key in keys if not named or key[part] in named]
-        keys = [key for key in keys if not any(fnmatchcase(key[1], pattern) for pattern in without)]
+        # Variants of a recipe are no architectures of their own.
+        keys = [key for key in keys if not any(fnmatchcase(key[1], pattern) for pattern in [*without, "*@*"])]
         architectures = list(dict.fromkeys(key[1] for key in keys))
         if len(architectures) < FEWEST:
             raise NotTested(f"fewer than {FEWEST} architectures are there")

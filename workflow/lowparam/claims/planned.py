@@ -53,7 +53,7 @@ def _has_runs(test: dict[str, Any], experiment: Experiment) -> bool:
     if test["kind"] == "numerical_rank" or (test.get("best_variant") and not experiment.variants):
         return False
     if test["kind"] in ("rank", "slopes"):
-        units = [name for name in labels if not _matches(name, test.get("without", []))]
+        units = [name for name in labels if not _matches(name, [*test.get("without", []), "*@*"])]
         equal = experiment.mode == "controlled" and experiment.counting == "total"
         return equal and "base" in experiment.activations and len(units) >= FEWEST_ARCHITECTURES
     for arm in arms(test):
