@@ -1,10 +1,13 @@
 """What an experiment reports: names of tables and figures. Light, as the workflow reads it at every start."""
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from lowparam.claims.planned import arms, planned
 from lowparam.params import Experiment
 from lowparam.report.published_nets import NETS
+from lowparam.star.names import VARIANTS, activated, parse, standard, sum_partner
 
 __all__ = [
     "CLAIM_FIGURES",
@@ -16,17 +19,17 @@ __all__ = [
     "TABLE_SUFFIXES",
     "TOY_FIGURES",
     "TOY_TABLES",
+    "VARIANT_TABLES",
     "caption",
     "claim_figures",
+    "families",
     "figures",
     "has_bilinear",
-    "joined_by",
     "page_figures",
     "page_tables",
     "profile_name",
     "reported",
     "tables",
-    "with_activation",
 ]
 
 TABLE_SUFFIXES = ("tex", "md", "csv")
@@ -48,6 +51,12 @@ TOY_FIGURES = ("grams", "geometry", "phase")
 STAR_TABLES = ("dimension", "growth", "moons")
 STAR_FIGURES = ("dimension", "moons_boundaries", "moons_placement")
 
+# Of StarNet's variants, with the number of the paper's table.
+VARIANT_TABLES = {"star_stages": 7, "star_placement": 9, "star_kind": 17, "star_designs": 18}
+
+# How names of published networks end: mobilenetv2_x0.5, convnext_w16, demonet_star_d12_w32, starnet_s050.
+SIZE = re.compile(r"_(x[\d.]+|(d\d+_)?w\d+|s\d+)(?=@|$)")
+
 # Of everything that claims are judged on.
 CLAIM_TABLES = ("claims", "claim_readings")
 # An experiment has those of these that it has runs for.
@@ -63,12 +72,11 @@ def tables(experiment: Experiment) -> list[str]:
         names.append("published")
     if len(experiment.seeds) > 1:
         names.append("reliability")
-    operators = {joined_by(name) for name in experiment.architectures} - {None}
-    if any((family, "sum") in operators for family, operator in operators if operator == "star"):
-        names.append("star_gap")
-    if any(with_activation(name) in experiment.architectures for name in experiment.architectures):
+    if has_star_gap(experiment):
+        names += ["star_gap", "star_interference"]
+    if any(activated(name) in experiment.architectures for name in experiment.architectures):
         names.append("star_activation")
-    return names
+    return [*names, *(name for name, number in VARIANT_TABLES.items() if has_variants(experiment, number))]
 
 
 def reported(experiment: Experiment) -> list[str]:
@@ -78,28 +86,29 @@ def reported(experiment: Experiment) -> list[str]:
 
 
 def figures(experiment: Experiment) -> list[str]:
-    """Names of the figures: those of the tables that are about networks, and the profile of each architecture."""
-    about_networks = [name for name in tables(experiment) if name in ("accuracy", "interference", "solu_gap")]
-    inside = [profile_name(kind, name) for name in experiment.architectures for kind in PROFILE_FIGURES]
-    return [*about_networks, *inside]
+    """Names of the figures: those of the tables that are about networks, and the profile of each family."""
+    of_tables = [
+        name for name in tables(experiment) if name in ("accuracy", "interference", "solu_gap", "star_interference")
+    ]
+    swept = {star.size for star in map(parse, experiment.architectures) if star and star.depth_width}
+    star = ["star_sweeps"] * (len(swept) > 1) + ["star_variants"] * any(
+        has_variants(experiment, number) for number in VARIANT_TABLES.values()
+    )
+    inside = [profile_name(kind, family) for family in families(experiment.architectures) for kind in PROFILE_FIGURES]
+    return [*of_tables, *star, *inside]
 
 
-def profile_name(kind: str, architecture: str) -> str:
-    """Name of a figure about the inside of an architecture."""
-    return f"{kind}_{architecture.replace(':', '.')}"
+def families(architectures: Sequence[str]) -> dict[str, list[str]]:
+    """Architectures by their name without the size that published networks have in theirs, in order."""
+    found: dict[str, list[str]] = {}
+    for name in architectures:
+        found.setdefault(SIZE.sub("", name), []).append(name)
+    return found
 
 
-def joined_by(architecture: str) -> tuple[str, str] | None:
-    """How an architecture joins its branches: its name without the operator, and ``star`` or ``sum``; None if not."""
-    for operator in ("sum", "star"):
-        if f"_{operator}" in architecture:
-            return architecture.replace(f"_{operator}", "", 1), operator
-    return (architecture, "star") if architecture.startswith("starnet") else None
-
-
-def with_activation(architecture: str) -> str | None:
-    """The architecture that one without activations was made from; None if it has them."""
-    return architecture.replace("_noact", "", 1) if "_noact" in architecture else None
+def profile_name(kind: str, family: str) -> str:
+    """Name of a figure about the inside of an architecture, or of the last one of a family."""
+    return f"{kind}_{family.replace(':', '.')}"
 
 
 def claim_figures(experiment: Experiment | None) -> list[str]:
@@ -122,11 +131,28 @@ def claim_figures(experiment: Experiment | None) -> list[str]:
 
 def has_bilinear(experiment: Experiment) -> bool:
     """Whether the experiment has star blocks without activation, which can be decomposed into eigenvectors."""
-    return (
-        experiment.mode == "controlled"
-        and "base" in experiment.activations
-        and "demonet_star_noact" in experiment.architectures
-    )
+    return "base" in experiment.activations and any(map(is_bilinear, experiment.architectures))
+
+
+def is_bilinear(architecture: str) -> bool:
+    """Whether it is a DemoNet with products and without activation."""
+    found = parse(architecture)
+    return found is not None and (found.family, found.operator, found.variant) == ("demonet", "star", "noact")
+
+
+def has_star_gap(experiment: Experiment) -> bool:
+    """Whether the experiment trains a network with products and the same with sums."""
+    return any(sum_partner(name) in experiment.architectures for name in experiment.architectures)
+
+
+def has_variants(experiment: Experiment, table: int) -> bool:
+    """Whether the experiment trains variants of StarNet that a table of the paper is about, and the standard block."""
+    found = [parse(name) for name in experiment.architectures if standard(name) in experiment.architectures]
+    return any(star.operator == "mixed" if table == 7 else star.variant in _named(table) for star in found)
+
+
+def _named(table: int) -> set[str]:
+    return set(VARIANTS[table].values()) - {""}
 
 
 def page_tables(experiment: Experiment | None) -> list[str]:

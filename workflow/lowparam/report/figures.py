@@ -17,6 +17,8 @@ from lowparam.params import Params, format_budget, parse_budget
 from lowparam.report import contents
 from lowparam.report.interference import profile_figures
 from lowparam.report.labels import activation_label, architecture_label
+from lowparam.report.star_figures import star_sweeps, star_variants_figure
+from lowparam.report.star_interference import star_interference_figure
 from lowparam.report.style import COLUMN_WIDTH, MARKERS, TEXT_WIDTH, in_style, save
 from lowparam.report.tables import gap_by_seed
 
@@ -28,14 +30,21 @@ def draw_figures(params: Params, experiment: str) -> None:
     folder = Path("results", experiment)
     runs = read_csv(folder / "runs.csv")
     baseline = read_json(folder / "baseline.json")
-    draw = {"accuracy": accuracy, "interference": interference, "solu_gap": solu_gap}
+    draw = {
+        "accuracy": accuracy,
+        "interference": interference,
+        "solu_gap": solu_gap,
+        "star_interference": star_interference_figure,
+        "star_sweeps": star_sweeps,
+        "star_variants": star_variants_figure,
+    }
     names = contents.figures(params.experiment(experiment))
     with in_style():
         for name in draw.keys() & set(names):
             save(draw[name](runs, baseline), folder / "figures" / name)
-        for architecture in params.experiment(experiment).architectures:
-            for kind, figure in profile_figures(*_inside(params, experiment, architecture)).items():
-                save(figure, folder / "figures" / contents.profile_name(kind, architecture))
+        for family, members in contents.families(params.experiment(experiment).architectures).items():
+            for kind, figure in profile_figures(*_inside(params, experiment, members[-1])).items():
+                save(figure, folder / "figures" / contents.profile_name(kind, family))
 
 
 def _inside(params: Params, experiment: str, architecture: str) -> tuple[dict, dict, list[str]]:
@@ -143,14 +152,14 @@ def _panels(runs: pd.DataFrame, sharey: bool = False) -> tuple[Figure, list[Axes
 
 
 def _lines(ax: Axes, runs: pd.DataFrame) -> None:
-    """Draw mean and interval of the column ``value`` over seeds, a line an architecture, against parameters."""
-    architectures = _in_order(runs["architecture"])
-    colours = sns.color_palette("colorblind", len(architectures))
-    for place, (name, colour) in enumerate(zip(architectures, colours, strict=True)):
-        groups = runs[runs["architecture"] == name].groupby("budget", sort=False)
+    """Draw mean and interval of the column ``value`` over seeds, a line a family, against parameters."""
+    families = contents.families(_in_order(runs["architecture"]))
+    colours = sns.color_palette("colorblind", len(families))
+    for place, ((name, members), colour) in enumerate(zip(families.items(), colours, strict=True)):
+        groups = runs[runs["architecture"].isin(members)].groupby(["architecture", "budget"], sort=False)
         points = sorted((group["parameters_total"].mean(), mean_interval(group["value"])) for _, group in groups)
         # Neighbouring lines are set apart by a few per cent, or their whiskers would hide each other.
-        apart = 1.03 ** (place - (len(architectures) - 1) / 2)
+        apart = 1.03 ** (place - (len(families) - 1) / 2)
         ax.errorbar(
             [count * apart for count, _ in points],
             [e.mean for _, e in points],

@@ -1,5 +1,7 @@
 """What things are called in print."""
 
+from lowparam.star.names import StarName, parse
+
 __all__ = ["activation_label", "architecture_label"]
 
 ARCHITECTURES = {
@@ -13,12 +15,6 @@ ARCHITECTURES = {
     "nodepth_b": "NoDepth (reading B)",
     "nodepth_bp": "NoDepth (reading B′)",
     "nodepth_c": "NoDepth (reading C)",
-    "starnet": "StarNet",
-    "starnet_sum": "StarNet, sum",
-    "demonet_star": "DemoNet, star",
-    "demonet_sum": "DemoNet, sum",
-    "demonet_star_noact": "DemoNet, star, no activation",
-    "demonet_sum_noact": "DemoNet, sum, no activation",
 }
 
 ACTIVATIONS = {
@@ -44,14 +40,47 @@ FACTORS = {
 }
 
 
+VARIANTS = {
+    "noact": "no activation",
+    "actboth": "activation on both branches",
+    "actproduct": "activation after the product",
+    "relu": "ReLU",
+    "gelu": "GELU",
+    "leakyrelu": "LeakyReLU",
+    "hardswish": "h-swish",
+    "gate": "design II",
+    "gatepw": "design III",
+    "shared": "design IV",
+    "square": "design V",
+}
+
+
 def architecture_label(name: str) -> str:
     """Name of an architecture in print, with the variant of its recipe; one that is not listed keeps its own."""
     architecture, _, variant = name.partition("@")
     if architecture.startswith("ablation_"):
         printed = _ablation(architecture.removeprefix("ablation_"))
     else:
-        printed = ARCHITECTURES.get(architecture, architecture)
+        star = parse(architecture)
+        printed = _star(star) if star else ARCHITECTURES.get(architecture, architecture)
     return f"{printed}, {variant}" if variant else printed
+
+
+def _star(found: StarName) -> str:
+    """Such as ``DemoNet, star, no activation, depth 12, width 8`` or ``StarNet-050, sum in stages 3 and 4``."""
+    parts = ["DemoNet" if found.family == "demonet" else "StarNet"]
+    if found.size and not found.depth_width:
+        parts[0] += f"-{found.size[1:] if len(found.size) == 4 else found.size.upper()}"  # StarNet-050, StarNet-S4
+    if found.operator == "mixed":
+        stages = " and ".join(map(str, found.summed))
+        parts.append(f"sum in stage{'s' * (len(found.summed) > 1)} {stages}")
+    elif found.family == "demonet" or found.operator == "sum":
+        parts.append(found.operator)
+    if found.variant:
+        parts.append(VARIANTS[found.variant])
+    if found.depth_width:
+        parts.append("depth {}, width {}".format(*found.depth_width))
+    return ", ".join(parts)
 
 
 def _ablation(name: str) -> str:

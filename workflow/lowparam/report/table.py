@@ -44,7 +44,7 @@ NUMBER = re.compile(
 )
 RELATIONS = {"< ": "<", "≤ ": r"\le "}
 PRINTED_ROWS = 16  # with running text in them, more do not fit on a page; the table goes on in another
-EMPTY = ("", "–", "∞", "−∞")
+EMPTY = ("", "–", "∞", "−∞", "not run")
 SIUNITX = (
     r"\sisetup{uncertainty-mode=separate, retain-zero-uncertainty, table-align-text-after=false, "
     "reset-text-series=false, text-series-to-math, reset-math-version=false}"

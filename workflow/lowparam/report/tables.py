@@ -1,5 +1,6 @@
 """The tables of an experiment."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from lowparam.params import Params
 from lowparam.report import contents
 from lowparam.report.labels import activation_label, architecture_label
 from lowparam.report.published_nets import NETS, PublishedNet
-from lowparam.report.star_gaps import star_activation, star_gap
+from lowparam.report.star_gaps import star_activation, star_gap, star_variants
+from lowparam.report.star_interference import star_interference
 from lowparam.report.table import Cell, Table
 
 __all__ = ["write_tables"]
@@ -35,6 +37,8 @@ def write_tables(params: Params, experiment: str) -> None:
         "reliability": reliability,
         "star_gap": star_gap,
         "star_activation": star_activation,
+        "star_interference": star_interference,
+        **{name: partial(star_variants, name) for name in contents.VARIANT_TABLES},
     }
     for name in contents.tables(params.experiment(experiment)):
         table = make[name](runs, baseline, experiment)

@@ -1,0 +1,45 @@
+import pytest
+
+from lowparam.models import blocks
+from lowparam.star.names import StarName, activated, parse, standard, sum_partner
+
+ALL = [
+    name
+    for name in [*blocks.names(), *blocks.ablations(), *blocks.published()]
+    if name.startswith(("demonet", "starnet"))
+]
+
+
+@pytest.mark.parametrize("suffix", ["", "@lr0.01"])
+def test_every_name_is_read_and_written_back(suffix):
+    assert len(ALL) > 200
+    assert all(parse(name + suffix).name == name + suffix for name in ALL)
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("demonet_star", StarName("demonet", "star")),
+        ("demonet_sum_noact_d12_w8", StarName("demonet", "sum", variant="noact", size="d12_w8")),
+        ("starnet_s1", StarName("starnet", "star", size="s1")),
+        ("starnet_sum", StarName("starnet", "sum")),
+        ("starnet_sum34_s050", StarName("starnet", "mixed", (3, 4), size="s050")),
+        ("starnet_shared", StarName("starnet", "star", variant="shared")),
+        ("starnet_square_s4", StarName("starnet", "star", variant="square", size="s4")),
+        ("mobilenetv2", None),
+        ("starnetwork", None),
+    ],
+)
+def test_names_say_what_networks_are(name, parts):
+    assert parse(name) == parts
+
+
+def test_partners_differ_in_one_thing():
+    assert sum_partner("demonet_star_noact_d12_w8@lr0.01") == "demonet_sum_noact_d12_w8@lr0.01"
+    assert sum_partner("starnet_s050") == "starnet_sum_s050"
+    assert sum_partner("demonet_sum") is sum_partner("starnet_sum12") is sum_partner("convnext") is None
+    assert activated("demonet_sum_noact") == "demonet_sum"
+    assert activated("starnet_noact_s050") == "starnet_s050"
+    assert activated("demonet_sum") is None
+    assert standard("starnet_sum12_s050") == standard("starnet_gate_s050") == "starnet_s050"
+    assert standard("demonet_star") is None

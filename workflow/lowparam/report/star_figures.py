@@ -1,0 +1,128 @@
+"""Sweeps of DemoNet over width and depth and variants of StarNet, ours below or beside the paper's."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lowparam.claims.statistics import Estimate, mean_interval
+from lowparam.report.contents import VARIANT_TABLES
+from lowparam.report.star_gaps import axes, on_axis, star_variants
+from lowparam.report.style import MARKERS, TEXT_WIDTH
+from lowparam.star.names import parse
+from lowparam.star.published import TABLES
+
+__all__ = ["star_sweeps", "star_variants_figure"]
+
+ARMS = ("star", "sum", "star, no activation", "sum, no activation")
+
+
+def star_sweeps(runs: pd.DataFrame, baseline: dict) -> Figure:
+    """Accuracy of DemoNets over width and depth: as published above, ours below."""
+    varied = axes(list(runs["architecture"].unique()))
+    figure, panels = plt.subplots(
+        2, len(varied), figsize=(TEXT_WIDTH / 2 * max(len(varied), 1.2), 4.4), squeeze=False, layout="constrained"
+    )
+    for axis, (published, own) in zip(varied, panels.T, strict=True):
+        for ax, lines in ((published, _published(axis)), (own, _own(runs, axis))):
+            for arm, points in lines.items():
+                _line(ax, arm, points)
+            ticks = sorted({size for points in lines.values() for size in points})
+            if axis == "width":
+                ax.set_xscale("log", base=2)
+            ax.set_xticks(ticks, [str(size) for size in ticks])
+            ax.minorticks_off()
+            ax.set_xlabel(axis)
+        published.set_title(f"ImageNet-1k, as published, by {axis}")
+        own.set_title(f"ours, by {axis}")
+    for row in panels:
+        row[0].set_ylabel("top-1 accuracy (%)")
+    drawn = [ax.get_legend_handles_labels() for ax in panels.flat]
+    handles = {label: handle for pair in drawn for handle, label in zip(*pair, strict=True)}
+    names = [arm for arm in ARMS if arm in handles]
+    figure.legend([handles[arm] for arm in names], names, loc="outside lower center", ncols=len(names), frameon=False)
+    return figure
+
+
+def _published(axis: str) -> dict[str, dict[int, Estimate]]:
+    """Accuracies of the paper's tables, by arm and size."""
+    number, fixed = {"width": (2, 192), "depth": (3, 12)}[axis]
+    frame, bare = (TABLES[n].frame().set_index(axis) for n in (number, number + 13))
+    lines = {arm: frame[arm] for arm in ("star", "sum")} | {"star, no activation": bare["without"]}
+    lines["sum, no activation"] = pd.Series({fixed: TABLES[4].frame().set_index("operator").loc["sum", "without"]})
+    return {
+        arm: {size: Estimate(float(value), np.nan, 1) for size, value in values.items()}
+        for arm, values in lines.items()
+    }
+
+
+def _own(runs: pd.DataFrame, axis: str) -> dict[str, dict[int, Estimate]]:
+    """Accuracies of our networks in percent, by arm and size."""
+    names = list(runs["architecture"].unique())
+    lines: dict[str, dict[int, Estimate]] = {}
+    for name in names:
+        star = parse(name)
+        if star is None or star.depth_width is None or not on_axis(names, name, axis):
+            continue
+        arm = star.operator + (", no activation" if star.variant == "noact" else "")
+        size = star.depth_width[axis == "width"]
+        lines.setdefault(arm, {})[size] = mean_interval(100 * runs.loc[runs["architecture"] == name, "test_accuracy"])
+    return lines
+
+
+def _line(ax: Axes, arm: str, points: dict[int, Estimate]) -> None:
+    place = ARMS.index(arm)
+    sizes = sorted(points)
+    ax.errorbar(
+        sizes,
+        [points[size].mean for size in sizes],
+        yerr=[np.nan_to_num(points[size].half_width) for size in sizes],
+        color=sns.color_palette("colorblind")[place % 2],
+        linestyle="-" if place < 2 else "--",
+        marker=MARKERS[place],
+        markerfacecolor=None if place < 2 else "white",
+        label=arm,
+        elinewidth=0.8,
+        capsize=1.5,
+    )
+
+
+def star_variants_figure(runs: pd.DataFrame, baseline: dict) -> Figure:
+    """Change of accuracy from the standard block, a row a variant: as published on the left, ours on the right."""
+    rows = []  # label, published change, own changes
+    for name in VARIANT_TABLES:
+        table = star_variants(name, runs, baseline, "ours")
+        varied = table.numbers.columns[1]
+        changes = table.numbers[table.numbers["quantity"] == "change"]
+        for label in dict.fromkeys(changes[varied]):
+            of_label = changes[changes[varied] == label]
+            own = of_label[of_label["data"].str.startswith("ours")]
+            rows.append((name, label, of_label[~of_label["data"].str.startswith("ours")], own))
+    rows = [row for row in rows if len(row[3])]
+    figure, (left, right) = plt.subplots(
+        1, 2, figsize=(TEXT_WIDTH, 0.9 + 0.19 * len(rows)), sharey=True, layout="constrained"
+    )
+    colours = dict(zip(VARIANT_TABLES, sns.color_palette("colorblind"), strict=False))
+    for place, (name, _, published, own) in enumerate(rows):
+        left.plot(published["mean"], [place] * len(published), "o", color=colours[name], markerfacecolor="white")
+        for shift, (_, each) in enumerate(own.iterrows()):
+            right.errorbar(
+                each["mean"],
+                place + 0.2 * (shift - (len(own) - 1) / 2),
+                xerr=np.nan_to_num(each["half_width"]),
+                fmt=MARKERS[shift],
+                color=colours[name],
+                elinewidth=0.9,
+                capsize=1.5,
+            )
+    titles = {"star_stages": "stages", "star_placement": "place", "star_kind": "kind", "star_designs": "design"}
+    left.set_yticks(range(len(rows)), [f"{titles[name]}: {label}" for name, label, _, _ in rows])
+    left.set_ylim(len(rows) - 0.5, -0.5)
+    for ax, title in ((left, "StarNet-S4 on ImageNet-1k, as published"), (right, "ours")):
+        ax.axvline(0, color="0.3", linewidth=0.8)
+        ax.set_title(title)
+        ax.set_xlabel("change from the standard block (points)")
+        ax.grid(axis="y", visible=False)
+    return figure

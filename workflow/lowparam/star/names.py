@@ -1,0 +1,96 @@
+"""What the names of DemoNets and StarNets say, such as ``demonet_star_noact_d12_w32`` and ``starnet_sum34_s050``."""
+
+import re
+from dataclasses import dataclass, replace
+
+__all__ = ["VARIANTS", "StarName", "activated", "parse", "standard", "sum_partner"]
+
+VARIANTS = {
+    9: {"none": "noact", "both branches": "actboth", "after the product": "actproduct", "one branch": ""},
+    17: {"ReLU": "relu", "GELU": "gelu", "LeakyReLU": "leakyrelu", "h-swish": "hardswish", "ReLU6": ""},
+    18: {"I": "", "II": "gate", "III": "gatepw", "IV": "shared", "V": "square"},
+}
+"""The variants of StarNet by the number of the paper's table and its label there; the standard block is empty."""
+
+DEMONET = re.compile(r"demonet_(?P<operator>star|sum)(?P<variant>_noact)?(?P<size>_d\d+_w\d+)?")
+STARNET = re.compile(r"starnet(?P<operator>_sum(?P<stages>[1-4]*))?(?P<variant>_(?!sum)[a-z]+)?(?P<size>_s\d+)?")
+
+
+@dataclass(frozen=True)
+class StarName:
+    """The parts of a name.
+
+    Parameters
+    ----------
+    family : {"demonet", "starnet"}
+        Which network.
+    operator : {"star", "sum", "mixed"}
+        How blocks join their branches; mixed: not in all stages alike.
+    summed : tuple of int
+        The stages with sum, counted from 1, where the operator is mixed.
+    variant : str
+        ``noact``, ``gelu`` and so on; empty for the standard block.
+    size : str
+        ``d12_w32`` or ``s050``; empty in controlled mode.
+    recipe : str
+        The variant of the recipe, after ``@``.
+    """
+
+    family: str
+    operator: str
+    summed: tuple[int, ...] = ()
+    variant: str = ""
+    size: str = ""
+    recipe: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name that `parse` reads."""
+        if self.family == "demonet":
+            operator = self.operator
+        else:
+            operator = "" if self.operator == "star" else f"sum{''.join(map(str, self.summed))}"
+        whole = "_".join(part for part in (self.family, operator, self.variant, self.size) if part)
+        return f"{whole}@{self.recipe}" if self.recipe else whole
+
+    def stages(self, count: int) -> str:
+        """The operator of each stage as the paper writes it, S for star and + for sum: ``SS++``."""
+        summed = range(1, count + 1) if self.operator == "sum" else self.summed
+        return "".join("+" if stage in summed else "S" for stage in range(1, count + 1))
+
+    @property
+    def depth_width(self) -> tuple[int, int] | None:
+        """Depth and width of a published DemoNet."""
+        match = re.fullmatch(r"d(\d+)_w(\d+)", self.size)
+        return (int(match[1]), int(match[2])) if match else None
+
+
+def parse(name: str) -> StarName | None:
+    """Take a name apart; None for other networks."""
+    architecture, _, recipe = name.partition("@")
+    for family, pattern in (("demonet", DEMONET), ("starnet", STARNET)):
+        match = pattern.fullmatch(architecture)
+        if match:
+            found = {key: (value or "").lstrip("_") for key, value in match.groupdict().items()}
+            summed = tuple(map(int, found.get("stages", "")))
+            operator = "mixed" if summed else "sum" if found["operator"].startswith("sum") else "star"
+            return StarName(family, operator, summed, found["variant"], found["size"], recipe)
+    return None
+
+
+def sum_partner(name: str) -> str | None:
+    """The network with sums where this one has products only; None if it has not."""
+    found = parse(name)
+    return replace(found, operator="sum").name if found and found.operator == "star" else None
+
+
+def activated(name: str) -> str | None:
+    """The network with its activation that this one without was made from; None if it has one."""
+    found = parse(name)
+    return replace(found, variant="").name if found and found.variant == "noact" else None
+
+
+def standard(name: str) -> str | None:
+    """The StarNet of this size with the standard block; None for other networks."""
+    found = parse(name)
+    return replace(found, operator="star", summed=(), variant="").name if found and found.family == "starnet" else None
