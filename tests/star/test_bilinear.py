@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from lowparam import data, params
 from lowparam.data import Dataset, Images
 from lowparam.errors import LowparamError
-from lowparam.models import backbone, network_for
+from lowparam.models import backbone, network_for, published
 from lowparam.report.star import write_bilinear_table
 from lowparam.star.bilinear import (
     analyse_network,
@@ -118,6 +118,28 @@ def test_analysis_explains_the_logits_of_the_whole_network(images, depth):
     assert (classes["share_1"] <= classes["share_4"]).all() and classes["share_4"].max() <= 1
     assert accuracies["accuracy"].iloc[-1] == pytest.approx(truth.item())
     assert accuracies["terms"].iloc[-1] == classes["channels"].iloc[0] + 1
+
+
+def test_analysis_explains_a_published_network_through_its_layer_norm(images):
+    torch.manual_seed(0)
+    net = published.build("demonet_star_noact_d12_w8", classes=4, in_channels=1, size=8)
+    for name, parameter in net.named_parameters():
+        if "gamma" in name or "bias" in name or name == "head.weight":
+            torch.nn.init.normal_(parameter)
+    net.eval()
+    with torch.no_grad():
+        truth = (net(images.normalise(images.test.pixels)).argmax(1) == images.test.labels).double().mean()
+    classes, accuracies = analyse_network(net, images)
+    assert (classes["error"] < 1e-9).all()
+    assert accuracies["accuracy"].iloc[-1] == pytest.approx(truth.item())
+    assert accuracies["explained"].iloc[-1] == pytest.approx(1)
+
+
+def test_a_head_that_is_not_linear_is_refused(images):
+    net = published.build("demonet_star_noact_d12_w8", classes=4, in_channels=1, size=8)
+    net.head = torch.nn.GELU()
+    with pytest.raises(LowparamError, match="need a linear classifier, or a layer norm and one"):
+        analyse_network(net, images)
 
 
 def test_fewer_eigenvectors_explain_less(images):

@@ -81,7 +81,7 @@ for experiment in filter(bilinear_files, PARAMS.experiments):
             runs=[
                 str(run.folder / file)
                 for run in PARAMS.runs(experiment)
-                if run.scale.architecture == "demonet_star_noact"
+                if contents.is_bilinear(run.scale.architecture)
                 for file in ("metrics.json", "model.safetensors")
             ],
         output:

@@ -25,6 +25,7 @@ __all__ = [
     "families",
     "figures",
     "has_bilinear",
+    "is_bilinear",
     "page_figures",
     "page_tables",
     "profile_name",

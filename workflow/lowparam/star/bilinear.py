@@ -11,7 +11,9 @@ output is the sum of eigenvalue times squared projection. No data are needed, an
 for its Q_u is linear in x: only the last row and column are not zero.
 
 The last block of a network is special: what it adds to a logit goes through the mean over positions and the
-classifier only, so the spectrum of a class direction there is exact for that logit.
+classifier only, so the spectrum of a class direction there is exact for that logit. A published DemoNet has a layer norm
+before its classifier: its weights and its centring are linear, and its deviation is one number an image, the same for all
+classes, that is taken from the whole network.
 """
 
 import copy
@@ -188,7 +190,8 @@ def analyse_network(net: Network, dataset: Dataset) -> tuple[pd.DataFrame, pd.Da
     Parameters
     ----------
     net : Network
-        Whose last block `is_bilinear`, with a linear classifier behind the mean over positions.
+        Whose last block `is_bilinear`, with a linear classifier behind the mean over positions, or behind a layer norm
+        of that mean.
     dataset : Dataset
         Accuracy is measured on its test images.
 
@@ -209,15 +212,23 @@ def analyse_network(net: Network, dataset: Dataset) -> tuple[pd.DataFrame, pd.Da
     """
     net = copy.deepcopy(net).double().eval()
     block = net.stages[-1][-1]
-    if not isinstance(net.classifier, nn.Linear):
-        raise LowparamError("the eigenvectors of a class need a linear classifier right behind the mean over positions")
-    weight = net.classifier.weight
-    directions = weight - weight.mean(0)  # what all classes have in common decides nothing
+    head = getattr(net, "head", nn.Identity())
+    if not isinstance(net.classifier, nn.Linear) or not isinstance(head, nn.Identity | nn.LayerNorm):
+        raise LowparamError(
+            "the eigenvectors of a class need a linear classifier, or a layer norm and one, behind the mean of positions"
+        )
+    weight, bias = net.classifier.weight, net.classifier.bias
+    if isinstance(head, nn.LayerNorm):
+        bias = bias + weight @ head.bias
+        weight = weight * head.weight
+        weight = weight - weight.mean(1, keepdim=True)
+    directions, bias = weight - weight.mean(0), bias - bias.mean()  # what all classes have in common decides nothing
     spectrum = decompose(block_interactions(block, directions))
 
     seen: dict[str, Tensor] = {}
     handles = [
         block.depthwise.register_forward_hook(lambda _, __, output: seen.update(inner=output)),
+        block.scale.register_forward_hook(lambda _, __, output: seen.update(added=output)),
         block.register_forward_hook(lambda _, inputs, output: seen.update(before=inputs[0], after=output)),
     ]
     try:
@@ -233,7 +244,7 @@ def analyse_network(net: Network, dataset: Dataset) -> tuple[pd.DataFrame, pd.Da
         return spectrum.evaluate(inner, terms).view(images, height * width, -1).mean(1)
 
     passed = seen["before"].mean((2, 3)) @ directions.T if block.residual else 0
-    truth = seen["after"].mean((2, 3)) @ directions.T - passed
+    truth = seen["added"].mean((2, 3)) @ directions.T
     error = (added(None) - truth).abs().amax(0) / truth.abs().amax(0)
     classes = pd.DataFrame(
         {
@@ -247,13 +258,17 @@ def analyse_network(net: Network, dataset: Dataset) -> tuple[pd.DataFrame, pd.Da
         }
     )
     size = spectrum.values.shape[-1]
-    bias = net.classifier.bias - net.classifier.bias.mean()
-    spread = (truth - truth.mean(0)).square().sum()
+    if isinstance(head, nn.LayerNorm):
+        scale = (seen["after"].mean((2, 3)).var(1, correction=0) + head.eps).rsqrt()[:, None]
+    else:
+        scale = 1
+    spread = (scale * truth - (scale * truth).mean(0)).square().sum()
     rows = []
     for terms in (*(count for count in TERMS if count < size), size):
         part = added(terms)
-        right = (passed + part + bias).argmax(1) == dataset.test.labels
-        left = (truth - part) - (truth - part).mean(0)
+        right = (scale * (passed + part) + bias).argmax(1) == dataset.test.labels
+        left = scale * (truth - part)
+        left = left - left.mean(0)
         rows.append({"terms": terms, "accuracy": _share(right), "explained": float(1 - left.square().sum() / spread)})
     return classes, pd.DataFrame(rows)
 
