@@ -11,9 +11,9 @@ output is the sum of eigenvalue times squared projection. No data are needed, an
 for its Q_u is linear in x: only the last row and column are not zero.
 
 The last block of a network is special: what it adds to a logit goes through the mean over positions and the
-classifier only, so the spectrum of a class direction there is exact for that logit. A published DemoNet has a layer norm
-before its classifier: its weights and its centring are linear, and its deviation is one number an image, the same for all
-classes, that is taken from the whole network.
+classifier only, so the spectrum of a class direction there is exact for that logit. A published DemoNet has a layer
+norm before its classifier: its weights and its centring are linear, and its deviation is one number an image, the same
+for all classes, that is taken from the whole network.
 """
 
 import copy
@@ -215,7 +215,7 @@ def analyse_network(net: Network, dataset: Dataset) -> tuple[pd.DataFrame, pd.Da
     head = getattr(net, "head", nn.Identity())
     if not isinstance(net.classifier, nn.Linear) or not isinstance(head, nn.Identity | nn.LayerNorm):
         raise LowparamError(
-            "the eigenvectors of a class need a linear classifier, or a layer norm and one, behind the mean of positions"
+            "eigenvectors of a class need a linear classifier, or a layer norm and one, behind the mean over positions"
         )
     weight, bias = net.classifier.weight, net.classifier.bias
     if isinstance(head, nn.LayerNorm):
