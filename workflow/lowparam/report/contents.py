@@ -167,8 +167,9 @@ def page_figures(experiment: Experiment | None) -> list[str]:
 
 
 def caption(kind: str, name: str) -> Path:
-    """The file with the caption of a table or figure; profiles have one in common."""
-    return CAPTIONS / kind / f"{'profile' if name.startswith('profile_') else name}.rst"
+    """The file with the caption of a table or figure; those of one kind about the inside of architectures share it."""
+    shared = next((inside for inside in PROFILE_FIGURES if name.startswith(f"{inside}_")), name)
+    return CAPTIONS / kind / f"{shared}.rst"
 
 
 def has_gap(experiment: Experiment) -> bool:
