@@ -33,6 +33,7 @@ class Workspace:
     """A folder in which commands run, with the package that lies in it, if one does."""
 
     folder: Path
+    bin: Path | None = None  # commands that stand before the real ones
 
     @classmethod
     def of_this_repository(cls, folder: Path) -> "Workspace":
@@ -56,6 +57,8 @@ class Workspace:
     def run(self, *command: str, fails: bool = False) -> str:
         """Run a command in the folder and return what it printed."""
         own = {"PYTHONPATH": str(self.folder / "workflow"), "OMP_NUM_THREADS": "1", "DVC_NO_ANALYTICS": "1"}
+        if self.bin:
+            own["PATH"] = f"{self.bin}:{os.environ['PATH']}"
         me = {f"GIT_{role}_{part}": "tests@localhost" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
         done = subprocess.run(
             command,

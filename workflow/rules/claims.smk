@@ -42,7 +42,7 @@ for experiment in PARAMS.experiments:
         log:
             f"logs/{experiment}/page.log",
         benchmark:
-            f"results/{experiment}/benchmarks/page.tsv"
+            f"results/{experiment}/benchmarks/report/page.tsv"
         params:
             experiment=experiment,
         shell:

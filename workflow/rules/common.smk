@@ -1,5 +1,6 @@
 # What the other rules ask: the settings, the files of a run, the code that a result depends on.
 
+import hashlib
 import math
 import os
 import re
@@ -43,6 +44,7 @@ ROOT = Path(workflow.basedir)
 LOCK = here(ROOT / "requirements.lock")
 
 
+@cache
 def code(verb, **which):
     """The source files that a command runs through."""
     return [
@@ -55,30 +57,53 @@ def streams(experiment):
     return PARAMS.data[PARAMS.experiment(experiment).data].stream
 
 
+# The grid by name, expanded once: looking a job's scale up must not take longer the more jobs there are.
+@cache
+def scales(experiment):
+    """The scales of an experiment by the names of their folders."""
+    return {scale.name: scale for scale in PARAMS.scales(experiment)}
+
+
+@cache
+def families(experiment):
+    """The scales of each architecture with each activation, one for each budget."""
+    found = {}
+    for name, scale in scales(experiment).items():
+        found.setdefault(name.rpartition("-")[0], []).append(scale)
+    return found
+
+
 def scale_of(wildcards):
     """The scale that a folder is named by."""
-    return next(
-        s for s in PARAMS.scales(wildcards.experiment) if s.name == wildcards.scale
-    )
+    return scales(wildcards.experiment)[wildcards.scale]
 
 
 def family(wildcards):
-    """The scales of an architecture with an activation, one for each budget."""
-    name = f"{wildcards.architecture}-{wildcards.activation}"
-    return [
-        s
-        for s in PARAMS.scales(wildcards.experiment)
-        if s.name.rpartition("-")[0] == name
+    """The scales of an architecture with an activation."""
+    return families(wildcards.experiment)[
+        f"{wildcards.architecture}-{wildcards.activation}"
     ]
 
 
-def specs(experiment, scales):
+def runs_of(scales):
+    """The runs of some scales."""
+    return [
+        parameters.Run(scale, seed)
+        for scale in scales
+        for seed in PARAMS.experiment(scale.experiment).seeds
+    ]
+
+
+def specs(scales):
     """All that determines the runs of some scales, by run folder: a change in here makes them run again."""
     return {
-        str(run.folder): parameters.run_spec(PARAMS, run)
-        for run in PARAMS.runs(experiment)
-        if run.scale in scales
+        str(run.folder): parameters.run_spec(PARAMS, run) for run in runs_of(scales)
     }
+
+
+def digest(value):
+    """A short stand-in for a parameter that is long."""
+    return hashlib.sha256(repr(value).encode()).hexdigest()
 
 
 # GPUs of a training, where the executor hands them out: snakemake --config gpus=1.

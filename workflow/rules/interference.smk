@@ -13,8 +13,7 @@ for experiment, chosen in PARAMS.experiments.items():
             lock=LOCK,
             runs=lambda wildcards: [
                 str(run.folder / file)
-                for run in PARAMS.runs(wildcards.experiment)
-                if run.scale in family(wildcards)
+                for run in runs_of(family(wildcards))
                 for file in ("metrics.json", "model.safetensors")
             ],
         output:

@@ -11,9 +11,7 @@ rule collect:
     benchmark:
         "results/{experiment}/benchmarks/report/collect.tsv"
     params:
-        specs=lambda wildcards: specs(
-            wildcards.experiment, PARAMS.scales(wildcards.experiment)
-        ),
+        specs=lambda wildcards: digest(specs(PARAMS.scales(wildcards.experiment))),
     shell:
         "lowparam collect {wildcards.experiment} > {log} 2>&1"
 

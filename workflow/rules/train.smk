@@ -38,6 +38,6 @@ for experiment, chosen in PARAMS.experiments.items():
             ),
             gpu=GPUS,
         params:
-            specs=lambda wildcards: specs(wildcards.experiment, [scale_of(wildcards)]),
+            specs=lambda wildcards: specs([scale_of(wildcards)]),
         shell:
             "lowparam train {wildcards.experiment} {wildcards.scale} > {log} 2>&1"
