@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 
 from lowparam.params import load
+from lowparam.report import contents, figures
 from lowparam.report.claims import write_claim_report
-from lowparam.report.figures import draw_figures
 from lowparam.report.page import write_page
 from lowparam.report.paper import write_paper
+from lowparam.report.style import only_text
 from lowparam.report.tables import write_tables
 from synthetic import add, experiment_grid, noisy
 
@@ -51,15 +52,13 @@ def folder(tmp_path_factory):
         results = place / "results/digits"
         results.mkdir(parents=True)
         simulated(params).to_csv(results / "runs.csv", index=False)
-        baseline = {"parameters": 650, "test": {"accuracy": 0.9, "images": 450}}
+        baseline = {"parameters": 650, "training_images": 1078, "test": {"accuracy": 0.9, "images": 450}}
         (results / "baseline.json").write_text(json.dumps(baseline), encoding="utf-8")
-        site = {"measure": "chi", "site": "stages.0.0.stream", "kind": "stream", "value": 0.5, "null": 1.0}
-        profile = pd.DataFrame([{**site, "untrained": 1.0, "lower": 0.4, "upper": 0.6}])
-        for run in params.runs("digits"):
-            run.profile.parent.mkdir(parents=True, exist_ok=True)
-            profile.to_csv(run.profile, index=False)
+        # The inside of networks is not simulated.
+        patch.setattr(figures, "_inside", lambda *which: which)
+        patch.setattr(figures, "profile_figures", lambda *_: {k: only_text(k) for k in contents.PROFILE_FIGURES})
         write_tables(params, "digits")
-        draw_figures(params, "digits")
+        figures.draw_figures(params, "digits")
         write_claim_report(params, "digits")
         write_page(params, "digits")
     return results

@@ -37,12 +37,7 @@ TABLE_SUFFIXES = ("tex", "md", "csv")
 FIGURE_SUFFIXES = ("pdf", "png")
 
 # Of each architecture of an experiment.
-PROFILE_FIGURES = {
-    "profile": "r, class cross-talk, log CI and capacity used, block by block",
-    "directions": "cosines between the directions of the last projection, beside random ones",
-    "spectra": "eigenvalues of the correlations between channels, with the band of independent ones",
-    "cross_talk": "what a push towards each class does to each logit",
-}
+PROFILE_FIGURES = ("profile", "directions", "spectra", "cross_talk")
 
 # Of `results/toy`, on which the measures of interference are calibrated.
 TOY_TABLES = ("shapes", "sweep", "behaviour", "absolute")
@@ -162,8 +157,10 @@ def page_tables(experiment: Experiment | None) -> list[str]:
 
 
 def page_figures(experiment: Experiment | None) -> list[str]:
-    """Names of the figures on that page."""
-    return [*claim_figures(experiment), *(STAR_FIGURES if experiment is None else figures(experiment))]
+    """Names of the figures on that page; of those about the inside of a network only the first kind."""
+    names = STAR_FIGURES if experiment is None else figures(experiment)
+    inside = tuple(f"{kind}_" for kind in PROFILE_FIGURES[1:])
+    return [*claim_figures(experiment), *(name for name in names if not name.startswith(inside))]
 
 
 def caption(kind: str, name: str) -> Path:
