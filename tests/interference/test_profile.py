@@ -1,4 +1,6 @@
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -198,11 +200,27 @@ def test_intervals_cover_what_more_images_would_say(noise):
     assert 0.85 < np.mean(held) <= 1
 
 
-def test_users_module_in_five_lines(noise):
-    net = small()
-    sites = lambda net: {"layer": Site("projection", net.norm, net.pointwise, net.norm)}  # noqa: E731
-    profile = profile_run(net, noise(100), Profile(), sites=sites)
-    assert values(profile, "dimensionality")["value"].between(0, 1).all()
+def test_a_users_module_is_profiled_as_the_documentation_says(noise, tmp_path, monkeypatch):
+    class Users(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.conv, self.norm = nn.Conv2d(1, 5, 3), nn.Conv2d(5, 6, 1), nn.BatchNorm2d(6)
+            self.block, self.classifier = nn.ReLU(), nn.Linear(6, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.classifier(self.block(self.norm(self.conv(self.stem(x)))).mean((2, 3)))
+
+    text = Path("docs/science/interference.md").read_text(encoding="utf-8")
+    five, files = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(five.strip().splitlines()) == 5
+    monkeypatch.chdir(tmp_path)
+    known = {"net": Users(), "dataset": noise(100)}
+    exec(five, known)
+    assert values(known["table"], "dimensionality")["value"].between(0, 1).all()
+    assert values(known["table"], "chi")["value"].notna().all()
+    exec(files, known)
+    made = {path.name for path in Path("out").iterdir()}
+    assert {"profile.csv", "summary.md", "profile.pdf", "directions.png", "spectra.png", "cross_talk.png"} <= made
 
 
 def test_a_network_without_pointwise_layers_is_refused(noise):
