@@ -47,15 +47,19 @@ def command(function: Callable) -> Callable:
 
 
 @command
-def check(quiet: Annotated[bool, typer.Option(help="Say nothing if all is well.")] = False) -> None:
+def check(
+    experiments: Annotated[list[str] | None, typer.Argument(help="Names in params.yaml; all without it.")] = None,
+    quiet: Annotated[bool, typer.Option(help="Say nothing if all is well.")] = False,
+) -> None:
     """Check params.yaml, and that every architecture can have every budget, without running anything."""
     from lowparam.models.check import check_scales
 
     params = parameters.load()
-    check_scales(params)
+    names = experiments or list(params.experiments)
+    check_scales(params, names)
     if not quiet:
-        for name, chosen in params.experiments.items():
-            scales, seeds = len(params.scales(name)), len(chosen.seeds)
+        for name in names:
+            scales, seeds = len(params.scales(name)), len(params.experiment(name).seeds)
             print(f"{name}: {scales} scales x {seeds} seeds = {scales * seeds} runs")
 
 

@@ -1,10 +1,11 @@
 """Whether every scale of an experiment can be built, asked before anything runs.
 
-Answers are kept in `.lowparam/scales.json` under the hash of the code that gave them, so that asking again at every
-start of the workflow takes no time and does not import torch.
+Answers are kept in `.lowparam/scales`, a file an experiment, with the hash of the code that gave them, so that asking
+again at every start of the workflow takes no time and does not import torch.
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from lowparam.errors import LowparamError
@@ -14,24 +15,23 @@ from lowparam.provenance import PACKAGE, code_sha256
 
 __all__ = ["check_scales"]
 
-ANSWERS = Path(".lowparam/scales.json")
+ANSWERS = Path(".lowparam/scales")
 
 
-def check_scales(params: Params) -> None:
-    """Build every scale of every experiment without storage.
+def check_scales(params: Params, experiments: Iterable[str]) -> None:
+    """Build every scale of some experiments without storage.
 
     Raises
     ------
     LowparamError
-        For the first scale that cannot be built: an unknown architecture or activation, or a budget out of reach.
+        For the first scale that cannot be built: an unknown architecture or activation, or a budget out of reach. Or if
+        there is no such experiment.
     """
-    try:
-        answers = dict(json.loads(ANSWERS.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        answers = {}
-    questions = {}
-    for name, experiment in params.experiments.items():
-        shape = _shape(params, experiment.data, answers, questions)
+    stored = {file.stem: _stored(file) for file in sorted(ANSWERS.glob("*.json"))}
+    answers = {question: answer for known in stored.values() for question, answer in known.items()}
+    for name in experiments:
+        questions = {}
+        shape = _shape(params, params.experiment(name).data, answers, questions)
         for scale in params.scales(name):
             try:
                 for question in _questions(params, scale, shape):
@@ -41,8 +41,16 @@ def check_scales(params: Params) -> None:
                     questions[key] = True
             except LowparamError as error:
                 raise LowparamError(f"params.yaml: experiments.{name}: {error}") from error
-    if questions != answers:
-        write_json(ANSWERS, questions)
+        answers |= questions
+        if questions != stored.get(name):
+            write_json(ANSWERS / f"{name}.json", questions)
+
+
+def _stored(file: Path) -> dict:
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
 
 
 def _questions(params: Params, scale: Scale, shape: dict[str, int]) -> list[list]:
