@@ -1,3 +1,4 @@
+import json
 import shutil
 import time
 
@@ -10,7 +11,8 @@ from lowparam.errors import LowparamError
 from lowparam.models.backbone import build
 from lowparam.training.counts import count
 from lowparam.training.fast import accelerate
-from lowparam.training.plan import plan, step_seconds, totals
+from lowparam.training.memory import KEPT
+from lowparam.training.plan import activation_bytes, plan, step_seconds, totals
 
 
 def test_counts_are_those_of_the_layers():
@@ -41,6 +43,25 @@ def test_a_plan_has_a_row_a_scale_and_grows_with_what_is_asked(prepared):
     summary = totals(once, cores=2)
     assert summary["runs"] == 4
     assert summary["core_hours"] / 2 <= summary["hours"] <= summary["core_hours"]
+
+
+def test_memory_is_that_of_the_network_and_of_images_unless_they_stay_on_disk(prepared):
+    def memory():
+        return plan(make_params(), "quick", data=prepared)["memory_mb"].item()
+
+    manifest = prepared / "digits/manifest.json"
+    about = json.loads(manifest.read_text())
+    small = memory()
+    manifest.write_text(json.dumps(about | {"images_per_class": {"train": [2**20], "validation": [0], "test": [0]}}))
+    assert memory() - small == pytest.approx(64, abs=0.1)  # 8 x 8 bytes an image
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"streaming": True}))
+    assert memory() == pytest.approx(small, abs=0.1)
+
+
+def test_memory_grows_with_the_batch_until_it_is_given_back():
+    assert activation_bytes(KEPT - 1) > activation_bytes(KEPT)
+    values = [KEPT * factor for factor in (1, 2, 4, 8)]
+    assert [activation_bytes(v) for v in values] == sorted(activation_bytes(v) for v in values)
 
 
 def test_a_plan_needs_to_know_how_many_images_there_are(tmp_path):

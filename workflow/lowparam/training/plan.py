@@ -14,8 +14,9 @@ from lowparam.files import read_json
 from lowparam.models import network_for
 from lowparam.params import Params, Run, run_spec
 from lowparam.training.counts import Counts, count
+from lowparam.training.memory import KEPT
 
-__all__ = ["plan", "step_seconds", "totals"]
+__all__ = ["activation_bytes", "plan", "step_seconds", "totals"]
 
 PER_LAYER = 1.31e-4  # seconds of a CPU core
 PER_VALUE = 2.39e-9
@@ -23,13 +24,18 @@ PER_MAC = 7.60e-11
 FORWARD = 1 / 3  # of a training step
 START = 3.0  # seconds until a process trains: imports, data, the width
 EPOCH = 0.01  # seconds for a checkpoint, draws and a line in the log
-PROCESS_MB = 750  # torch and what it loads
-BYTES_PER_VALUE = 5.4  # of the activations of a batch, kept for the backward pass and on the way through it
+PROCESS_MB = 690  # torch and what it loads
+KEPT_BYTES, RETURNED_BYTES = 9.0, 4.0  # an activation value of a batch, where freed memory is kept or given back
 
 
 def step_seconds(counts: Counts, batch_size: int) -> float:
     """Predict the seconds of one training step on one core."""
     return PER_LAYER * counts.layers + batch_size * (PER_VALUE * counts.values + PER_MAC * counts.macs)
+
+
+def activation_bytes(values: int) -> float:
+    """Predict the memory that a batch of so many activation values needs (`lowparam.training.memory`)."""
+    return KEPT_BYTES * values if values < KEPT else max(KEPT_BYTES * KEPT / 2, RETURNED_BYTES * values)
 
 
 def plan(params: Params, experiment: str, *, data: Path = Path("results/data"), speed: float = 1.0) -> pd.DataFrame:
@@ -84,8 +90,8 @@ def plan(params: Params, experiment: str, *, data: Path = Path("results/data"), 
                 "images_per_second": speed / image,
                 "seconds": START + len(chosen.seeds) * run / speed,
                 "memory_mb": PROCESS_MB
-                + BYTES_PER_VALUE * counts.values * recipe.batch_size / 2**20
-                + sum(images.values()) * in_channels * size**2 / 2**20,
+                + activation_bytes(counts.values * recipe.batch_size) / 2**20
+                + (0 if about.get("streaming") else sum(images.values()) * in_channels * size**2 / 2**20),
             }
         )
     return pd.DataFrame(rows)
