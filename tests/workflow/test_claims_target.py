@@ -1,8 +1,8 @@
 """What is read is made again from finished runs, by its own target, in little time and with the same bytes."""
 
+import os
 import re
 import shutil
-import time
 
 from lowparam.report import contents
 
@@ -11,6 +11,12 @@ PRINTED = ("tables/*", "figures/*", "claims.*", "report.html")
 
 def printed(workspace) -> dict[str, bytes]:
     return {path: content for pattern in PRINTED for path, content in workspace.contents(pattern).items()}
+
+
+def busy() -> float:
+    """Seconds that finished child processes computed; the clock would count what else the machine does."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def test_everything_that_is_read_comes_back_from_the_runs(workspace):
@@ -22,10 +28,10 @@ def test_everything_that_is_read_comes_back_from_the_runs(workspace):
     for name in ("claims.csv", "claims.md", "report.html"):
         (results / name).unlink()
     jobs = workspace.jobs("digits_claims")
+    start = busy()
     assert set(jobs) == {"tables_digits", "figures_digits", "claims_digits", "page_digits", "digits_claims"}
-    start = time.perf_counter()
     workspace.snakemake("digits_claims")
-    assert time.perf_counter() - start < 120
+    assert busy() - start < 120
     assert printed(workspace) == before
 
 
