@@ -29,9 +29,9 @@ esac
 
 
 def grid(runs: int) -> dict:
-    """Settings of a grid of about so many runs: scales of three seeds, at most 50 networks to check."""
+    """Settings of a grid of so many runs, a multiple of 300 or of 30 below that; at most 50 networks to check."""
     params = small_params()
-    sizes, variants = min(10, max(1, runs // 60)), max(1, runs // 300)
+    sizes, variants = min(10, runs // 30), max(1, runs // 300)
     params["experiments"]["digits"] |= {
         "architectures": ["mobilenetv1", "mobilenetv2", "mobilenext", "nodepth_a", "convnext"],
         "activations": ["base", "solu_s1"],

@@ -52,7 +52,7 @@ def check(
     quiet: Annotated[bool, typer.Option(help="Say nothing if all is well.")] = False,
 ) -> None:
     """Check params.yaml, and that every architecture can have every budget, without running anything."""
-    from lowparam.models.check import check_scales
+    from lowparam.check import check_scales
 
     params = parameters.load()
     names = experiments or list(params.experiments)

@@ -102,6 +102,7 @@ def _reached(entry: str) -> frozenset[str]:
     return frozenset(found)
 
 
+@cache
 def _imports(file: str) -> list[str]:
     path = PACKAGE / file
     if not path.exists():

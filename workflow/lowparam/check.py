@@ -1,7 +1,8 @@
 """Whether every scale of an experiment can be built, asked before anything runs.
 
 Answers are kept in `.lowparam/scales`, a file an experiment, with the hash of the code that gave them, so that asking
-again at every start of the workflow takes no time and does not import torch.
+again at every start of the workflow takes no time and does not import torch. For that reason this file is not in
+`models`, either.
 """
 
 import json
