@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # One thread a process: the workflow runs as many processes as there are cores.
 export OMP_NUM_THREADS := 1
 
-.PHONY: help install replicate record paper test test-all lint lock schema bench clean
+.PHONY: help install replicate record status prune paper test test-all lint lock schema bench clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -33,6 +33,12 @@ record: $(INSTALLED)  ## record results with DVC: those of replicate, or make re
 
 paper: $(INSTALLED)  ## compile paper/paper.pdf from the results that are there; needs LaTeX
 	lowparam paper
+
+status: $(INSTALLED)  ## show runs, disk, and what dvc repro would do
+	@python workflow/status.py
+
+prune: $(INSTALLED)  ## delete results that params.yaml no longer asks for; asks first
+	@python workflow/prune.py
 
 test: $(INSTALLED)  ## run the fast tests
 	pytest

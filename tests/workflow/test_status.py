@@ -1,0 +1,117 @@
+"""What `make status` says of runs, time and disk."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from filelock import FileLock
+from rich.console import Console
+
+import status
+from lowparam import params as parameters
+from lowparam import predictions, provenance
+from lowparam.params import Params, run_spec
+from workspace import ROOT, small_params
+
+KEYS = [("mobilenetv1", 0), ("mobilenetv1", 1), ("nodepth_a", 0), ("nodepth_a", 1)]
+
+
+@pytest.fixture
+def params(tmp_path, monkeypatch) -> Params:
+    monkeypatch.chdir(tmp_path)
+    status.data_sha256.cache_clear()
+    settings = small_params()
+    settings["experiments"]["digits"]["activations"] = ["base"]
+    settings["experiments"]["later"] = settings["experiments"]["digits"]
+    Path("params.yaml").write_text(yaml.safe_dump(settings))
+    (tmp_path / "profiles").symlink_to(ROOT / "profiles")
+    return parameters.load()
+
+
+def finish(params: Params, architecture: str, seed: int, **changed) -> None:
+    """Write the metrics of a run that was made just now, but for what `changed` says."""
+    (run,) = [run for run in params.runs("digits") if (run.scale.architecture, run.seed) == (architecture, seed)]
+    made = {
+        "torch": f"{status.torch_version()}+cpu",
+        "data_sha256": "d",
+        "code_sha256": provenance.code_sha256("train", architecture=architecture),
+    }
+    metrics = {"status": changed.pop("status", "finished"), "spec": run_spec(params, run), "provenance": made | changed}
+    run.folder.mkdir(parents=True, exist_ok=True)
+    (run.folder / "metrics.json").write_text(json.dumps(metrics))
+
+
+def words(params: Params) -> dict[tuple[str, int], str]:
+    return {(run.scale.architecture, run.seed): word for run, word in status.states(params, "digits").items()}
+
+
+def test_finished_and_diverged_runs_are_told_from_missing_ones(params):
+    finish(params, "mobilenetv1", 0)
+    finish(params, "nodepth_a", 1, status="diverged")
+    assert words(params) == dict(zip(KEYS, ["finished", "missing", "missing", "diverged"], strict=True))
+
+
+@pytest.mark.parametrize("changed", [{"torch": "1.0.0"}, {"code_sha256": "other"}, {"data_sha256": "other"}])
+def test_a_run_made_with_something_else_is_stale(params, changed):
+    Path("results/data/digits").mkdir(parents=True)
+    Path("results/data/digits/manifest.json").write_text('{"sha256": "d"}')
+    finish(params, "mobilenetv1", 0)
+    finish(params, "nodepth_a", 0, **changed)
+    assert words(params) == dict(zip(KEYS, ["finished", "missing", "stale", "missing"], strict=True))
+
+
+def test_a_run_of_other_settings_is_stale(params):
+    finish(params, "nodepth_a", 0)
+    settings = yaml.safe_load(Path("params.yaml").read_text())
+    settings["experiments"]["digits"]["overrides"] = {"nodepth_a": {"lr": 0.5}}
+    Path("params.yaml").write_text(yaml.safe_dump(settings))
+    assert words(parameters.load())["nodepth_a", 0] == "stale"
+
+
+def test_a_run_is_running_while_a_process_holds_its_scale(params):
+    work = Path(".lowparam/runs/digits/nodepth_a-base-10k")
+    (work / "seed0").mkdir(parents=True)
+    assert words(params)["nodepth_a", 0] == "missing", "left behind by a process that is gone"
+    with FileLock(f"{work}.lock"):
+        assert words(params)["nodepth_a", 0] == "running"
+        assert words(params)["nodepth_a", 1] == "missing"
+
+
+def test_the_time_left_is_that_of_the_plan_for_the_runs_to_come(params):
+    import pandas as pd
+
+    names = [scale.name for scale in params.scales("digits")]
+    predictions.keep(params, "digits", pd.DataFrame({"scale": names, "seconds": [100, 500], "memory_mb": [1, 1]}))
+    runs = params.runs("digits")
+    assert status.seconds(params, runs) == 600
+    assert status.seconds(params, [run for run in runs if run.seed == 0]) == 300
+    assert status.about(params, runs) == "about 6 min on 2 cores, profiles included"
+
+
+def test_what_dvc_found_changed_is_said_in_one_line():
+    found = [{"changed deps": {"workflow/rules": "modified", "params.yaml": {"recipes.digits": "modified"}}}, "always"]
+    assert status.reasons(found) == "changed deps workflow/rules, params.yaml (recipes.digits); always"
+
+
+def test_disk_is_counted_by_what_it_holds(params):
+    for path, count in {
+        "results/data/digits/images.safetensors": 10,
+        "results/digits/runs/a-base-10k/seed0/model.safetensors": 200,
+        "results/digits/runs/a-base-10k/seed0/metrics.json": 3000,
+        "results/digits/tables/a.md": 40_000,
+        ".lowparam/runs/digits/b": 500_000,
+    }.items():
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_bytes(bytes(count))
+    assert [*status.disk().values()] == [10, 200, 43_000, 0, 500_000]
+
+
+def test_the_screen_names_the_experiments_with_results(params):
+    finish(params, "mobilenetv1", 0)
+    console = Console(width=120, file=io.StringIO())
+    console.print(status.experiments_table(params, {name: status.states(params, name) for name in params.experiments}))
+    header, row = console.file.getvalue().splitlines()
+    assert header.split() == ["experiment", "runs", "finished", "running", "diverged", "stale", "missing", "recorded"]
+    assert row.split() == ["digits", "4", "1", "3", "no"]

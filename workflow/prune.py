@@ -1,0 +1,79 @@
+"""Deletes results that nothing in params.yaml asks for any more. `make prune` calls it.
+
+    python workflow/prune.py          # lists them and asks
+    python workflow/prune.py --yes    # does not ask
+
+Snakemake tells which files of an experiment none of its jobs makes or reads. The folder of an experiment or a data set
+that params.yaml no longer names is listed whole. What DVC recorded can be had again: `git checkout` and `dvc checkout`.
+"""
+
+import shutil
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from lowparam import params as parameters
+from lowparam.errors import LowparamError
+from lowparam.params import Params
+
+__all__ = ["delete", "main", "unnamed"]
+
+NOT_EXPERIMENTS = {"data", "star", "toy"}
+NOT_JOBS = {"benchmarks", "records", "dvc.yaml", "dvc.lock"}  # of an experiment, and not in Snakemake's list
+
+
+def main(yes: bool) -> None:
+    found = unnamed(parameters.load())
+    if not found:
+        print("every result is one that params.yaml asks for")
+        return
+    for folder, files in found.items():
+        print(f"{folder}: {len(files)} files, {sum(file.stat().st_size for file in files) / 2**20:,.1f} MB")
+    if yes or input("Delete all of these? [y/N] ").strip().lower() in ("y", "yes"):
+        delete(found)
+        print("deleted; dvc repro records it")
+    else:
+        print("nothing deleted")
+
+
+def unnamed(params: Params) -> dict[Path, list[Path]]:
+    """Return the files that nothing asks for, by the folder that a reader would name.
+
+    Raises
+    ------
+    LowparamError
+        If Snakemake cannot say.
+    """
+    found = defaultdict(list)
+    folders = sorted(path for path in Path("results").glob("*") if path.is_dir() and path.name not in NOT_EXPERIMENTS)
+    data = sorted(path for path in Path("results/data").glob("*") if path.is_dir() and path.name not in params.data)
+    for folder in [*data, *(folder for folder in folders if folder.name not in params.experiments)]:
+        found[folder] = [file for file in folder.rglob("*") if file.is_file()]
+    if known := [folder.name for folder in folders if folder.name in params.experiments]:
+        listing = subprocess.run(["snakemake", "--list-untracked", *known], capture_output=True, text=True)
+        if listing.returncode:
+            raise LowparamError(f"snakemake --list-untracked failed: {listing.stderr.strip().splitlines()[-1]}")
+        for file in map(Path, listing.stdout.splitlines()):
+            if file.parts[0] == "results" and file.parts[1] in known and file.parts[2] not in NOT_JOBS:
+                found[file.parent if len(file.parts) > 4 else file].append(file)
+    return dict(found)
+
+
+def delete(found: dict[Path, list[Path]]) -> None:
+    """Delete files, and the folders that are empty then."""
+    for folder, files in found.items():
+        for file in files:
+            file.unlink()
+        for empty in (folder, *folder.parents):
+            if empty == Path("results") or any(path.is_file() for path in empty.rglob("*")):
+                break
+            if empty.is_dir():
+                shutil.rmtree(empty)
+
+
+if __name__ == "__main__":
+    try:
+        main(yes="--yes" in sys.argv[1:])
+    except LowparamError as error:
+        sys.exit(f"prune: {error}")
