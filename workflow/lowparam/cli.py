@@ -192,7 +192,7 @@ def profile(
         from lowparam.report.interference import write_model_report
 
         profile_model(model, data, out, weights=weights, pretrained=pretrained, device=device)
-        write_model_report(out, model)
+        write_model_report(out, model, "trained" if weights or pretrained else "as initialised")
         return
     if experiment is None or not scales:
         raise LowparamError("name an experiment and its scales, or a network with --model")

@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
 from scipy.cluster import hierarchy
 from torch import Tensor
 
@@ -43,7 +44,10 @@ COLOURS = ("tab:blue", "tab:red", "tab:green", "tab:purple")
 
 
 def profile_figures(
-    scales: Mapping[str, Sequence[pd.DataFrame]], arrays: Mapping[str, Mapping[str, Tensor]], classes: Sequence[str]
+    scales: Mapping[str, Sequence[pd.DataFrame]],
+    arrays: Mapping[str, Mapping[str, Tensor]],
+    classes: Sequence[str],
+    line: str = "trained",
 ) -> dict[str, Figure]:
     """The four figures of one architecture, by the kinds in `contents.PROFILE_FIGURES`.
 
@@ -55,22 +59,27 @@ def profile_figures(
         What `lowparam.interference.arrays` keeps of one seed, by the same names.
     classes : sequence of str
         Names of the classes.
+    line : str
+        What the networks are called beside the untrained ones.
     """
     return {
-        "profile": profile_figure(scales),
+        "profile": profile_figure(scales, line),
         "directions": directions_figure(arrays),
         "spectra": spectra_figure(arrays),
         "cross_talk": cross_talk_figure(arrays, classes),
     }
 
 
-def write_model_report(folder: Path, model: str) -> None:
-    """Write the summary table and the figures of ``profile.csv`` and ``profile.safetensors`` beside them."""
+def write_model_report(folder: Path, model: str, line: str = "trained") -> None:
+    """Write the summary table and the figures of ``profile.csv`` and ``profile.safetensors`` beside them.
+
+    `model` is the network's name in print, `line` what it is called beside the untrained one.
+    """
     profile = read_csv(folder / "profile.csv")
     summary_table(profile, model).write(folder, "profile")
     arrays, classes = read(folder / "profile.safetensors")
     with in_style():
-        for name, figure in profile_figures({"trained": [profile]}, {"trained": arrays}, classes).items():
+        for name, figure in profile_figures({line: [profile]}, {line: arrays}, classes, line).items():
             save(figure, folder / name)
 
 
@@ -98,7 +107,7 @@ def summary_table(profile: pd.DataFrame, model: str) -> Table:
     )
 
 
-def profile_figure(scales: Mapping[str, Sequence[pd.DataFrame]]) -> Figure:
+def profile_figure(scales: Mapping[str, Sequence[pd.DataFrame]], line: str = "trained") -> Figure:
     """Four measures over the blocks, a row a network.
 
     With several seeds, the band is the 95 % interval over seeds; with one, it is that over images.
@@ -114,7 +123,7 @@ def profile_figure(scales: Mapping[str, Sequence[pd.DataFrame]]) -> Figure:
     )
     for row, (label, profiles) in zip(axes, scales.items(), strict=True):
         for axis, panel in zip(row, PANELS, strict=True):
-            _panel(axis, profiles, *panel)
+            _panel(axis, profiles, line, *panel)
         row[0].set_ylabel(label if len(scales) > 1 else "")
     for axis in axes[-1]:
         axis.set(xlabel="block")
@@ -136,14 +145,16 @@ def profile_figure(scales: Mapping[str, Sequence[pd.DataFrame]]) -> Figure:
     return figure
 
 
-def _panel(axis: Axes, profiles: Sequence[pd.DataFrame], measure: str, kinds: Sequence[str], title: str) -> None:
+def _panel(
+    axis: Axes, profiles: Sequence[pd.DataFrame], line: str, measure: str, kinds: Sequence[str], title: str
+) -> None:
     """One measure over the blocks of one network."""
     rows = [p[(p["measure"] == measure) & p["kind"].isin(kinds)].set_index("site") for p in profiles]
     if rows[0]["value"].isna().all():
         axis.text(0.5, 0.5, "undefined", transform=axis.transAxes, ha="center", color="0.5")
         return
     blocks = np.arange(1, len(rows[0]) + 1)
-    _lines(axis, rows)
+    _lines(axis, rows, line)
     null = rows[0]["null"].to_numpy()
     axis.plot(blocks, null, color="black", linestyle="--", linewidth=0.8, label="null")
     limit = _forced(profiles[0], measure, rows[0].index)
@@ -163,11 +174,11 @@ def _forced(profile: pd.DataFrame, measure: str, sites: pd.Index) -> np.ndarray 
     return None
 
 
-def _lines(axis: Axes, rows: list[pd.DataFrame]) -> None:
-    """The trained line with its band, and the untrained one."""
+def _lines(axis: Axes, rows: list[pd.DataFrame], line: str) -> None:
+    """The line of the network with its band, and that of the untrained one."""
     sites = rows[0].index
     blocks = np.arange(1, len(sites) + 1)
-    for column, colour, label in (("untrained", UNTRAINED, "untrained"), ("value", TRAINED, "trained")):
+    for column, colour, label in (("untrained", UNTRAINED, "untrained"), ("value", TRAINED, line)):
         seeds = np.array([row.reindex(sites)[column].to_numpy(float) for row in rows])
         if np.isnan(seeds).all():
             continue
@@ -254,6 +265,8 @@ def spectra_figure(arrays: Mapping[str, Mapping[str, Tensor]]) -> Figure:
         )
         axis.axhspan(*random_band(len(values), images.item()), color="0.88", zorder=0, label="independent channels")
         axis.set(xscale="log", yscale="log", xlabel="rank", title=f"{_place(site)}, {len(values)} channels")
+        axis.xaxis.set_major_formatter(FuncFormatter(lambda rank, _: f"{rank:g}"))
+        axis.xaxis.set_minor_formatter(NullFormatter())
     axes[0, 0].set_ylabel("eigenvalue of the correlations")
     least = min(line.get_ydata().min() for axis in axes[0] for line in axis.lines)
     axes[0, 0].set_ylim(bottom=max(1e-6, least / 2))
