@@ -13,12 +13,13 @@ from lowparam import params as parameters
 from lowparam import predictions, provenance
 from lowparam.errors import LowparamError
 from lowparam.report import contents
-from workflow import records
+from workflow import locks, records
 
 # One clear line instead of a traceback, before any job is planned.
 try:
     PARAMS = parameters.load()
     if workflow.is_main_process:
+        locks.clear()
         records.restore()
 except LowparamError as error:
     sys.exit(f"lowparam: {error}")

@@ -1,0 +1,43 @@
+"""Removes the lock of a Snakemake that was killed, so that starting again needs no `--unlock`.
+
+Snakemake cannot tell a lock that is in use from one that a kill or a power cut left behind. Here it is left behind if
+it was set on this machine and no other Snakemake runs in this folder.
+"""
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+import psutil
+
+__all__ = ["clear"]
+
+LOCKS = Path(".snakemake/locks")
+HOST = Path(".snakemake/host")  # the machine that the locks are of
+
+
+def clear() -> None:
+    """Remove what a killed Snakemake left locked; called at every start of the workflow."""
+    locks = [*LOCKS.glob("*.lock")]
+    here = socket.gethostname()
+    if not locks:
+        HOST.parent.mkdir(exist_ok=True)
+        HOST.write_text(here, encoding="utf-8")
+    elif HOST.exists() and HOST.read_text(encoding="utf-8") == here and not is_running():
+        for lock in locks:
+            lock.unlink(missing_ok=True)
+        print("removed the lock of a snakemake that was killed", file=sys.stderr)
+
+
+def is_running() -> bool:
+    """Whether another Snakemake works in this folder."""
+    mine = {process.pid for process in [psutil.Process(), *psutil.Process().parents()]}
+    for process in psutil.process_iter():
+        try:
+            started_as = {Path(word).name for word in process.cmdline()[:3]}
+            if process.pid not in mine and "snakemake" in started_as and process.cwd() == os.getcwd():
+                return True
+        except psutil.Error:  # it ended, or is somebody else's
+            continue
+    return False
