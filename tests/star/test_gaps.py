@@ -232,6 +232,23 @@ def test_published_networks_of_one_family_are_one_line():
     ]
 
 
+def test_an_experiment_has_the_figures_that_its_networks_give():
+    names = {name: set(contents.figures(EXPERIMENTS[name])) for name in ("demonet", "demonet_sweeps", "star_designs")}
+    star = {name: {figure for figure in found if figure.startswith("star_")} for name, found in names.items()}
+    assert star == {
+        "demonet": {"star_interference"},
+        "demonet_sweeps": {"star_interference", "star_sweeps"},
+        "star_designs": {"star_variants"},
+    }
+    inside = {name: {f for f in found if f.startswith("profile_")} for name, found in names.items()}
+    assert inside["demonet_sweeps"] == {f"profile_demonet_{arm}" for arm in ("star", "sum", "star_noact", "sum_noact")}
+    assert inside["star_designs"] == {"profile_starnet", "profile_starnet_sum"}
+    for found in names.values():
+        assert all(contents.caption("figures", name).exists() for name in found if name.startswith("star_"))
+    for table in ("star_interference", *contents.VARIANT_TABLES):
+        assert contents.caption("tables", table).exists()
+
+
 def test_published_tables_have_the_paper_s_numbers():
     assert set(TABLES) == {2, 3, 4, 7, 9, 15, 16, 17, 18}
     depth = published(3).set_index("depth")

@@ -26,6 +26,7 @@ __all__ = [
     "figures",
     "has_bilinear",
     "is_bilinear",
+    "opened",
     "page_figures",
     "page_tables",
     "profile_name",
@@ -83,15 +84,24 @@ def reported(experiment: Experiment) -> list[str]:
 
 def figures(experiment: Experiment) -> list[str]:
     """Names of the figures: those of the tables that are about networks, and the profile of each family."""
-    of_tables = [
-        name for name in tables(experiment) if name in ("accuracy", "interference", "solu_gap", "star_interference")
-    ]
-    swept = {star.size for star in map(parse, experiment.architectures) if star and star.depth_width}
-    star = ["star_sweeps"] * (len(swept) > 1) + ["star_variants"] * any(
-        has_variants(experiment, number) for number in VARIANT_TABLES.values()
-    )
-    inside = [profile_name(kind, family) for family in families(experiment.architectures) for kind in PROFILE_FIGURES]
-    return [*of_tables, *star, *inside]
+    of_tables = [name for name in tables(experiment) if name in ("accuracy", "interference", "solu_gap")]
+    swept = len({star.size for star in map(parse, experiment.architectures) if star and star.depth_width}) > 1
+    star = {
+        "star_interference": has_star_gap(experiment) and (swept or len(experiment.sizes) > 1),
+        "star_sweeps": swept,
+        "star_variants": any(has_variants(experiment, number) for number in VARIANT_TABLES.values()),
+    }
+    inside = [profile_name(kind, family) for family in opened(experiment) for kind in PROFILE_FIGURES]
+    return [*of_tables, *(name for name, there in star.items() if there), *inside]
+
+
+def opened(experiment: Experiment) -> dict[str, list[str]]:
+    """The families whose inside is drawn: not StarNets that differ from another in one thing."""
+    return {
+        family: members
+        for family, members in families(experiment.architectures).items()
+        if standard(family) is None or not (parse(family).variant or parse(family).summed)
+    }
 
 
 def families(architectures: Sequence[str]) -> dict[str, list[str]]:

@@ -42,7 +42,7 @@ def draw_figures(params: Params, experiment: str) -> None:
     with in_style():
         for name in draw.keys() & set(names):
             save(draw[name](runs, baseline), folder / "figures" / name)
-        for family, members in contents.families(params.experiment(experiment).architectures).items():
+        for family, members in contents.opened(params.experiment(experiment)).items():
             for kind, figure in profile_figures(*_inside(params, experiment, members[-1])).items():
                 save(figure, folder / "figures" / contents.profile_name(kind, family))
 

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from lowparam.claims.statistics import mean_interval
-from lowparam.params import format_budget
 from lowparam.report.labels import architecture_label
 from lowparam.report.star_gaps import axes, on_axis
 from lowparam.report.style import MARKERS, TEXT_WIDTH
@@ -86,7 +85,7 @@ def star_interference(runs: pd.DataFrame, baseline: dict, experiment: str) -> Ta
     return Table(
         name="star_interference",
         caption=f"Interference of star against sum on {experiment}, at equal parameters: mean over {_range(sizes)} "
-        f"sizes and over {runs['seed'].nunique()} seeds with 95 % t interval; star minus sum paired by size and seed. "
+        f"and over {runs['seed'].nunique()} seeds with 95 % t interval; star minus sum paired by size and seed. "
         "D and r: how much of a dimension a feature has for itself, and that over random weights; higher is less "
         "overlap. Joined features are products, which have d(d + 3)/2 dimensions, or sums, which have d. Log CI: 0 "
         "where contributions are independent. χ: 1 at chance, 0 without cross-talk.",
@@ -132,7 +131,7 @@ def star_interference_figure(runs: pd.DataFrame, baseline: dict) -> Figure:
             ax.axhline(0, color="0.3", linewidth=0.8)
         ax.set_title(printed)
         ax.set_xscale("log")
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda count, _: format_budget(round(count))))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count / 1000:.3g}k"))
         ax.xaxis.set_minor_formatter(NullFormatter())
     counts = sorted(found["parameters"].unique())
     ticks = [counts[i] for i in np.unique(np.linspace(0, len(counts) - 1, 3).round().astype(int))]
@@ -144,5 +143,5 @@ def star_interference_figure(runs: pd.DataFrame, baseline: dict) -> Figure:
 
 
 def _range(sizes: pd.Series) -> str:
-    low, high = sizes.min(), sizes.max()
-    return str(low) if low == high else f"{low} to {high}"
+    low, high = int(sizes.min()), int(sizes.max())
+    return f"{low} to {high} sizes" if low < high else f"{low} size{'s' * (low > 1)}"
