@@ -165,7 +165,7 @@ def absolute_table(absolute: pd.DataFrame) -> Table:
         name="absolute",
         caption="Features that a neuron reads (1 is monosemantic), and loss over that of answering 0, in toy models "
         "that compute |x| of 20 features with 16 neurons; mean and 95 % interval over "
-        f"{absolute['seed'].nunique()} models. A layer norm after the activation undoes what SoLU does.",
+        f"{absolute['seed'].nunique()} models.",
         header=["activation", "norm", *titles],
         rows=rows,
         labels=2,
