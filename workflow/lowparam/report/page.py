@@ -22,7 +22,7 @@ from lowparam.claims.registry import Claim, Registry, load_registry
 from lowparam.claims.statistics import mean_interval
 from lowparam.claims.variants import best_variants
 from lowparam.files import read_csv, write_text
-from lowparam.params import Params
+from lowparam.params import Experiment, Params
 from lowparam.report import contents
 from lowparam.report.evidence import Evidence, rounded
 from lowparam.report.labels import architecture_label
@@ -68,7 +68,7 @@ def write_page(params: Params, experiment: str) -> None:
     text = template.render(
         experiment=experiment,
         version=__version__,
-        about=_about(runs, experiment),
+        about=_about(runs, chosen_params),
         again=f"snakemake {experiment}_claims",
         counts={word: int((first == word).sum()) for word in (SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_TESTED)},
         claims=[_claim(claim, registry, judged, runs, list(figures)) for claim in registry.claims],
@@ -80,12 +80,12 @@ def write_page(params: Params, experiment: str) -> None:
     write_text(folder / "report.html", text)
 
 
-def _about(runs: pd.DataFrame, experiment: str) -> str:
-    if experiment == STAR:
+def _about(runs: pd.DataFrame, experiment: Experiment | None) -> str:
+    if experiment is None:
         return f"{len(runs)} implicit dimensions, counted exactly."
     diverged = int((runs["status"] == "diverged").sum())
     return (
-        f"{len(runs)} runs of {runs['architecture'].nunique()} architectures with {runs['seed'].nunique()} seeds, "
+        f"Data: {experiment.data}. {len(runs)} runs of {runs['architecture'].nunique()} architectures with {runs['seed'].nunique()} seeds, "
         f"{diverged} diverged."
     )
 
