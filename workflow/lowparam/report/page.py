@@ -85,8 +85,8 @@ def _about(runs: pd.DataFrame, experiment: Experiment | None) -> str:
         return f"{len(runs)} implicit dimensions, counted exactly."
     diverged = int((runs["status"] == "diverged").sum())
     return (
-        f"Data: {experiment.data}. {len(runs)} runs of {runs['architecture'].nunique()} architectures with {runs['seed'].nunique()} seeds, "
-        f"{diverged} diverged."
+        f"Data: {experiment.data}. {len(runs)} runs of {runs['architecture'].nunique()} architectures with "
+        f"{runs['seed'].nunique()} seeds, {diverged} diverged."
     )
 
 
