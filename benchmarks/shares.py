@@ -3,7 +3,7 @@
     python benchmarks/shares.py --size 8 convnext nodepth_a
 
 Times are those of torch's profiler within the operators themselves, in ms a step on one thread; what the profiler and
-Python add between them is not counted.
+Python add between them is not counted. They are wall times, so they mean something on a quiet machine alone.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def measure(side: str, network: str, size: int, batch: int = 64) -> pd.Series:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("networks", nargs="*", default=["convnext", "nodepth_a"], choices=NETWORKS)
+    parser.add_argument("networks", nargs="*", default=["convnext", "nodepth_a"], help="of " + ", ".join(NETWORKS))
     parser.add_argument("--size", type=int, default=8)
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
