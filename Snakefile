@@ -10,8 +10,9 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
-# Inert unless snakemake runs with --sdm apptainer; the environment is otherwise the one that runs snakemake.
-container: "docker://python:3.11"
+# The image of apptainer.def. Inert unless snakemake runs with --sdm apptainer; the environment is otherwise the one that
+# runs snakemake.
+container: "lowparam.sif"
 
 
 # The first page of `snakemake --report report.html`.

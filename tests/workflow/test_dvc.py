@@ -1,13 +1,14 @@
 """Snakemake and DVC agree on what is done."""
 
 import json
+import random
 import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
-from workspace import Workspace
+from workspace import ROOT, Workspace
 
 CLEAN = "Data and pipelines are up to date."
 
@@ -21,6 +22,19 @@ def recorded(finished, tmp_path_factory) -> Workspace:
     assert output.count("Nothing to be done") == 4, "dvc repro after snakemake must not make anything"
     workspace.run("dvc", "remote", "add", "--default", "storage", str(folder / "storage"))
     workspace.run("dvc", "push", "--quiet")
+    workspace.commit()
+    return workspace
+
+
+@pytest.fixture(scope="module")
+def newer(recorded, tmp_path_factory) -> Workspace:
+    """The next revision: another learning rate for one architecture, trained and recorded by dvc repro."""
+    workspace = recorded.copy(tmp_path_factory.mktemp("newer") / "w")
+    shutil.rmtree(workspace.folder / "logs")
+    params = workspace.read()
+    params["experiments"]["digits"]["overrides"] = {"mobilenetv1": {"lr": 0.01}}
+    workspace.write(params)
+    workspace.run("dvc", "repro")
     workspace.commit()
     return workspace
 
@@ -57,31 +71,130 @@ def test_a_clone_with_pulled_results_has_nothing_to_do(recorded, tmp_path):
     assert CLEAN in clone.run("dvc", "status")
     assert clone.jobs() == {}
     assert clone.jobs("--forceall")["train_digits"] == 4
-    for path in clone.folder.glob("results/**/*"):
+    tracked = [clone.folder / name for name in clone.run("git", "ls-files").splitlines()]
+    files = [*tracked, *(path for path in clone.folder.glob("results/**/*") if path.is_file())]
+    random.Random(0).shuffle(files)
+    for path in files:
         path.touch()
     assert clone.jobs() == {}
+    (clone.folder / "results/digits/runs/mobilenetv1-base-10k/seed1/model.safetensors").unlink()
+    assert clone.jobs()["train_digits"] == 1
 
 
-def test_repro_trains_only_what_a_parameter_belongs_to(recorded, tmp_path):
-    workspace = recorded.copy(tmp_path / "w")
-    before = workspace.contents("runs/*/*/metrics.json")
-    shutil.rmtree(workspace.folder / "logs")
+def test_a_reader_with_the_remote_makes_every_table_again_without_training(recorded, tmp_path):
+    recorded.run("git", "clone", "--quiet", ".", str(tmp_path / "clone"))
+    clone = Workspace(tmp_path / "clone")
+    clone.run("dvc", "pull", "--quiet")
+    for name in ("tables", "figures"):
+        shutil.rmtree(clone.folder / "results/digits" / name)
+    (clone.folder / "results/digits/runs.csv").unlink()
+    assert {*clone.jobs()} == {
+        "all",
+        *("collect", "tables_digits", "figures_digits", "claims_digits", "page_digits"),
+    }
+    clone.snakemake()
+    assert clone.run("git", "status", "--porcelain") == "", "the same bytes as those that were committed"
+    changed = [line.split()[-1] for line in clone.run("dvc", "status").splitlines() if "modified:" in line]
+    assert changed == ["results/digits/benchmarks/report"], "how long it took is the only news"
+
+
+def test_a_reader_without_the_remote_runs_everything(recorded, tmp_path):
+    recorded.run("git", "clone", "--quiet", ".", str(tmp_path / "clone"))
+    jobs = Workspace(tmp_path / "clone").jobs()
+    assert (jobs["prepare_digits"], jobs["train_digits"], jobs["profile_digits"]) == (1, 4, 4)
+
+
+def test_an_old_revision_is_as_finished_as_the_new_one(newer, tmp_path):
+    workspace = newer.copy(tmp_path / "w")
+    for revision in ("HEAD~1", "main"):
+        workspace.run("git", "checkout", "--quiet", revision)
+        workspace.run("dvc", "checkout", "--quiet", "--force")
+        assert CLEAN in workspace.run("dvc", "status")
+        assert workspace.jobs() == {}
     params = workspace.read()
-    params["experiments"]["digits"]["overrides"] = {"mobilenetv1": {"lr": 0.01}}
+    params["experiments"]["digits"]["overrides"] = {"mobilenetv1": {"lr": 0.03}}
     workspace.write(params)
-    workspace.run("dvc", "repro")
-    after = workspace.contents("runs/*/*/metrics.json")
-    assert {path for path in after if after[path] != before[path]} == {path for path in after if "mobilenetv1" in path}
-    assert sorted(path.stem for path in workspace.folder.glob("logs/digits/train/*.log")) == [
-        "mobilenetv1-base-10k",
-        "mobilenetv1-solu_s1-10k",
-    ]
+    assert workspace.jobs()["train_digits"] == 2, "nothing to do must not be for want of knowledge"
+
+
+def test_another_way_to_write_the_settings_is_no_change(recorded, tmp_path):
+    workspace = recorded.copy(tmp_path / "w")
+    path = workspace.folder / "params.yaml"
+    path.write_text("# a remark\n" + path.read_text().replace("lr: 0.02", "lr: 0.020"))
     assert CLEAN in workspace.run("dvc", "status")
     assert workspace.jobs() == {}
 
 
-def test_a_damaged_table_is_noticed(recorded, tmp_path):
+def test_repro_trains_only_what_a_parameter_belongs_to(recorded, newer):
+    before, after = (workspace.contents("runs/*/*/metrics.json") for workspace in (recorded, newer))
+    assert {path for path in after if after[path] != before[path]} == {path for path in after if "mobilenetv1" in path}
+    assert sorted(path.stem for path in newer.folder.glob("logs/digits/train/*.log")) == [
+        "mobilenetv1-base-10k",
+        "mobilenetv1-solu_s1-10k",
+    ]
+    assert CLEAN in newer.run("dvc", "status")
+    assert newer.jobs() == {}
+
+
+@pytest.mark.parametrize(
+    ("file", "out", "rule"),
+    [
+        ("tables/accuracy.tex", "results/digits/tables", "tables_digits"),
+        ("runs/nodepth_a-base-10k/seed1/metrics.json", "results/digits/runs", "train_digits"),
+    ],
+)
+def test_a_damaged_result_is_noticed_by_both(recorded, tmp_path, file, out, rule):
     workspace = recorded.copy(tmp_path / "w")
-    table = workspace.folder / "results/digits/tables/accuracy.tex"
-    table.write_text(table.read_text() + "% changed by hand\n")
-    assert "results/digits/tables" in workspace.run("dvc", "status")
+    path = workspace.folder / "results/digits" / file
+    path.write_text(path.read_text().replace("0.", "1.", 1))
+    assert out in workspace.run("dvc", "status")
+    assert workspace.jobs()[rule] == 1
+
+
+def test_old_results_beside_new_knowledge_do_not_pass_for_new_ones(recorded, newer, tmp_path):
+    """Runs of one revision under settings, metadata and records of another, as half a checkout leaves them."""
+    workspace = newer.copy(tmp_path / "w")
+    runs = workspace.folder / "results/digits/runs"
+    shutil.rmtree(runs)
+    shutil.copytree(recorded.folder / "results/digits/runs", runs, copy_function=shutil.copyfile)
+    assert workspace.jobs()["train_digits"] == 2
+    workspace.run("dvc", "repro")
+    assert workspace.contents("runs/**/*") == newer.contents("runs/**/*")
+    assert CLEAN in workspace.run("dvc", "status")
+    assert workspace.jobs() == {}
+
+
+def test_nothing_that_is_versioned_holds_a_path_of_this_machine(recorded, tmp_path):
+    places = [*recorded.folder.glob("results/**/*"), *(recorded.folder / name for name in ("dvc.lock", "dvc.yaml"))]
+    records = [path for path in places if path.parent.name == "records" or path.name == "record.json"]
+    assert len(records) == 4
+    needles = [str(recorded.folder).encode(), str(tmp_path.parent).encode(), str(ROOT).encode()]
+    found = {path for path in places if path.is_file() for needle in needles if needle in path.read_bytes()}
+    assert found == set()
+    assert "type" not in (ROOT / ".dvc/config").read_text(), "links into the cache would let a run write into it"
+
+
+@pytest.mark.slow
+def test_an_experiment_apart_trains_only_what_its_setting_belongs_to(recorded, tmp_path):
+    workspace = recorded.copy(tmp_path / "w")
+    change = "experiments.digits.overrides={mobilenetv1: {lr: 0.01}}"
+    printed = workspace.run("dvc", "exp", "run", "--temp", "--name", "slower", "--set-param", change)
+    assert "2 of" in printed
+    assert CLEAN in workspace.run("dvc", "status"), "the workspace is as it was"
+    difference = json.loads(workspace.run("dvc", "exp", "diff", "main", "slower", "--json"))
+    (metrics,) = difference["metrics"].values()
+    changed = {key for key, values in metrics.items() if values.get("diff")}
+    assert changed and all("mobilenetv1" in key for key in changed)
+    assert any("lr" in key for params in difference["params"].values() for key in params)
+
+
+@pytest.mark.slow
+def test_a_forced_rerun_is_recorded_as_the_same(recorded, tmp_path):
+    workspace = recorded.copy(tmp_path / "w")
+    lock = yaml.safe_load((workspace.folder / "dvc.lock").read_text())
+    workspace.snakemake("--forceall")
+    workspace.run("dvc", "repro")
+    again = yaml.safe_load((workspace.folder / "dvc.lock").read_text())
+    for stage, entry in lock["stages"].items():
+        outs = [out for out in entry["outs"] if "benchmarks" not in out["path"]]
+        assert outs == [out for out in again["stages"][stage]["outs"] if "benchmarks" not in out["path"]]

@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import time
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ from scipy import stats
 
 from lowparam import data
 from lowparam.models import network_for
+from workspace import Workspace, small_params
 
 
 def test_runs_csv_has_a_row_for_each_run_of_the_grid(finished):
@@ -137,6 +140,14 @@ def test_the_code_of_one_architecture_trains_its_runs_and_no_others(workspace):
     }
 
 
+def test_a_new_architecture_trains_only_itself(workspace):
+    params = workspace.read()
+    params["experiments"]["digits"]["architectures"] = ["mobilenetv1", "mobilenetv2", "nodepth_a"]
+    workspace.write(params)
+    jobs = workspace.jobs()
+    assert (jobs["train_digits"], jobs["profile_digits"]) == (2, 2)
+
+
 def test_the_code_of_the_tables_trains_nothing(workspace):
     code = workspace.folder / "workflow/lowparam/report/tables.py"
     code.write_text(code.read_text() + "\n# another remark\n")
@@ -166,6 +177,43 @@ def test_runs_of_other_settings_are_refused_and_no_table_changes(workspace):
     assert "recipe.lr = 0.5" in output
     assert "0.02" in output
     assert workspace.contents("tables/*") == tables
+
+
+def test_the_workflow_refuses_them_too(workspace):
+    run = workspace.folder / "results/digits/runs/mobilenetv1-base-10k/seed0/metrics.json"
+    run.write_text(run.read_text().replace('"lr": 0.02', '"lr": 0.5'))
+    tables = workspace.contents("tables/*")
+    output = workspace.snakemake(fails=True)
+    assert "metrics.json was made with recipe.lr = 0.5, but params.yaml says 0.02" in output
+    assert workspace.contents("tables/*") == tables
+
+
+def test_a_second_start_beside_a_running_one_is_refused(workspace):
+    (workspace.folder / "results/digits/runs.csv").unlink()
+    train = workspace.folder / "results/digits/runs/mobilenetv1-base-10k"
+    shutil.rmtree(train)
+    first = workspace.start("snakemake", "--cores", "1")
+    try:
+        waiting = time.monotonic() + 120
+        while not [*workspace.folder.glob(".snakemake/locks/*.lock")]:
+            assert time.monotonic() < waiting and first.poll() is None
+            time.sleep(0.2)
+        assert "Directory cannot be locked" in workspace.snakemake(fails=True)
+        assert workspace.jobs(), "a dry run may look"
+    finally:
+        assert first.wait() == 0
+    assert workspace.jobs() == {}
+
+
+def test_the_workflow_runs_in_another_folder_with_settings_of_its_own(finished, tmp_path):
+    before = sorted(path for path in finished.folder.rglob("*") if ".git" not in path.parts)
+    settings = small_params()
+    settings["experiments"]["digits"]["seeds"] = [7]
+    elsewhere = Workspace(tmp_path)
+    elsewhere.write(settings)
+    output = finished.run("snakemake", "--directory", str(tmp_path), "--dry-run")
+    assert "train_digits          4" in output
+    assert sorted(path for path in finished.folder.rglob("*") if ".git" not in path.parts) == before
 
 
 def test_touching_every_file_runs_nothing(workspace):

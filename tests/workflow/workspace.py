@@ -56,11 +56,18 @@ class Workspace:
 
     def run(self, *command: str, fails: bool = False) -> str:
         """Run a command in the folder and return what it printed."""
+        process = self.start(*command)
+        output, _ = process.communicate()
+        assert (process.returncode != 0) == fails, output[-6000:]
+        return output
+
+    def start(self, *command: str) -> subprocess.Popen:
+        """Start a command in the folder."""
         own = {"PYTHONPATH": str(self.folder / "workflow"), "OMP_NUM_THREADS": "1", "DVC_NO_ANALYTICS": "1"}
         if self.bin:
             own["PATH"] = f"{self.bin}:{os.environ['PATH']}"
         me = {f"GIT_{role}_{part}": "tests@localhost" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
-        done = subprocess.run(
+        return subprocess.Popen(
             command,
             cwd=self.folder,
             env={**os.environ, **own, **me},
@@ -68,8 +75,6 @@ class Workspace:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        assert (done.returncode != 0) == fails, done.stdout[-6000:]
-        return done.stdout
 
     def commit(self) -> None:
         self.run("git", "add", "--all")
