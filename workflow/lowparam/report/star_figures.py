@@ -34,6 +34,8 @@ def star_sweeps(runs: pd.DataFrame, baseline: dict) -> Figure:
                 ax.set_xscale("log", base=2)
             ax.set_xticks(ticks, [str(size) for size in ticks])
             ax.minorticks_off()
+            bottom, top = ax.get_ylim()
+            ax.set_ylim(max(bottom, 0), min(top, 100.5))  # a t interval knows no bounds, an accuracy does
             ax.set_xlabel(axis)
         published.set_title(f"ImageNet-1k, as published, by {axis}")
         own.set_title(f"ours, by {axis}")

@@ -162,11 +162,13 @@ def _members(runs: pd.DataFrame, base: str, table: int) -> dict[str, str]:
 
 
 def _along(axis: str | None, pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The pairs that lie on an axis, by size there; all without an axis."""
+    """The pairs that lie on an axis, star before sum, by size there; all without an axis."""
     names = [second for _, second in pairs]
     place = {"width": 1, "depth": 0}.get(axis)
     chosen = [pair for pair in pairs if on_axis(names, pair[1], axis)]
-    return chosen if axis is None else sorted(chosen, key=lambda pair: parse(pair[1]).depth_width[place])
+    if axis is None:
+        return chosen
+    return sorted(chosen, key=lambda pair: (parse(pair[1]).operator, parse(pair[1]).depth_width[place]))
 
 
 def _own(runs: pd.DataFrame, experiment: str, pairs: list[tuple[str, str]]) -> tuple[list, list]:

@@ -108,14 +108,14 @@ def star_interference_figure(runs: pd.DataFrame, baseline: dict) -> Figure:
     for ax, (measure, (printed, _)) in zip(panels.flat, MEASURES.items(), strict=True):
         chosen = found[found["measure"] == measure]
         for place, (pair, of_pair) in enumerate(chosen.groupby("pair", sort=False)):
-            for arm, colour in colours.items():
+            for shift, (arm, colour) in enumerate(colours.items()):
                 points = [
                     (group["parameters"].mean(), mean_interval(group[arm]))
                     for _, group in of_pair.groupby(["network", "budget"], sort=False)
                 ]
                 points = sorted(points, key=lambda point: point[0])
                 ax.errorbar(
-                    [count * 1.03 ** (place - 1) for count, _ in points],
+                    [count * 1.03 ** (place + shift / 2 - 1) for count, _ in points],
                     [e.mean for _, e in points],
                     yerr=[e.half_width for _, e in points],
                     color=colour,
@@ -138,7 +138,9 @@ def star_interference_figure(runs: pd.DataFrame, baseline: dict) -> Figure:
     for ax in panels[-1]:
         ax.set_xticks(ticks)
         ax.set_xlabel("parameters")
-    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    figure.legend(
+        *panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(lines), frameon=False
+    )
     return figure
 
 
