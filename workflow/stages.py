@@ -105,19 +105,24 @@ def write(params: Params, *names: str) -> None:
         described["data" if len(read_here) == 1 else f"data_{data}"] = data_stage(params, data)
     for name in params.replicate:
         described |= stages(params, name, "" if len(params.replicate) == 1 else f"_{name}")
-    save("dvc.yaml", described)
+    save("dvc.yaml", described, [plot(name, f"results/{name}/runs.csv") for name in params.replicate])
     for name in others:
-        save(f"results/{name}/dvc.yaml", stages(params, name))
+        save(f"results/{name}/dvc.yaml", stages(params, name), [plot(name, "runs.csv")])
     if read_there:
         save("results/data/dvc.yaml", {data: data_stage(params, data) for data in read_there})
 
 
-def save(path: str, described: dict[str, Any]) -> None:
+def plot(name: str, table: str) -> dict[str, Any]:
+    """What `dvc plots` draws, for one revision or for several beside each other."""
+    return {name: {"template": "scatter", "x": "parameters_total", "y": {table: "test_accuracy"}}}
+
+
+def save(path: str, described: dict[str, Any], plots: list[dict[str, Any]] | None = None) -> None:
     root = "/".join([".."] * path.count("/"))
     if root:
         described = {name: {"wdir": root, **stage} for name, stage in described.items()}
-    text = yaml.dump({"stages": described}, Dumper=Indented, sort_keys=False, width=120)
-    write_text(path, HEADER + text)
+    content = {"stages": described, **({"plots": plots} if plots else {})}
+    write_text(path, HEADER + yaml.dump(content, Dumper=Indented, sort_keys=False, width=120))
     print(f"wrote {path}")
 
 

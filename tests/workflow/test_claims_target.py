@@ -1,22 +1,16 @@
 """What is read is made again from finished runs, by its own target, in little time and with the same bytes."""
 
-import os
 import re
 import shutil
 
 from lowparam.report import contents
+from workspace import busy
 
 PRINTED = ("tables/*", "figures/*", "claims.*", "report.html")
 
 
 def printed(workspace) -> dict[str, bytes]:
     return {path: content for pattern in PRINTED for path, content in workspace.contents(pattern).items()}
-
-
-def busy() -> float:
-    """Seconds that finished child processes computed; the clock would count what else the machine does."""
-    times = os.times()
-    return times.children_user + times.children_system
 
 
 def test_everything_that_is_read_comes_back_from_the_runs(workspace):

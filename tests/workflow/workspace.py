@@ -11,6 +11,12 @@ import yaml
 ROOT = Path(__file__).parents[2]
 
 
+def busy() -> float:
+    """Seconds that finished child processes computed; the clock would count what else the machine does."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
 def small_params() -> dict:
     """The project's own params.yaml, cut down to four scales of two short runs each."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
@@ -34,6 +40,7 @@ class Workspace:
 
     folder: Path
     bin: Path | None = None  # commands that stand before the real ones
+    seconds: float = 0.0  # that the workflow took
 
     @classmethod
     def of_this_repository(cls, folder: Path) -> "Workspace":
