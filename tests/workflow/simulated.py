@@ -46,6 +46,7 @@ def grid(runs: int) -> dict:
 
 def simulate(finished: Workspace, folder: Path, params: dict) -> Workspace:
     """Make a workspace in `folder` whose runs of the experiment `digits` will be copies of one that is finished."""
+    folder.mkdir(exist_ok=True)
     workspace = Workspace.of_this_repository(folder / "w")
     workspace.write(params)
     bin_folder, made = folder / "bin", folder / "made"
