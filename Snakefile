@@ -53,4 +53,4 @@ for experiment in PARAMS.experiments:
         name:
             f"{experiment}_profiles"
         input:
-            profile_files(experiment),
+            profile_files(experiment) + array_files(experiment),

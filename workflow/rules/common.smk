@@ -271,6 +271,7 @@ def targets(experiment):
     return [
         *trained(experiment),
         *profile_files(experiment),
+        *array_files(experiment),
         f"results/{experiment}/runs.csv",
         *bilinear_files(experiment),
         *printed(experiment),
