@@ -9,8 +9,6 @@ import pytest
 
 from workspace import Workspace, small_params
 
-KILLS = 5
-
 
 def kill(process) -> None:
     """Kill a process and all that it started, at once and without asking."""
@@ -28,23 +26,23 @@ def whole(workspace: Workspace) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in workspace.folder.glob("results/digits/runs/*/*/metrics.json")}
 
 
-@pytest.mark.slow
-def test_five_kills_of_make_replicate_repeat_no_finished_run_and_change_no_bit(finished, tmp_path):
+@pytest.mark.parametrize("kills", [1, pytest.param(5, marks=pytest.mark.slow)])
+def test_kills_of_make_replicate_repeat_no_finished_run_and_change_no_bit(finished, tmp_path, kills):
     workspace = Workspace.of_this_repository(tmp_path / "w")
     workspace.write(small_params())
     (tmp_path / ".installed").touch()
     command = ("make", f"VENV={tmp_path}", "replicate")
     draw, published, interrupted = random.Random(0), {}, 0
-    for _ in range(KILLS):
+    for _ in range(kills):
         process = workspace.start(*command)
-        ends = time.monotonic() + finished.seconds * draw.uniform(0.1, 0.4)
+        ends = time.monotonic() + finished.seconds * draw.uniform(0.2, 0.5)
         while time.monotonic() < ends and process.poll() is None:
             time.sleep(0.1)
         interrupted += process.poll() is None
         kill(process)
         assert published.items() <= whole(workspace).items()
         published = whole(workspace)
-    assert interrupted >= 3, "most kills must have met a running workflow"
+    assert interrupted > kills / 2, "most kills must have met a running workflow"
     said = workspace.run(*command)
     assert "finished in" in said or "Nothing to be done" in said
     assert published.items() <= whole(workspace).items()

@@ -156,7 +156,6 @@ def test_the_code_of_the_tables_trains_nothing(workspace):
     assert not {"train_digits", "profile_digits"} & set(jobs)
 
 
-@pytest.mark.slow
 def test_a_forced_rerun_trains_again_and_gives_the_same_bytes(workspace):
     before = workspace.contents("**/*")
     workspace.snakemake("--forceall")
