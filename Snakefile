@@ -5,6 +5,10 @@
 #   snakemake digits      one experiment
 #   snakemake digits_runs digits_profiles    parts of it
 
+import re
+import sys
+from pathlib import Path
+
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -27,6 +31,14 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/toy.smk"
 include: "workflow/rules/star.smk"
 include: "workflow/rules/claims.smk"
+
+
+onerror:
+    # The quiet output of profiles/default hides the logs of failed jobs; the last line of each says what was wrong.
+    for failed in sorted(
+        set(re.findall(r"> (logs/\S+) 2>&1' returned", Path(log[0]).read_text()))
+    ):
+        print(*Path(failed).read_text().splitlines()[-1:], file=sys.stderr)
 
 
 rule all:

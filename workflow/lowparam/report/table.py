@@ -43,7 +43,8 @@ NUMBER = re.compile(
     r"(?P<relation>[<≤] )?(?P<sign>−)?(?P<whole>[\d ]+)(?P<part>\.\d+)?( ± (?P<spread>\d+(\.\d+)?))?(?P<mark>†)?"
 )
 RELATIONS = {"< ": "<", "≤ ": r"\le "}
-PRINTED_ROWS = 16  # with running text in them, more do not fit on a page; the table goes on in another
+PRINTED_ROWS = {True: 16, False: 36}  # more, with running text in them or not, do not fit on a page
+COLUMN_LETTERS = 44  # a row of more is wider than a column of a two-column paper
 EMPTY = ("", "–", "∞", "−∞", "not run")
 SIUNITX = (
     r"\sisetup{uncertainty-mode=separate, retain-zero-uncertainty, table-align-text-after=false, "
@@ -125,6 +126,11 @@ class Table:
         grid = tabulate(body, self.header, tablefmt="github", colalign=align, disable_numparse=True)
         return "\n\n".join([self.caption, grid, *self.notes]) + "\n"
 
+    def _letters(self) -> int:
+        """Width of the printed rows: the longest text of every column, added up."""
+        rows = [[part.plain() if isinstance(part, Cell) else part for part in row] for row in self.rows]
+        return sum(max(map(len, texts)) for texts in zip(self.header, *rows, strict=True))
+
     def latex(self, experiment: str) -> str:
         """A table environment that needs the packages booktabs and siunitx (version 3)."""
         letters, lines = [], [[] for _ in self.rows]
@@ -140,10 +146,11 @@ class Table:
             for title, letter in zip(self.header, letters, strict=True)
         ]
         # A wide table takes both columns of a two-column paper; in one column the two environments are the same.
-        environment = "table*" if len(self.header) > 4 else "table"
-        small = [r"  \footnotesize\setlength{\tabcolsep}{3pt}"] if len(self.header) > 4 else []
-        most = PRINTED_ROWS if self.paragraphs else len(lines)
-        parts = [lines[start : start + most] for start in range(0, max(len(lines), 1), max(most, 1))]
+        many = len(self.header) > 4
+        environment = "table*" if many or self._letters() > COLUMN_LETTERS else "table"
+        small = [r"  \footnotesize\setlength{\tabcolsep}{3pt}"] if many else []
+        most = PRINTED_ROWS[bool(self.paragraphs)]  # a longer table goes on in another
+        parts = [lines[start : start + most] for start in range(0, max(len(lines), 1), most)]
         text = []
         for place, part in enumerate(parts):
             caption = " ".join([self.caption, *self.notes]).translate(LATEX)
