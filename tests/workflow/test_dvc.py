@@ -186,6 +186,20 @@ def test_an_experiment_apart_trains_only_what_its_setting_belongs_to(recorded, t
     changed = {key for key, values in metrics.items() if values.get("diff")}
     assert changed and all("mobilenetv1" in key for key in changed)
     assert any("lr" in key for params in difference["params"].values() for key in params)
+    assert "slower" in workspace.run("dvc", "exp", "show", "--only-changed", "--csv")
+    assert "index.html" in workspace.run("dvc", "plots", "diff", "main", "slower")
+
+
+@pytest.mark.slow
+def test_experiments_wait_in_a_queue(recorded, tmp_path):
+    workspace = recorded.copy(tmp_path / "w")
+    for name, rate in (("slow", 0.01), ("fast", 0.03)):
+        change = f"experiments.digits.overrides={{mobilenetv1: {{lr: {rate}}}}}"
+        workspace.run("dvc", "exp", "run", "--queue", "--name", name, "--set-param", change)
+    workspace.run("dvc", "exp", "run", "--run-all")
+    status = workspace.run("dvc", "queue", "status")
+    assert status.count("Success") == 2, status
+    assert CLEAN in workspace.run("dvc", "status"), "the workspace is as it was"
 
 
 @pytest.mark.slow
