@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lowparam.claims.planned import arms, planned
 from lowparam.params import Experiment
-from lowparam.report.published_nets import NETS
+from lowparam.report.published_nets import published_nets
 from lowparam.star.names import VARIANTS, activated, parse, standard, sum_partner
 
 __all__ = [
@@ -65,7 +65,7 @@ CAPTIONS = Path(__file__).parents[2] / "report"
 def tables(experiment: Experiment) -> list[str]:
     """Names of the tables; the SoLU gap needs the architecture's own activation and another to compare."""
     names = ["accuracy", "interference", *(["solu_gap"] if has_gap(experiment) else [])]
-    if experiment.data in NETS and "base" in experiment.activations:
+    if published_nets(experiment.data) and "base" in experiment.activations:
         names.append("published")
     if len(experiment.seeds) > 1:
         names.append("reliability")

@@ -6,7 +6,7 @@ workflow reads it at every start.
 
 from dataclasses import dataclass
 
-__all__ = ["NETS", "PublishedNet"]
+__all__ = ["NETS", "PublishedNet", "published_nets"]
 
 
 @dataclass(frozen=True)
@@ -79,3 +79,12 @@ NETS = {
         PublishedNet("MobileNetV1", 65.98, 3.3e6, WEIAI),
     ),
 }
+
+
+def published_nets(data: str) -> tuple[PublishedNet, ...]:
+    """Return what others report on a data set of params.yaml: one of `NETS`, or a part of it by its name.
+
+    ``fashion_mnist_44k`` has the test images of ``fashion_mnist``, so the same networks stand beside it. Other data
+    have none.
+    """
+    return next((nets for name, nets in NETS.items() if data == name or data.startswith(f"{name}_")), ())

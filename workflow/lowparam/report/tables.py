@@ -12,7 +12,7 @@ from lowparam.interference.reliability import icc_of_all
 from lowparam.params import Params
 from lowparam.report import contents
 from lowparam.report.labels import activation_label, architecture_label
-from lowparam.report.published_nets import NETS, PublishedNet
+from lowparam.report.published_nets import PublishedNet, published_nets
 from lowparam.report.star_gaps import star_activation, star_gap, star_variants
 from lowparam.report.star_interference import star_interference
 from lowparam.report.table import Cell, Table
@@ -20,6 +20,7 @@ from lowparam.report.table import Cell, Table
 __all__ = ["write_tables"]
 
 GRID = ["architecture", "activation", "budget"]
+SHORT = 10  # epochs; published networks have hundreds
 
 
 def write_tables(params: Params, experiment: str) -> None:
@@ -32,7 +33,7 @@ def write_tables(params: Params, experiment: str) -> None:
         "interference": interference,
         "solu_gap": solu_gap,
         "published": lambda runs, baseline, experiment: beside_published(
-            runs, NETS[params.experiment(experiment).data], experiment
+            runs, published_nets(params.experiment(experiment).data), experiment
         ),
         "reliability": reliability,
         "star_gap": star_gap,
@@ -42,16 +43,17 @@ def write_tables(params: Params, experiment: str) -> None:
     }
     for name in contents.tables(params.experiment(experiment)):
         table = make[name](runs, baseline, experiment)
-        if name in ("accuracy", "published"):
+        if name in ("accuracy", "interference", "published", "solu_gap"):
             table.notes.append(schedule(params, experiment, baseline["training_images"]))
         table.write(folder / "tables", experiment)
 
 
 def schedule(params: Params, experiment: str, images: int) -> str:
-    """Say how long the networks of an experiment are trained."""
+    """Say how long the networks of an experiment are trained, and where that is much less than others train."""
     lengths = sorted({params.recipe(scale).epochs for scale in params.scales(experiment)})
     epochs = f"{lengths[0]} to {lengths[-1]} epochs" if len(lengths) > 1 else f"{lengths[0]} epochs"
-    return f"Ours are trained for {'1 epoch' if lengths == [1] else epochs} on {images} images."
+    said = f"trained for {'1 epoch' if lengths == [1] else epochs} on {images:,} images"
+    return f"A short schedule: {said}." if lengths[-1] < SHORT else f"{said.capitalize()}."
 
 
 def accuracy(runs: pd.DataFrame, baseline: dict, experiment: str) -> Table:
