@@ -26,7 +26,8 @@ def whole(workspace: Workspace) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in workspace.folder.glob("results/digits/runs/*/*/metrics.json")}
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(5, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [1, 5])
 def test_kills_of_make_replicate_repeat_no_finished_run_and_change_no_bit(finished, tmp_path, kills):
     workspace = Workspace.of_this_repository(tmp_path / "w")
     workspace.write(small_params())
