@@ -22,9 +22,10 @@ from typing import Any
 from lowparam.errors import LowparamError
 from lowparam.files import read_json, write_text
 
-__all__ = ["restore", "save"]
+__all__ = ["forget_marks", "restore", "save"]
 
 SNAKEMAKE = Path(".snakemake")
+MARKS = ".lowparam/runs/*/*.begun"  # by experiment and scale; lowparam.training.begun sets them
 SEEN = SNAKEMAKE / "records.json"  # what `restore` looked at already
 MOMENTARY = ("starttime", "endtime", "job_hash")  # differ from one making of the same file to the next
 
@@ -80,6 +81,17 @@ def of_stage(stage: str, name: str) -> tuple[Path, list[Path]]:
 def below(paths: Iterable[Path]) -> list[Path]:
     """Files in folders, and files."""
     return sorted(file for path in paths for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file())
+
+
+def forget_marks() -> None:
+    """Remove the mark that a training left at its start, if Snakemake has seen it end.
+
+    Between the two, and after a kill between the two, training must keep what it published.
+    """
+    for mark in Path().glob(MARKS):
+        published = Path("results", mark.parent.name, "runs", mark.stem).glob("seed*/metrics.json")
+        if all(read_entry(file) and not entry_path("incomplete", file).exists() for file in published):
+            mark.unlink(missing_ok=True)
 
 
 def restore() -> None:

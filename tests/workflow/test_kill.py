@@ -1,39 +1,52 @@
 """A power cut costs no finished run and changes no bit."""
 
 import random
+import re
+import shutil
 import time
-from pathlib import Path
 
-import psutil
 import pytest
 
-from workspace import Workspace, small_params
+from workspace import Workspace, kill, small_params
+
+LISTENER = """\
+#!/bin/bash
+# Stands before the real command on the PATH and keeps all that trainings say, also after a job began anew.
+exec > >(tee -a {heard}) 2>&1
+exec {real} "$@"
+"""
 
 
-def kill(process) -> None:
-    """Kill a process and all that it started, at once and without asking."""
-    tree = [process, *psutil.Process(process.pid).children(recursive=True)]
-    for member in tree:
-        try:
-            member.kill()
-        except psutil.NoSuchProcess:
-            continue
-    process.communicate()
+def listen(workspace: Workspace) -> None:
+    """Let `trained` hear what the commands of a workspace say from now on."""
+    workspace.bin = workspace.folder.with_name("bin")
+    workspace.bin.mkdir()
+    workspace.folder.with_name("heard").touch()
+    command = workspace.bin / "lowparam"
+    command.write_text(LISTENER.format(heard=workspace.folder.with_name("heard"), real=shutil.which("lowparam")))
+    command.chmod(0o755)
 
 
-def whole(workspace: Workspace) -> dict[Path, int]:
-    """The runs that are published, and when: metrics.json is written last."""
-    return {path: path.stat().st_mtime_ns for path in workspace.folder.glob("results/digits/runs/*/*/metrics.json")}
+def trained(workspace: Workspace) -> list[str]:
+    """The runs of which epochs were trained, in order, one entry an epoch."""
+    heard = workspace.folder.with_name("heard").read_text()
+    return [f"{scale}/seed{seed}" for scale, seed in re.findall(r"^(\S+) seed (\d+) epoch", heard, re.MULTILINE)]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kills", [1, 5])
+def published(workspace: Workspace) -> set[str]:
+    """The runs that are whole: metrics.json is written last."""
+    found = workspace.folder.glob("results/digits/runs/*/*/metrics.json")
+    return {f"{file.parent.parent.name}/{file.parent.name}" for file in found}
+
+
+@pytest.mark.parametrize("kills", [1, pytest.param(5, marks=pytest.mark.slow)])
 def test_kills_of_make_replicate_repeat_no_finished_run_and_change_no_bit(finished, tmp_path, kills):
     workspace = Workspace.of_this_repository(tmp_path / "w")
     workspace.write(small_params())
+    listen(workspace)
     (tmp_path / ".installed").touch()
     command = ("make", f"VENV={tmp_path}", "replicate")
-    draw, published, interrupted = random.Random(0), {}, 0
+    draw, interrupted, at_kills = random.Random(0), 0, []
     for _ in range(kills):
         process = workspace.start(*command)
         ends = time.monotonic() + finished.seconds * draw.uniform(0.2, 0.5)
@@ -41,15 +54,34 @@ def test_kills_of_make_replicate_repeat_no_finished_run_and_change_no_bit(finish
             time.sleep(0.1)
         interrupted += process.poll() is None
         kill(process)
-        assert published.items() <= whole(workspace).items()
-        published = whole(workspace)
+        at_kills.append((published(workspace), len(trained(workspace))))
     assert interrupted > kills / 2, "most kills must have met a running workflow"
     said = workspace.run(*command)
     assert "finished in" in said or "Nothing to be done" in said
-    assert published.items() <= whole(workspace).items()
+    for whole, epochs in at_kills:
+        assert whole.isdisjoint(trained(workspace)[epochs:])
     results, undisturbed = (
         {path: content for path, content in one.contents("**/*").items() if not path.startswith("benchmarks/")}
         for one in (workspace, finished)
     )
     assert results == undisturbed
     assert workspace.jobs() == {}
+
+
+def test_a_kill_after_the_last_run_but_before_the_end_of_its_job_repeats_no_run(workspace):
+    scale = "mobilenetv1-base-10k"
+    before = workspace.contents(f"runs/{scale}/*/*")
+    runs = {f"{scale}/seed{seed}" for seed in (0, 1)}
+    shutil.rmtree(workspace.folder / "results/digits/runs" / scale)
+    listen(workspace)
+    process = workspace.start("snakemake", "--cores", "2")
+    while not runs <= published(workspace):
+        assert process.poll() is None
+        time.sleep(0.002)
+    kill(process)
+    assert set(trained(workspace)) == runs
+    epochs = len(trained(workspace))
+    assert workspace.jobs()["train_digits"] == 1, "Snakemake did not see the job end"
+    workspace.snakemake()
+    assert len(trained(workspace)) == epochs
+    assert workspace.contents(f"runs/{scale}/*/*") == before

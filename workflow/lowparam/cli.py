@@ -153,6 +153,9 @@ def train(
     chosen = find_scales(params, experiment, scales)
     source = params.experiment(experiment).data
     where = {"data_folder": data_folder(source), "device": device}
+
+    from lowparam.training.begun import begin
+
     if params.data[source].stream:
         from lowparam.training import distributed
 
@@ -164,12 +167,15 @@ def train(
             named = [] if device is None else ["--device", device]
             raise typer.Exit(distributed.start_processes(count, ["train", experiment, *scales, *named]))
         for scale in chosen:
+            if os.environ.get("RANK", "0") == "0":
+                begin(scale)
             distributed.train_streamed(params, scale, **where)
         distributed.leave()
     else:
         from lowparam.training.job import train_scale
 
         for scale in chosen:
+            begin(scale)
             train_scale(params, scale, **where)
 
 
