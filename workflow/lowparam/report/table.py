@@ -128,8 +128,8 @@ class Table:
 
     def _letters(self) -> int:
         """Width of the printed rows: the longest text of every column, added up."""
-        rows = [[part.plain() if isinstance(part, Cell) else part for part in row] for row in self.rows]
-        return sum(max(map(len, texts)) for texts in zip(self.header, *rows, strict=True))
+        columns = zip(self.header, *self.rows, strict=True)
+        return sum(max(len(_text(part)) for part in column) for column in columns)
 
     def latex(self, experiment: str) -> str:
         """A table environment that needs the packages booktabs and siunitx (version 3)."""
@@ -184,9 +184,13 @@ class Table:
             self.numbers.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
 
 
+def _text(part: str | Cell) -> str:
+    return part.plain() if isinstance(part, Cell) else part
+
+
 def _column(parts: list[str | Cell], label: bool) -> tuple[str, list[str]]:
     """Type of a column and its cells in LaTeX: a column of numbers is one of siunitx, aligned at the points."""
-    texts = [part.plain() if isinstance(part, Cell) else part for part in parts]
+    texts = [_text(part) for part in parts]
     found = [None if text in EMPTY else NUMBER.fullmatch(text) for text in texts]
     numbers = [match for match in found if match]
     if not numbers or any(match is None and text not in EMPTY for match, text in zip(found, texts, strict=True)):
