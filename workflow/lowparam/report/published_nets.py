@@ -84,7 +84,7 @@ NETS = {
 def published_nets(data: str) -> tuple[PublishedNet, ...]:
     """Return what others report on a data set of params.yaml: one of `NETS`, or a part of it by its name.
 
-    ``fashion_mnist_44k`` has the test images of ``fashion_mnist``, so the same networks stand beside it. Other data
+    ``fashion_mnist_30k`` has the test images of ``fashion_mnist``, so the same networks stand beside it. Other data
     have none.
     """
     return next((nets for name, nets in NETS.items() if data == name or data.startswith(f"{name}_")), ())
