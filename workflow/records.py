@@ -46,7 +46,7 @@ def save(stage: str, name: str) -> None:
     Raises
     ------
     LowparamError
-        If there is no result, or one that Snakemake does not know how it was made; no record is written then.
+        If there is no result, or one that is not as Snakemake made it; no record is written then.
     """
     jobs: dict[str, dict[str, Any]] = {}
     record, files = of_stage(stage, name)
@@ -54,6 +54,8 @@ def save(stage: str, name: str) -> None:
         entry = read_entry(file)
         if not entry:
             raise LowparamError(f"{file} was not made by the workflow: delete it and run snakemake again")
+        if entry["endtime"] != file.stat().st_mtime:
+            raise LowparamError(f"{file} was changed after the workflow made it: delete it and run snakemake again")
         made = without_times(entry)
         key = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()
         jobs.setdefault(key, {"made": made, "files": {}})["files"][str(file)] = sha256(file)

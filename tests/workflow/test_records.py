@@ -165,6 +165,13 @@ def test_results_of_unknown_origin_are_not_recorded():
         records.save("profile", "small")
 
 
+def test_a_result_that_was_replaced_since_it_was_made_is_not_recorded():
+    put(WEIGHTS, "other weights")
+    with pytest.raises(LowparamError, match=r"model\.safetensors was changed after the workflow made it: delete it"):
+        records.save("train", "small")
+    assert not Path("results/small/records").exists()
+
+
 def test_each_stage_records_its_own():
     for file in ("results/small/profiles/a-base-10k/seed0.csv", "results/small/baseline.json", "results/data/d/x.json"):
         make(Path(file), "x")
