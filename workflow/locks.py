@@ -1,7 +1,7 @@
 """Removes the lock of a Snakemake that was killed, so that starting again needs no `--unlock`.
 
 Snakemake cannot tell a lock that is in use from one that a kill or a power cut left behind. Here it is left behind if
-it was set on this machine and no other Snakemake runs in this folder.
+it was set on this machine and no other Snakemake runs in this folder, or may run there as another user.
 """
 
 import os
@@ -36,8 +36,16 @@ def is_running() -> bool:
     for process in psutil.process_iter():
         try:
             started_as = {Path(word).name for word in process.cmdline()[:3]}
-            if process.pid not in mine and "snakemake" in started_as and process.cwd() == os.getcwd():
+            if process.pid not in mine and "snakemake" in started_as and works_here(process):
                 return True
-        except psutil.Error:  # it ended, or is somebody else's
+        except psutil.Error:  # it ended, or does not say what it is
             continue
     return False
+
+
+def works_here(process: psutil.Process) -> bool:
+    """Whether a process works in this folder; one of another user, who does not tell where, may."""
+    try:
+        return process.cwd() == os.getcwd()
+    except psutil.AccessDenied:
+        return True

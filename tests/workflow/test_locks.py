@@ -5,6 +5,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 import locks
@@ -56,6 +57,15 @@ def test_a_process_in_another_folder_does_not_count(snakemake, tmp_path, monkeyp
     monkeypatch.chdir(other)
     locks.clear()
     assert not LOCK.exists()
+
+
+def test_a_snakemake_of_another_user_keeps_the_lock(snakemake, monkeypatch):
+    def cwd(process):
+        raise psutil.AccessDenied(process.pid)
+
+    monkeypatch.setattr(psutil.Process, "cwd", cwd)
+    locks.clear()
+    assert LOCK.exists()
 
 
 def test_the_lock_of_another_machine_stays(monkeypatch):
