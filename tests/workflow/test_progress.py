@@ -1,8 +1,13 @@
 """The progress lines of make replicate, from Snakemake's own words."""
 
+import signal
+import subprocess
+import sys
+
 import pytest
 
 import progress
+from workspace import ROOT
 
 OUTPUT = """\
 Building DAG of jobs...
@@ -26,6 +31,25 @@ def test_steps_become_lines_with_the_time_left_and_errors_pass():
         "100 %  4 of 4  tables_digits, finished in 7 min",
         "Nothing to be done (all requested files are present and up to date).",
     ]
+
+
+def test_an_interrupt_is_left_to_snakemake():
+    shown = subprocess.Popen(
+        [sys.executable, ROOT / "workflow/progress.py"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        bufsize=1,
+    )
+    shown.stdin.write("first\n")
+    assert shown.stdout.readline() == "first\n"
+    shown.send_signal(signal.SIGINT)
+    assert shown.communicate("Terminating processes on user request\n", timeout=30) == (
+        "Terminating processes on user request\n",
+        None,
+    )
+    assert shown.returncode == 0
 
 
 @pytest.mark.parametrize(
