@@ -9,6 +9,7 @@ also looks at requirements.lock, tables and figures.
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -57,10 +58,10 @@ def states(params: Params, experiment: str) -> dict[Run, str]:
 
 
 def state(params: Params, run: Run, busy: bool) -> str:
+    begun = (WORK / run.scale.experiment / run.scale.name / f"seed{run.seed}").is_dir()
     try:
         metrics = read_json(run.folder / "metrics.json")
     except LowparamError:
-        begun = (WORK / run.scale.experiment / run.scale.name / f"seed{run.seed}").is_dir()
         return "running" if busy and begun else "missing"
     data = params.data[params.experiment(run.scale.experiment).data]
     made, verb = metrics["provenance"], "stream" if data.stream else "train"
@@ -70,6 +71,8 @@ def state(params: Params, run: Run, busy: bool) -> str:
         and made["data_sha256"] == (data_sha256(metrics["spec"]["data"]["name"]) or made["data_sha256"])
         and made["code_sha256"] == provenance.code_sha256(verb, architecture=run.scale.architecture)
     )
+    if not same and busy and begun:
+        return "running"  # what was made before stays in place until the training is finished
     return metrics["status"] if same else "stale"
 
 
@@ -185,11 +188,28 @@ def named(changed: tuple[str, Any]) -> str:
 
 def about(params: Params, runs: list[Run]) -> str:
     """Say how long the training of runs will take, as far as it can be predicted."""
-    cores = read_yaml("profiles/default/config.yaml", missing="run this in the folder of the repository")["cores"]
+    count = cores()
     try:
-        return f"about {duration(seconds(params, runs) * PROFILE / cores)} on {cores} cores, profiles included"
+        return f"about {duration(seconds(params, runs) * PROFILE / count)} on {count} cores, profiles included"
     except LowparamError as error:
         return f"{error} says how long"
+
+
+def cores() -> int:
+    """Return the number of cores that Snakemake starts with.
+
+    Raises
+    ------
+    LowparamError
+        If profiles/default does not say.
+    """
+    path = Path("profiles/default/config.yaml")
+    given = (read_yaml(path, missing="run this in the folder of the repository") or {}).get("cores")
+    if given == "all":
+        return len(os.sched_getaffinity(0))
+    if not re.fullmatch(r"[1-9]\d*", str(given)):
+        raise LowparamError(f"{path}: cores: write a number or all, not {given!r}")
+    return int(given)
 
 
 def seconds(params: Params, runs: list[Run]) -> float:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from rich.console import Console
 import status
 from lowparam import params as parameters
 from lowparam import predictions, provenance
+from lowparam.errors import LowparamError
 from lowparam.params import Params, run_spec
 from workspace import ROOT, small_params
 
@@ -79,6 +81,17 @@ def test_a_run_is_running_while_a_process_holds_its_scale(params):
         assert words(params)["nodepth_a", 1] == "missing"
 
 
+def test_a_stale_run_is_running_while_it_is_trained_anew(params):
+    for seed in (0, 1):
+        finish(params, "nodepth_a", seed, torch="1.0.0")
+    work = Path(".lowparam/runs/digits/nodepth_a-base-10k")
+    (work / "seed0").mkdir(parents=True)
+    assert words(params)["nodepth_a", 0] == "stale"
+    with FileLock(f"{work}.lock"):
+        assert words(params)["nodepth_a", 0] == "running"
+        assert words(params)["nodepth_a", 1] == "stale"
+
+
 def test_the_time_left_is_that_of_the_plan_for_the_runs_to_come(params):
     import pandas as pd
 
@@ -88,6 +101,19 @@ def test_the_time_left_is_that_of_the_plan_for_the_runs_to_come(params):
     assert status.seconds(params, runs) == 600
     assert status.seconds(params, [run for run in runs if run.seed == 0]) == 300
     assert status.about(params, runs) == "about 6 min on 2 cores, profiles included"
+
+
+def test_cores_are_read_as_snakemake_reads_them(params):
+    Path("profiles").unlink()
+    profile = Path("profiles/default/config.yaml")
+    profile.parent.mkdir(parents=True)
+    for text, count in {"cores: 3": 3, "cores: '4'": 4, "cores: all": len(os.sched_getaffinity(0))}.items():
+        profile.write_text(text)
+        assert status.cores() == count
+    for text in ("cores: many", "cores: 0", "quiet: host", ""):
+        profile.write_text(text)
+        with pytest.raises(LowparamError, match="cores: write a number or all, not"):
+            status.cores()
 
 
 def test_what_dvc_found_changed_is_said_in_one_line():
