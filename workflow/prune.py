@@ -4,7 +4,8 @@
     python workflow/prune.py --yes    # does not ask
 
 Snakemake tells which files of an experiment none of its jobs makes or reads. The folder of an experiment or a data set
-that params.yaml no longer names is listed whole. What DVC recorded can be had again: `git checkout` and `dvc checkout`.
+that params.yaml no longer names is listed whole, if the workflow made it and not you. What DVC recorded can be had
+again: `git checkout` and `dvc checkout`.
 """
 
 import shutil
@@ -20,6 +21,9 @@ from lowparam.params import Params
 __all__ = ["delete", "main", "unnamed"]
 
 NOT_EXPERIMENTS = {"data", "star", "toy"}
+# What tells the folder of an experiment, or of a data set, from one that somebody put there.
+MADE = ("runs/*/seed*", "profiles/*/seed*", "baseline.json", "runs.csv", "records/*.json")
+PREPARED = ("images.safetensors", "files.json", "manifest.json")
 NOT_JOBS = {"benchmarks", "records", "dvc.yaml", "dvc.lock"}  # of an experiment, and not in Snakemake's list
 
 
@@ -30,11 +34,19 @@ def main(yes: bool) -> None:
         return
     for folder, files in found.items():
         print(f"{folder}: {len(files)} files, {sum(file.stat().st_size for file in files) / 2**20:,.1f} MB")
-    if yes or input("Delete all of these? [y/N] ").strip().lower() in ("y", "yes"):
+    if yes or agrees():
         delete(found)
         print("deleted; dvc repro records it")
     else:
         print("nothing deleted")
+
+
+def agrees() -> bool:
+    try:
+        return input("Delete all of these? [y/N] ").strip().lower() in ("y", "yes")
+    except (EOFError, KeyboardInterrupt):  # nobody is there to answer, or Ctrl-C
+        print()
+        return False
 
 
 def unnamed(params: Params) -> dict[Path, list[Path]]:
@@ -48,16 +60,33 @@ def unnamed(params: Params) -> dict[Path, list[Path]]:
     found = defaultdict(list)
     folders = sorted(path for path in Path("results").glob("*") if path.is_dir() and path.name not in NOT_EXPERIMENTS)
     data = sorted(path for path in Path("results/data").glob("*") if path.is_dir() and path.name not in params.data)
-    for folder in [*data, *(folder for folder in folders if folder.name not in params.experiments)]:
+    gone = [folder for folder in data if has(folder, PREPARED)]
+    gone += [folder for folder in folders if folder.name not in params.experiments and has(folder, MADE)]
+    for folder in gone:
         found[folder] = [file for file in folder.rglob("*") if file.is_file()]
     if known := [folder.name for folder in folders if folder.name in params.experiments]:
-        listing = subprocess.run(["snakemake", "--list-untracked", *known], capture_output=True, text=True)
-        if listing.returncode:
-            raise LowparamError(f"snakemake --list-untracked failed: {listing.stderr.strip().splitlines()[-1]}")
-        for file in map(Path, listing.stdout.splitlines()):
+        for file in untracked(known):
             if file.parts[0] == "results" and file.parts[1] in known and file.parts[2] not in NOT_JOBS:
                 found[file.parent if len(file.parts) > 4 else file].append(file)
     return dict(found)
+
+
+def has(folder: Path, patterns: tuple[str, ...]) -> bool:
+    return any(next(folder.glob(pattern), None) for pattern in patterns)
+
+
+def untracked(experiments: list[str]) -> list[Path]:
+    """Ask Snakemake for the files that none of its jobs makes or reads.
+
+    Raises
+    ------
+    LowparamError
+        If it cannot say.
+    """
+    listing = subprocess.run(["snakemake", "--list-untracked", *experiments], capture_output=True, text=True)
+    if listing.returncode:
+        raise LowparamError(f"snakemake --list-untracked failed: {listing.stderr.strip().splitlines()[-1]}")
+    return [Path(line) for line in listing.stdout.splitlines()]
 
 
 def delete(found: dict[Path, list[Path]]) -> None:
