@@ -1,10 +1,15 @@
 """params.yaml as typed objects: the grid and the recipe of a run."""
 
+import re
+from pathlib import Path
+
 import pytest
 import yaml
 
 from lowparam.errors import LowparamError
-from lowparam.params import load, run_spec
+from lowparam.params import RESERVED, load, rules_of, run_spec
+
+ROOT = Path(__file__).parents[1]
 
 MINIMAL = {
     "data": {"digits": {"source": "digits", "split": {"train": 0.6, "validation": 0.15, "test": 0.25}}},
@@ -74,3 +79,28 @@ def test_a_bad_variant_is_named(params, values, says):
     with pytest.raises(LowparamError, match=says) as refusal:
         params(**values)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        *((rule, f"experiments.{rule}: experiments.rates has a rule {rule}") for rule in rules_of("rates")[1:]),
+        ("prepare_digits", "experiments.prepare_digits: data.digits has a rule prepare_digits"),
+        ("star_report", "experiments.star_report: the workflow has another use for this name"),
+        ("data", "experiments.data: the workflow has another use for this name"),
+    ],
+)
+def test_an_experiment_with_the_name_of_a_rule_is_refused(tmp_path, name, says):
+    rates = MINIMAL["experiments"]["rates"]
+    values = {**MINIMAL, "experiments": {name: rates, "rates": rates}}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    with pytest.raises(LowparamError, match=says) as refusal:
+        load(tmp_path / "params.yaml")
+    assert "\n" not in str(refusal.value)
+
+
+def test_names_of_rules_are_those_of_the_workflow():
+    text = "\n".join(path.read_text() for path in [ROOT / "Snakefile", *(ROOT / "workflow/rules").glob("*.smk")])
+    own = {name.replace("{experiment}", "x") for name in re.findall(r'name:\s+f"(\w*\{experiment\}\w*)"', text)}
+    assert own == {*rules_of("x")} - {"x"}
+    assert {*re.findall(r"^rule (\w+):", text, re.MULTILINE)} <= RESERVED

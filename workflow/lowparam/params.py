@@ -32,14 +32,21 @@ __all__ = [
     "load",
     "parse_budget",
     "profile_spec",
+    "rules_of",
     "run_spec",
     "schema",
 ]
 
 UNITS = {"k": 1_000, "M": 1_000_000}
 
-RESERVED = {"all", "data", "star", "toy", "prepare", "baseline", "collect"}
+RESERVED = {"all", "data", "star", "toy", "prepare", "baseline", "collect", "claims_star", "page_star"}
+RESERVED |= {f"star_{part}" for part in ("dimension", "moons", "report", "claims")}
+RESERVED |= {f"toy_{part}" for part in ("geometry", "phase", "absolute", "report")}
 """Names of rules and of folders in results, which an experiment cannot have."""
+
+RULES = ["{}", "{}_runs", "{}_profiles", "{}_claims"]
+RULES += [f"{verb}_{{}}" for verb in ("train", "profile", "tables", "figures", "claims", "page", "bilinear")]
+"""Names of the rules that an experiment has of its own."""
 
 
 def parse_budget(value: Any) -> int:
@@ -69,6 +76,11 @@ def format_budget(count: int) -> str:
 def format_size(budget: int | None) -> str:
     """Write the size of a scale as in paths: ``25k``, or ``published`` for a network that has its own size."""
     return "published" if budget is None else format_budget(budget)
+
+
+def rules_of(experiment: str) -> list[str]:
+    """Name the rules that an experiment has of its own."""
+    return [rule.format(experiment) for rule in RULES]
 
 
 Budget = Annotated[int, BeforeValidator(parse_budget), Field(json_schema_extra={"type": ["integer", "string"]})]
@@ -318,6 +330,13 @@ class Params(Section):
     def _names_lead_somewhere(self) -> "Params":
         for name in self.replicate:
             _known(name, self.experiments, "replicate")
+        rules = {f"prepare_{name}": f"data.{name}" for name in self.data}
+        for name in sorted(self.experiments, key=len):  # of digits and digits_runs, the second is the one to rename
+            for rule in rules_of(name):
+                if rules.setdefault(rule, f"experiments.{name}") != f"experiments.{name}":
+                    raise ValueError(
+                        f"experiments.{name}: {rules[rule]} has a rule {rule} as well; choose another name"
+                    )
         for name, experiment in self.experiments.items():
             if name in RESERVED:
                 raise ValueError(
