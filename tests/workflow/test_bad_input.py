@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lowparam.cli import app
-from workspace import ROOT, Workspace
+from workspace import ROOT, Workspace, small_params
 
 PARAMS = (ROOT / "params.yaml").read_text(encoding="utf-8")
 
@@ -66,6 +66,17 @@ def test_snakemake_refuses_them_in_one_line_too(workspace):
     output = workspace.snakemake("--dry-run", fails=True)
     assert "lowparam: params.yaml: recipes.digits.lr: input should be greater than 0, not -0.02\n" in output
     assert "Traceback" not in output
+
+
+def test_snakemake_checks_the_experiments_that_were_named_and_no_others(tmp_path):
+    workspace = Workspace.of_this_repository(tmp_path)
+    params = small_params()
+    params["experiments"]["digits_more"] = params["experiments"]["digits"]
+    params["experiments"]["digits"] = params["experiments"]["digits"] | {"architectures": ["digitnet"]}
+    workspace.write(params)
+    workspace.snakemake("--list-rules", "digits_more_runs", "results/digits_more/runs.csv")
+    output = workspace.snakemake("--list-rules", "digits_more_runs", "results/digits/runs.csv", fails=True)
+    assert "unknown architecture 'digitnet'" in output
 
 
 @pytest.mark.parametrize(

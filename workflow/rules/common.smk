@@ -26,7 +26,10 @@ except LowparamError as error:
     sys.exit(f"lowparam: {error}")
 if workflow.is_main_process:
     # Only of what was asked for: to build the networks of all experiments once takes a minute.
-    asked = [name for name in PARAMS.experiments if name in " ".join(sys.argv[1:])]
+    words = {word for given in sys.argv[1:] for word in re.split("[/=]", given)}
+    asked = [
+        name for name in PARAMS.experiments if words & {*parameters.rules_of(name)}
+    ]
     if subprocess.run(
         ["lowparam", "check", "--quiet", *(asked or PARAMS.replicate)]
     ).returncode:
