@@ -139,6 +139,20 @@ def test_a_class_without_images_is_an_error(place):
     refused("images/Leer has no images; delete the folder or put images into it")
 
 
+@pytest.mark.parametrize("target", [".", ".."])
+def test_links_that_lead_in_a_circle_multiply_nothing(place, target):
+    whole = list_parts(place / "images", "")[0]["all"].names.tolist()
+    (place / "images/Dreiecke/link").symlink_to(target)
+    assert list_parts(place / "images", "")[0]["all"].names.tolist() == whole
+
+
+def test_links_to_folders_elsewhere_are_followed(place):
+    (place / "images/Dreiecke").rename(place / "elsewhere")
+    (place / "images/Dreiecke").mkdir()
+    (place / "images/Dreiecke/more").symlink_to(place / "elsewhere")
+    assert len(list_parts(place / "images", "")[0]["all"]) == 24
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

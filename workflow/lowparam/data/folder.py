@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +85,7 @@ def _list_part(root: Path, folder: Path, key: str) -> tuple[Files, list[str]]:
     for label, name in enumerate(classes):
         images = [
             os.path.join(os.path.relpath(path, root), file)
-            for path, _, files in os.walk(folder / name, followlinks=True)
+            for path, files in _walk(folder / name, {os.path.realpath(root), os.path.realpath(folder)})
             for file in files
             if os.path.splitext(file)[1].lower() in SUFFIXES and not file.startswith(".")
         ]
@@ -93,6 +94,17 @@ def _list_part(root: Path, folder: Path, key: str) -> tuple[Files, list[str]]:
         names += sorted(images)
         labels += [label] * len(images)
     return Files(root, np.array([os.fsencode(name) for name in names]), torch.tensor(labels)), classes
+
+
+def _walk(folder: Path, seen: set[str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield the folders below one with their files, each folder once, because links may lead in a circle."""
+    for path, folders, files in os.walk(folder, followlinks=True):
+        folders.sort()  # which of two ways to a folder is taken does not depend on the disk
+        if (real := os.path.realpath(path)) in seen:
+            folders.clear()
+        else:
+            seen.add(real)
+            yield path, files
 
 
 def decode_all(
