@@ -1,3 +1,4 @@
+import os
 import shutil
 
 import numpy as np
@@ -137,6 +138,15 @@ def test_a_class_without_images_is_an_error(place):
     (place / "images/Leer").mkdir()
     (place / "images/Leer/notes.txt").write_text("none yet")
     refused("images/Leer has no images; delete the folder or put images into it")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("old", ["Dreiecke/Bild 003 für mich.jpg", "Dreiecke"])
+def test_names_from_other_systems_are_refused_before_anything_is_read(place, monkeypatch, old, stream):
+    monkeypatch.setattr("lowparam.data.prepare.decode_all", None)
+    latin = os.fsdecode(b"Drei\xe9cke") if old == "Dreiecke" else os.fsdecode(b"Dreiecke/\xe9.jpg")
+    (place / "images" / old).rename(place / "images" / latin)
+    refused(r"data\.mine\.path: images: the name b'Drei.*\\xe9.*' is not UTF-8; rename it", stream=stream)
 
 
 @pytest.mark.parametrize("target", [".", ".."])

@@ -52,7 +52,7 @@ def list_parts(root: Path, key: str) -> tuple[dict[str, Files], list[str]]:
     Raises
     ------
     LowparamError
-        If there is no such folder, a class has no images, or parts have different classes.
+        If there is no such folder, a class has no images, parts have different classes, or a name is not UTF-8.
     """
     if not root.is_dir():
         raise LowparamError(f"{key}: {root} is not a folder; it should have a folder of images for each class")
@@ -81,6 +81,7 @@ def _list_part(root: Path, folder: Path, key: str) -> tuple[Files, list[str]]:
     classes = _folders(folder)
     if not classes:
         raise LowparamError(f"{key}: {folder} has no folders; each class needs one, with its images")
+    _check_names(classes, folder, key)
     names, labels = [], []
     for label, name in enumerate(classes):
         images = [
@@ -93,7 +94,17 @@ def _list_part(root: Path, folder: Path, key: str) -> tuple[Files, list[str]]:
             raise LowparamError(f"{key}: {folder / name} has no images; delete the folder or put images into it")
         names += sorted(images)
         labels += [label] * len(images)
+    _check_names(names, root, key)
     return Files(root, np.array([os.fsencode(name) for name in names]), torch.tensor(labels)), classes
+
+
+def _check_names(names: list[str], folder: Path, key: str) -> None:
+    """Refuse names that are no text, which no manifest could list after all images were decoded."""
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise LowparamError(f"{key}: {folder}: the name {os.fsencode(name)!r} is not UTF-8; rename it") from error
 
 
 def _walk(folder: Path, seen: set[str]) -> Iterator[tuple[str, list[str]]]:
