@@ -92,7 +92,22 @@ def test_an_official_split_is_kept(place):
 def test_a_class_may_be_called_train(place):
     draw_folder(place / "vehicles", 4)
     (place / "vehicles/Dreiecke").rename(place / "vehicles/train")
+    (place / "vehicles/train/old").mkdir()
+    shutil.copy(place / "images/Dreiecke/Bild 003 für mich.jpg", place / "vehicles/train/old")
     assert "train" in prepared(path="vehicles").classes
+
+
+@pytest.mark.parametrize("other", ["validation", "valid"])
+@pytest.mark.parametrize("test", [False, True])
+def test_a_part_by_another_name_is_neither_a_class_nor_left_aside(place, other, test):
+    for part in ["train", other, *["test"] * test]:
+        draw_folder(place / "parts" / part, 2)
+    refused(rf"data\.mine\.path: beside parts/train, parts/{other} is not read; rename it to val", path="parts")
+
+
+def test_a_part_for_training_alone_is_not_a_class(place):
+    draw_folder(place / "parts/train", 2)
+    refused(r"parts/train has folders of images, .*; add one, or set data\.mine\.path to parts/train$", path="parts")
 
 
 def test_classes_and_images_can_be_fewer():

@@ -52,12 +52,15 @@ def list_parts(root: Path, key: str) -> tuple[dict[str, Files], list[str]]:
     Raises
     ------
     LowparamError
-        If there is no such folder, a class has no images, parts have different classes, or a name is not UTF-8.
+        If there is no such folder, a class has no images, parts are missing or have different classes, or a name is
+        not UTF-8.
     """
     if not root.is_dir():
         raise LowparamError(f"{key}: {root} is not a folder; it should have a folder of images for each class")
     names = {"train": root / "train", "val": root / "val", "test": root / "test"}
     given = {part: folder for part, folder in names.items() if folder.is_dir() and _folders(folder)}
+    if "train" in given:
+        _check_division(root, given, key)
     if "train" not in given or len(given) == 1:
         files, classes = _list_part(root, root, key)
         return {"all": files}, classes
@@ -77,6 +80,14 @@ def _folders(folder: Path) -> list[str]:
     return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
 
 
+def _images(folder: Path) -> list[str]:
+    return [entry.name for entry in os.scandir(folder) if _is_image(entry.name)]
+
+
+def _is_image(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in SUFFIXES and not name.startswith(".")
+
+
 def _list_part(root: Path, folder: Path, key: str) -> tuple[Files, list[str]]:
     classes = _folders(folder)
     if not classes:
@@ -88,7 +99,7 @@ def _list_part(root: Path, folder: Path, key: str) -> tuple[Files, list[str]]:
             os.path.join(os.path.relpath(path, root), file)
             for path, files in _walk(folder / name, {os.path.realpath(root), os.path.realpath(folder)})
             for file in files
-            if os.path.splitext(file)[1].lower() in SUFFIXES and not file.startswith(".")
+            if _is_image(file)
         ]
         if not images:
             raise LowparamError(f"{key}: {folder / name} has no images; delete the folder or put images into it")
@@ -96,6 +107,21 @@ def _list_part(root: Path, folder: Path, key: str) -> tuple[Files, list[str]]:
         labels += [label] * len(images)
     _check_names(names, root, key)
     return Files(root, np.array([os.fsencode(name) for name in names]), torch.tensor(labels)), classes
+
+
+def _check_division(root: Path, given: dict[str, Path], key: str) -> None:
+    """Refuse a division that would be read as classes called train and validation, or of which a part would not be."""
+    train = root / "train"
+    if len(given) == 1 and (_images(train) or not any(_images(train / name) for name in _folders(train))):
+        return  # a class called train
+    for other in ("validation", "valid"):
+        if (root / other).is_dir():
+            raise LowparamError(f"{key}: beside {train}, {root / other} is not read; rename it to val")
+    if len(given) == 1:
+        raise LowparamError(
+            f"{key}: {train} has folders of images, but there is no val or test like it beside it; add one, or set "
+            f"{key} to {train}"
+        )
 
 
 def _check_names(names: list[str], folder: Path, key: str) -> None:
