@@ -1,3 +1,5 @@
+import contextlib
+import errno
 import os
 import shutil
 
@@ -125,6 +127,23 @@ def test_broken_files_are_listed_by_name(place, capsys):
     printed = capsys.readouterr().out
     assert "Dreiecke/kaputt.jpg: cannot identify" in printed and "Fünfecke/leer.png: " in printed
     assert not (place / "results").exists()
+
+
+@pytest.mark.parametrize("skip_bad", [False, True])
+def test_a_file_that_could_not_be_read_is_read_again(place, monkeypatch, skip_bad):
+    parts, _ = list_parts(place / "images", "")
+    options = {"work": place / "work", "skip_bad": skip_bad, "key": "data.mine"}
+    read = data.Path.read_bytes
+
+    def fail(path):
+        if "Dreiecke/Bild 003" in str(path):
+            raise OSError(errno.EIO, "Input/output error", str(path))
+        return read(path)
+
+    with monkeypatch.context() as patched, contextlib.nullcontext() if skip_bad else pytest.raises(LowparamError):
+        patched.setattr("pathlib.Path.read_bytes", fail)
+        assert decode_all(parts, 16, 3, **options)[1] == ["Dreiecke/Bild 003 für mich.jpg"]
+    assert decode_all(parts, 16, 3, **options)[1] == []
 
 
 def test_one_image_in_two_classes_is_mislabelled(place, capsys):

@@ -218,9 +218,11 @@ def _decode_chunk(files: Files, size: int, channels: int, output: Path) -> tuple
     """Decode some files into `output`; return reasons of bad ones, and name, label and hash of the others."""
     if output.exists():
         with safe_open(output, "numpy") as stored:
-            return json.loads(stored.metadata()["reasons"]), json.loads(stored.metadata()["contents"])
+            metadata = stored.metadata()
+        if metadata.get("read") == "all":
+            return json.loads(metadata["reasons"]), json.loads(metadata["contents"])
     pixels = np.zeros((len(files), channels, size, size), np.uint8)
-    reasons, contents = {}, []
+    reasons, contents, read = {}, [], "all"
     for row in range(len(files)):
         path, label = files[row]
         name = os.path.relpath(path, files.root)
@@ -228,10 +230,12 @@ def _decode_chunk(files: Files, size: int, channels: int, output: Path) -> tuple
             content = Path(path).read_bytes()
             pixels[row] = decode(content, size, channels)
             contents.append([name, label, hashlib.sha256(content).hexdigest()])
-        except (OSError, ValueError) as error:
+        except OSError as error:  # may pass, so the next call reads these files again
+            reasons[name], read = error.strerror or str(error), "some"
+        except ValueError as error:
             reasons[name] = str(error)
     with atomic(output) as temporary:
-        metadata = {"reasons": json.dumps(reasons), "contents": json.dumps(contents)}
+        metadata = {"reasons": json.dumps(reasons), "contents": json.dumps(contents), "read": read}
         save_file({"pixels": pixels}, temporary, metadata)
     return reasons, contents
 
