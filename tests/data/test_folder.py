@@ -162,6 +162,16 @@ def test_bad_files_can_be_left_out(place):
     assert data.read_json("results/data/mine/manifest.json")["left_out"] == ["Dreiecke/kaputt.jpg"]
 
 
+def test_links_to_nothing_are_bad_files(place, capsys):
+    (place / "images/Dreiecke/away.jpg").symlink_to(place / "unplugged/disk.jpg")
+    refused(r"data\.mine: 1 bad files, listed above .*'Dreiecke/away.jpg'.*skip_bad: true")
+    assert "Dreiecke/away.jpg: No such file or directory\n" in capsys.readouterr().out
+    refused("data.mine: images/Dreiecke/away.jpg is a link to a file that is not there; mend or delete it", stream=True)
+    dataset = prepared(skip_bad=True)
+    assert len(dataset.train) + len(dataset.validation) + len(dataset.test) == 24
+    assert data.read_json("results/data/mine/manifest.json")["left_out"] == ["Dreiecke/away.jpg"]
+
+
 def test_a_class_of_bad_files_alone_is_an_error(place):
     for path in (place / "images/Dreiecke").iterdir():
         path.write_bytes(b"no image")

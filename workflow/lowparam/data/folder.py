@@ -209,9 +209,16 @@ def _identity(parts: dict[str, Files], size: int, channels: int) -> str:
     """Name the work by what it is done on, so that changed files are read again."""
     about = [size, channels]
     for name, part in parts.items():
-        stats = [os.stat(part[index][0]) for index in range(len(part))]
-        about.append([name, [[str(n), s.st_size, s.st_mtime_ns] for n, s in zip(part.names, stats, strict=True)]])
+        about.append([name, [[str(part.names[index]), *_stat(part[index][0])] for index in range(len(part))]])
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]
+
+
+def _stat(path: str) -> tuple[int, ...]:
+    try:
+        status = os.stat(path)
+    except OSError:  # a link to nothing, say; decoding lists it with the reason
+        return ()
+    return status.st_size, status.st_mtime_ns
 
 
 def _decode_chunk(files: Files, size: int, channels: int, output: Path) -> tuple[dict[str, str], list]:

@@ -1,6 +1,7 @@
 """From a source to the stored arrays, or lists of files, of a data set."""
 
 import importlib
+import os
 import pkgutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,6 +45,7 @@ def prepare(name: str, data: Data, folder: Path) -> None:
         "source_files": getattr(source, "FILES", {}),
     }
     if data.stream:
+        refuse_missing(name, parts)
         size = shape(name, data)["size"]
         mean, std = getattr(source, "MEAN_STD", None) or measure(name, parts["train"], data, size)
         save_streamed(folder, parts, classes, shape=[3, size, size], mean=mean, std=std, **manifest)
@@ -141,6 +143,20 @@ def thin(labels: torch.Tensor, count: int) -> torch.Tensor:
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
     rows = [order[labels[order] == label][:count] for label in labels.unique()]
     return torch.cat(rows).sort().values
+
+
+def refuse_missing(name: str, parts: dict[str, Files]) -> None:
+    """Refuse links to nothing among files that are not opened before training.
+
+    Raises
+    ------
+    LowparamError
+        If there is one.
+    """
+    for part in parts.values():
+        for row in range(len(part)):
+            if not os.path.exists(path := part[row][0]):
+                raise LowparamError(f"data.{name}: {path} is a link to a file that is not there; mend or delete it")
 
 
 def measure(name: str, files: Files, data: Data, size: int) -> tuple[torch.Tensor, torch.Tensor]:
