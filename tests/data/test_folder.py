@@ -2,6 +2,7 @@ import contextlib
 import errno
 import os
 import shutil
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -247,7 +248,17 @@ def test_work_that_was_interrupted_goes_on(place, monkeypatch):
     again, _ = decode_all(parts, 16, 3, work=work, skip_bad=False, key="data.many")
     assert len(calls) == 3 * (CHUNK // 2) - CHUNK
     assert torch.equal(again["all"].pixels, whole["all"].pixels)
-    assert not list(place.glob("work/*/*.safetensors"))
+
+
+@pytest.mark.parametrize(("stream", "save"), [(False, "save"), (True, "save_streamed")])
+def test_nothing_is_decoded_again_if_storing_was_interrupted(place, monkeypatch, stream, save):
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(f"lowparam.data.prepare.{save}", Mock(side_effect=KeyboardInterrupt))
+        prepared(stream=stream)
+    with monkeypatch.context() as patched:
+        patched.setattr("lowparam.data.folder.decode", Mock(side_effect=AssertionError))
+        prepared(stream=stream)
+    assert not (place / ".lowparam/data/mine").exists()
 
 
 def test_streamed_images_stay_where_they_are(place):

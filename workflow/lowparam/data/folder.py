@@ -26,7 +26,7 @@ from lowparam.data.decode import decode
 from lowparam.errors import LowparamError
 from lowparam.files import atomic
 
-__all__ = ["decode_all", "list_parts"]
+__all__ = ["decode_all", "forget", "list_parts"]
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 CHUNK = 250  # images between two points that an interrupted job goes on from
@@ -156,7 +156,7 @@ def decode_all(
     size, channels : int
         Of the result.
     work : Path
-        Where unfinished work is kept; deleted at the end.
+        Where unfinished work is kept, until `forget` deletes it.
     skip_bad : bool
         Leave bad files out instead of refusing them all.
     key : str
@@ -177,7 +177,7 @@ def decode_all(
     chunks = [(part, rows) for part in parts for rows in torch.arange(len(parts[part])).split(CHUNK)]
     finished = work / _identity(parts, size, channels)
     work.mkdir(parents=True, exist_ok=True)
-    with FileLock(work.with_name(f"{work.name}.lock")):
+    with _lock(work):
         jobs = (
             delayed(_decode_chunk)(parts[part].take(rows), size, channels, finished / f"{number:06}.safetensors")
             for number, (part, rows) in enumerate(chunks)
@@ -201,8 +201,18 @@ def decode_all(
             part: _assemble(parts[part], [number for number, (p, _) in enumerate(chunks) if p == part], finished, bad)
             for part in parts
         }
-        shutil.rmtree(work)
     return images, sorted(bad)
+
+
+def forget(work: Path) -> None:
+    """Delete the work of `decode_all`, once its result is stored and when no other process is at it."""
+    if work.exists():
+        with _lock(work):
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _lock(work: Path) -> FileLock:
+    return FileLock(work.with_name(f"{work.name}.lock"))
 
 
 def _identity(parts: dict[str, Files], size: int, channels: int) -> str:

@@ -12,7 +12,7 @@ import torch
 from sklearn.model_selection import train_test_split
 
 from lowparam.data import Files, Images, channel_statistics, save, save_streamed, sources
-from lowparam.data.folder import decode_all
+from lowparam.data.folder import decode_all, forget
 from lowparam.errors import LowparamError
 from lowparam.params import Data, Split
 
@@ -49,6 +49,7 @@ def prepare(name: str, data: Data, folder: Path) -> None:
         size = shape(name, data)["size"]
         mean, std = getattr(source, "MEAN_STD", None) or measure(name, parts["train"], data, size)
         save_streamed(folder, parts, classes, shape=[3, size, size], mean=mean, std=std, **manifest)
+        forget(WORK / name)
         return
     if isinstance(parts["train"], Files):
         parts, manifest["left_out"] = decode_all(
@@ -64,6 +65,7 @@ def prepare(name: str, data: Data, folder: Path) -> None:
         if missing:
             raise LowparamError(f"data.{name}: {part} has no good image of the class {classes[missing[0]]!r}; add some")
     save(folder, parts, classes, **manifest)
+    forget(WORK / name)
 
 
 def find_source(name: str, data: Data) -> ModuleType:
