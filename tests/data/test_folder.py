@@ -15,6 +15,7 @@ from lowparam.data.folder import CHUNK, decode_all, list_parts
 from lowparam.data.prepare import prepare, shape
 from lowparam.errors import LowparamError
 from lowparam.params import Data, Split
+from lowparam.training.distributed import Decoded
 from pictures import SHAPES, draw_folder
 
 HALF = Split(train=0.5, validation=0.25, test=0.25)
@@ -280,3 +281,10 @@ def test_streamed_images_that_moved_are_the_same_data(place):
     after = prepared(stream=True, path="elsewhere")
     assert after.sha256 == before.sha256
     assert after.train[0][0] == before.train[0][0].replace("/images/", "/elsewhere/")
+
+
+def test_a_streamed_image_that_is_too_large_is_named(place, monkeypatch):
+    files = list_parts(place / "images", "")[0]["all"]
+    monkeypatch.setattr("PIL.Image.MAX_IMAGE_PIXELS", 100)  # Pillow refuses twice as many, with an error of its own
+    with pytest.raises(LowparamError, match=r"^\S+/Dreiecke/.+\.jpg is not a readable image: Image size .+$"):
+        Decoded(files, np.asarray, 0, 0)[3]

@@ -66,9 +66,10 @@ class Decoded(Dataset):
             np.random.seed(state[1])
             random.seed(int(state[2]))
             try:
-                return self.transform(pil_loader(name)), label
-            except OSError as error:
+                image = pil_loader(name)
+            except Exception as error:  # decoders of PIL raise what they like at broken files
                 raise LowparamError(f"{name} is not a readable image: {error}") from error
+            return self.transform(image), label
 
 
 class StreamedTraining(Training):
