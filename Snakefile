@@ -5,6 +5,7 @@
 #   snakemake digits      one experiment
 #   snakemake digits_runs digits_profiles    parts of it
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -31,6 +32,15 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/toy.smk"
 include: "workflow/rules/star.smk"
 include: "workflow/rules/claims.smk"
+
+
+onstart:
+    # A training that was ordered is done again; one that something else starts keeps what is valid. Said by a variable,
+    # which `lowparam train` takes for its option --again, because Snakemake runs jobs again whose commands change.
+    flags = workflow.dag_settings
+    ordered = {*flags.forcerun, *(flags.targets if flags.forcetargets else ())}
+    if flags.forceall or any(re.search("^train_|/runs/", name) for name in ordered):
+        os.environ["LOWPARAM_AGAIN"] = "1"
 
 
 onerror:

@@ -19,13 +19,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import stages
+from lowparam import params as parameters
 from lowparam.errors import LowparamError
 from lowparam.files import read_json, write_text
 
-__all__ = ["forget_marks", "restore", "save"]
+__all__ = ["mark_failed", "restore", "save"]
 
 SNAKEMAKE = Path(".snakemake")
-MARKS = ".lowparam/runs/*/*.begun"  # by experiment and scale; lowparam.training.begun sets them
+WORK = ".lowparam/runs"  # where lowparam.training.begun marks trainings
 SEEN = SNAKEMAKE / "records.json"  # what `restore` looked at already
 MOMENTARY = ("starttime", "endtime", "job_hash")  # differ from one making of the same file to the next
 
@@ -81,19 +83,17 @@ def of_stage(stage: str, name: str) -> tuple[Path, list[Path]]:
 
 
 def below(paths: Iterable[Path]) -> list[Path]:
-    """Files in folders, and files."""
-    return sorted(file for path in paths for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file())
+    """Files in folders, and files; but not what a kill left of a file that was being written."""
+    found = (file for path in paths for file in (path.rglob("*") if path.is_dir() else [path]))
+    return sorted(file for file in found if file.is_file() and not file.name.startswith("."))
 
 
-def forget_marks() -> None:
-    """Remove the mark that a training left at its start, if Snakemake has seen it end.
-
-    Between the two, and after a kill between the two, training must keep what it published.
-    """
-    for mark in Path().glob(MARKS):
-        published = Path("results", mark.parent.name, "runs", mark.stem).glob("seed*/metrics.json")
-        if all(read_entry(file) and not entry_path("incomplete", file).exists() for file in published):
-            mark.unlink(missing_ok=True)
+def mark_failed() -> None:
+    """Let Snakemake make again what a training left that did not end, whatever Snakemake believes of it."""
+    for mark in Path(WORK).glob("*/*.begun"):
+        for file in Path("results", mark.parent.name, "runs", mark.stem).glob("seed*/metrics.json"):
+            if not entry_path("incomplete", file).exists():
+                write(entry_path("incomplete", file), {"external_jobid": None})
 
 
 def restore() -> None:
@@ -134,6 +134,10 @@ def settle(file: Path, wanted: str, job: dict[str, Any]) -> list[int] | None:
         write_entry(file, job)
     elif not made_here:
         write(entry_path("incomplete", file), {"external_jobid": None})
+        if file.parts[2] == "runs":
+            doubt = Path(WORK, file.parts[1], f"{file.parts[3]}.doubtful")
+            doubt.parent.mkdir(parents=True, exist_ok=True)
+            doubt.touch()
     return state(file)
 
 
@@ -205,6 +209,7 @@ cached_sha256 = cache(sha256)
 
 if __name__ == "__main__":
     try:
+        stages.check(parameters.load())
         save(*sys.argv[1:])
     except LowparamError as error:
         sys.exit(f"records: {error}")

@@ -20,7 +20,7 @@ from lowparam.files import write_text
 from lowparam.params import Params
 from lowparam.report import contents
 
-__all__ = ["stages", "write"]
+__all__ = ["check", "stages", "write"]
 
 HEADER = """\
 # Written by `make record`; docs/dvc.md explains it. Snakemake decides which files of a stage are out of date, DVC
@@ -96,8 +96,36 @@ def write(params: Params, *names: str) -> None:
     LowparamError
         If params.yaml has no experiment of such a name.
     """
+    wanted = contents_of_files(params, *names)
+    for path, content in wanted.items():
+        write_text(path, content)
+        print(f"wrote {path}")
+    for path in {str(path) for path in Path("results").glob("*/dvc.yaml")} - {*wanted}:
+        # Of an experiment, or data, that dvc.yaml has now; DVC refuses what two stages make.
+        if path == "results/data/dvc.yaml" or Path(path).parent.name in params.replicate:
+            Path(path).unlink()
+            Path(path).with_name("dvc.lock").unlink(missing_ok=True)
+
+
+def check(params: Params) -> None:
+    """Compare the files with the present settings.
+
+    Raises
+    ------
+    LowparamError
+        If one is not what `write` would write: DVC would then look at other settings than Snakemake does.
+    """
+    for path, content in contents_of_files(params).items():
+        if not Path(path).exists() or Path(path).read_text(encoding="utf-8") != content:
+            raise LowparamError(
+                f"{path} is not that of the present params.yaml; type make record, which writes it anew"
+            )
+
+
+def contents_of_files(params: Params, *names: str) -> dict[str, str]:
+    """What stands in dvc.yaml and in the files of other experiments: those that have one, and `names`."""
     recorded = {path.parent.name for path in Path("results").glob("*/dvc.yaml")} & {*params.experiments}
-    others = sorted(recorded | {*names} - {*params.replicate})
+    others = sorted((recorded | {*names}) - {*params.replicate})
     read_here = sorted({params.experiment(name).data for name in params.replicate})
     read_there = sorted({params.experiment(name).data for name in others} - {*read_here})
     described: dict[str, Any] = {}
@@ -105,11 +133,15 @@ def write(params: Params, *names: str) -> None:
         described["data" if len(read_here) == 1 else f"data_{data}"] = data_stage(params, data)
     for name in params.replicate:
         described |= stages(params, name, "" if len(params.replicate) == 1 else f"_{name}")
-    save("dvc.yaml", described, [plot(name, f"results/{name}/runs.csv") for name in params.replicate])
+    plots = [plot(name, f"results/{name}/runs.csv") for name in params.replicate]
+    files = {"dvc.yaml": text("dvc.yaml", described, plots)}
     for name in others:
-        save(f"results/{name}/dvc.yaml", stages(params, name), [plot(name, "runs.csv")])
+        path = f"results/{name}/dvc.yaml"
+        files[path] = text(path, stages(params, name), [plot(name, "runs.csv")])
     if read_there:
-        save("results/data/dvc.yaml", {data: data_stage(params, data) for data in read_there})
+        path = "results/data/dvc.yaml"
+        files[path] = text(path, {data: data_stage(params, data) for data in read_there})
+    return files
 
 
 def plot(name: str, table: str) -> dict[str, Any]:
@@ -117,13 +149,13 @@ def plot(name: str, table: str) -> dict[str, Any]:
     return {name: {"template": "scatter", "x": "parameters_total", "y": {table: "test_accuracy"}}}
 
 
-def save(path: str, described: dict[str, Any], plots: list[dict[str, Any]] | None = None) -> None:
+def text(path: str, described: dict[str, Any], plots: list[dict[str, Any]] | None = None) -> str:
+    """A file of stages, whose paths are seen from the root."""
     root = "/".join([".."] * path.count("/"))
     if root:
         described = {name: {"wdir": root, **stage} for name, stage in described.items()}
     content = {"stages": described, **({"plots": plots} if plots else {})}
-    write_text(path, HEADER + yaml.dump(content, Dumper=Indented, sort_keys=False, width=120))
-    print(f"wrote {path}")
+    return HEADER + yaml.dump(content, Dumper=Indented, sort_keys=False, width=120)
 
 
 class Indented(yaml.SafeDumper):

@@ -10,7 +10,6 @@ from safetensors.torch import load_file
 from lowparam.errors import LowparamError
 from lowparam.params import Run, run_spec
 from lowparam.training import job, loop
-from lowparam.training.begun import begin
 from lowparam.training.job import train_scale
 
 
@@ -260,31 +259,3 @@ def stop_after(monkeypatch, epochs):
             raise KeyboardInterrupt
 
     monkeypatch.setattr(job.checkpoint, "save", stopping)
-
-
-def test_what_was_published_before_a_kill_is_kept_until_the_workflow_knows_that_the_job_ended(place, trained):
-    scale = make_params().scales("quick")[0]
-    begin(scale, work=place.work, results=place.results)
-    place.train()
-    published = contents(place.results)
-
-    trained.clear()
-    begin(scale, work=place.work, results=place.results)
-    place.train()
-    assert trained == [] and contents(place.results) == published
-
-    (place.work / "quick" / f"{scale.name}.begun").unlink()  # as the workflow does
-    begin(scale, work=place.work, results=place.results)
-    place.train()
-    assert set(trained) == {0, 1} and contents(place.results) == published
-
-
-def test_a_mark_of_a_kill_does_not_keep_runs_of_other_settings(place, trained):
-    scale = make_params().scales("quick")[0]
-    begin(scale, work=place.work, results=place.results)
-    place.train()
-
-    trained.clear()
-    begin(scale, work=place.work, results=place.results)
-    place.train(make_params(lr=0.5))
-    assert set(trained) == {0, 1}

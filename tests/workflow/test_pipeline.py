@@ -164,6 +164,39 @@ def test_a_forced_rerun_trains_again_and_gives_the_same_bytes(workspace):
     assert {path for path in after if after[path] != before[path] and not path.startswith("benchmarks/")} == set()
 
 
+def test_results_that_snakemake_puts_back_after_a_failure_are_still_out_of_date(workspace):
+    before = workspace.contents("runs/mobilenetv1-base-10k/*/metrics.json")
+    block = workspace.folder / "workflow/lowparam/models/blocks/mobilenetv1.py"
+    block.write_text(block.read_text() + "\n# Another version.\n")
+    in_the_way = workspace.folder / ".lowparam/runs/digits/mobilenetv1-base-10k/seed1"
+    in_the_way.parent.mkdir(parents=True)
+    in_the_way.touch()
+    said = workspace.snakemake("digits_runs", fails=True)
+    assert "lowparam: cannot write" in said
+    assert workspace.contents("runs/mobilenetv1-base-10k/*/metrics.json") == before, "put back"
+    in_the_way.unlink()
+    assert workspace.jobs("digits_runs")["train_digits"] == 1
+    workspace.snakemake("digits_runs")
+    assert workspace.trained("mobilenetv1-base-10k") == {1}, "seed 0 had been trained before the failure"
+    after = workspace.contents("runs/mobilenetv1-base-10k/*/metrics.json")
+    assert all(json.loads(after[path])["provenance"] != json.loads(before[path])["provenance"] for path in before)
+
+
+def test_data_prepared_again_with_the_same_bytes_train_nothing(workspace):
+    before = workspace.contents("runs/**/*")
+    params = workspace.read()
+    params["data"]["digits"]["citation"] = "Somebody, somewhere"
+    workspace.write(params)
+    jobs = workspace.jobs()
+    assert jobs["prepare_digits"] == 1
+    workspace.snakemake()
+    assert "Somebody" in (workspace.folder / "results/data/digits/manifest.json").read_text()
+    for scale in ("mobilenetv1-base-10k", "nodepth_a-solu_s1-10k"):
+        assert workspace.trained(scale) == set()
+    assert workspace.contents("runs/**/*") == before
+    assert workspace.jobs() == {}
+
+
 def test_runs_of_other_settings_are_refused_and_no_table_changes(workspace):
     run = workspace.folder / "results/digits/runs/mobilenetv1-base-10k/seed0/metrics.json"
     metrics = json.loads(run.read_text())

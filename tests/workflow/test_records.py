@@ -117,6 +117,7 @@ def test_a_file_that_is_neither_as_made_here_nor_as_recorded_is_made_again():
     put(WEIGHTS, "weight")
     records.restore()
     assert unfinished(WEIGHTS)
+    assert Path(".lowparam/runs/small/a-base-10k.doubtful").exists(), "training must not keep it"
 
 
 def test_of_two_makings_of_the_same_bytes_the_one_with_the_inputs_of_now_counts():
@@ -170,6 +171,24 @@ def test_a_result_that_was_replaced_since_it_was_made_is_not_recorded():
     with pytest.raises(LowparamError, match=r"model\.safetensors was changed after the workflow made it: delete it"):
         records.save("train", "small")
     assert not Path("results/small/records").exists()
+
+
+def test_what_a_kill_left_of_a_file_that_was_being_written_is_no_result():
+    (WEIGHTS.parent / ".model.4711.safetensors").write_text("half of the wei")
+    records.save("train", "small")
+    assert "4711" not in Path("results/small/records/train.json").read_text()
+
+
+def test_what_a_failed_training_left_is_made_again():
+    metrics = WEIGHTS.with_name("metrics.json")
+    make(metrics, "{}")
+    mark = Path(".lowparam/runs/small/a-base-10k.begun")
+    records.mark_failed()
+    assert not unfinished(metrics)
+    mark.parent.mkdir(parents=True)
+    mark.touch()
+    records.mark_failed()
+    assert unfinished(metrics)
 
 
 def test_each_stage_records_its_own():

@@ -88,3 +88,20 @@ def test_several_replicated_experiments_have_stages_of_their_own(two):
 def test_an_unknown_experiment_is_named(two):
     with pytest.raises(LowparamError, match="no experiment 'mroe'"):
         stages.write(two, "mroe")
+
+
+def test_an_experiment_that_replicate_lists_now_stands_in_one_file_alone(two):
+    stages.write(two, "elsewhere")
+    stages.write(two.model_copy(update={"replicate": ["digits", "elsewhere"]}))
+    assert not list(Path("results").glob("*/dvc.yaml")), "DVC refuses what two stages make"
+    assert "results/data/others" in outs("dvc.yaml")
+
+
+def test_files_that_are_not_of_the_present_settings_are_named(two):
+    stages.write(two, "more")
+    stages.check(two)
+    changed = two.model_dump()
+    changed["recipes"]["other"] = changed["recipes"]["digits"]
+    changed["experiments"]["more"]["recipe"] = "other"
+    with pytest.raises(LowparamError, match=r"results/more/dvc\.yaml is not that of the present params\.yaml"):
+        stages.check(parameters.Params.model_validate(changed))

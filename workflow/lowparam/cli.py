@@ -146,15 +146,18 @@ def train(
     processes: Annotated[
         int | None, typer.Option(min=1, help="Processes that share streamed images; without it, one for each GPU.")
     ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", envvar="LOWPARAM_AGAIN", help="Train also what is trained; else it is kept.")
+    ] = False,
 ) -> None:
-    """Train all seeds of the scales; goes on where it was interrupted."""
+    """Train all seeds of the scales; keeps what is trained and goes on where it was interrupted."""
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch: large pages for large maps; read when it is imported
     params = parameters.load()
     chosen = find_scales(params, experiment, scales)
     source = params.experiment(experiment).data
     where = {"data_folder": data_folder(source), "device": device}
 
-    from lowparam.training.begun import begin
+    from lowparam.training.begun import begun, is_trained
 
     if params.data[source].stream:
         from lowparam.training import distributed
@@ -164,19 +167,20 @@ def train(
         alone = "WORLD_SIZE" not in os.environ
         count = (processes or distributed.count_processes(device)) if alone else 1
         if count > 1:
-            named = [] if device is None else ["--device", device]
+            named = [*([] if device is None else ["--device", device]), *(["--again"] if again else [])]
             raise typer.Exit(distributed.start_processes(count, ["train", experiment, *scales, *named]))
-        for scale in chosen:
-            if os.environ.get("RANK", "0") == "0":
-                begin(scale)
-            distributed.train_streamed(params, scale, **where)
-        distributed.leave()
+        train_one = distributed.train_streamed
     else:
-        from lowparam.training.job import train_scale
+        from lowparam.training.job import train_scale as train_one
 
-        for scale in chosen:
-            begin(scale)
-            train_scale(params, scale, **where)
+    for scale in chosen:
+        with begun(scale):
+            if again or not is_trained(params, scale, data_folder=where["data_folder"]):
+                train_one(params, scale, **where)
+            else:
+                print(f"{scale.name} is trained", flush=True)
+    if params.data[source].stream:
+        distributed.leave()
 
 
 @command

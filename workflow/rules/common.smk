@@ -20,7 +20,7 @@ try:
     PARAMS = parameters.load()
     if workflow.is_main_process:
         locks.clear()
-        records.forget_marks()  # before `restore` marks more as unfinished
+        records.mark_failed()
         records.restore()
 except LowparamError as error:
     sys.exit(f"lowparam: {error}")

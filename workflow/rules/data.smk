@@ -15,7 +15,10 @@ for name, chosen in PARAMS.data.items():
         benchmark:
             f"logs/data/{name}.tsv"
         params:
-            data=chosen.model_dump(exclude_defaults=True),
+            # Where images lie that were read once makes no difference; training has to find those that are streamed.
+            data=chosen.model_dump(
+                exclude_defaults=True, exclude=set() if chosen.stream else {"path"}
+            ),
             name=name,
         shell:
             "lowparam prepare {params.name} > {log} 2>&1"
