@@ -40,7 +40,7 @@ onstart:
     flags = workflow.dag_settings
     ordered = {*flags.forcerun, *(flags.targets if flags.forcetargets else ())}
     if flags.forceall or any(re.search("^train_|/runs/", name) for name in ordered):
-        os.environ["LOWPARAM_AGAIN"] = "1"
+        os.environ.update(LOWPARAM_AGAIN="1")
 
 
 onerror:
