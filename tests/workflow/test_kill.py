@@ -1,36 +1,12 @@
 """A power cut costs no finished run and changes no bit."""
 
 import random
-import re
 import shutil
 import time
 
 import pytest
 
-from workspace import Workspace, kill, small_params
-
-LISTENER = """\
-#!/bin/bash
-# Stands before the real command on the PATH and keeps all that trainings say, also after a job began anew.
-exec > >(tee -a {heard}) 2>&1
-exec {real} "$@"
-"""
-
-
-def listen(workspace: Workspace) -> None:
-    """Let `trained` hear what the commands of a workspace say from now on."""
-    workspace.bin = workspace.folder.with_name("bin")
-    workspace.bin.mkdir()
-    workspace.folder.with_name("heard").touch()
-    command = workspace.bin / "lowparam"
-    command.write_text(LISTENER.format(heard=workspace.folder.with_name("heard"), real=shutil.which("lowparam")))
-    command.chmod(0o755)
-
-
-def trained(workspace: Workspace) -> list[str]:
-    """The runs of which epochs were trained, in order, one entry an epoch."""
-    heard = workspace.folder.with_name("heard").read_text()
-    return [f"{scale}/seed{seed}" for scale, seed in re.findall(r"^(\S+) seed (\d+) epoch", heard, re.MULTILINE)]
+from workspace import Workspace, epochs, kill, listen, small_params
 
 
 def published(workspace: Workspace) -> set[str]:
@@ -54,12 +30,12 @@ def test_kills_of_make_replicate_repeat_no_finished_run_and_change_no_bit(finish
             time.sleep(0.1)
         interrupted += process.poll() is None
         kill(process)
-        at_kills.append((published(workspace), len(trained(workspace))))
+        at_kills.append((published(workspace), len(epochs(workspace))))
     assert interrupted > kills / 2, "most kills must have met a running workflow"
     said = workspace.run(*command)
     assert "finished in" in said or "Nothing to be done" in said
-    for whole, epochs in at_kills:
-        assert whole.isdisjoint(trained(workspace)[epochs:])
+    for whole, count in at_kills:
+        assert whole.isdisjoint(epochs(workspace)[count:])
     results, undisturbed = (
         {path: content for path, content in one.contents("**/*").items() if not path.startswith("benchmarks/")}
         for one in (workspace, finished)
@@ -79,9 +55,9 @@ def test_a_kill_after_the_last_run_but_before_the_end_of_its_job_repeats_no_run(
         assert process.poll() is None
         time.sleep(0.002)
     kill(process)
-    assert set(trained(workspace)) == runs
-    epochs = len(trained(workspace))
+    assert set(epochs(workspace)) == runs
+    before_the_kill = len(epochs(workspace))
     assert workspace.jobs()["train_digits"] == 1, "Snakemake did not see the job end"
     workspace.snakemake()
-    assert len(trained(workspace)) == epochs
+    assert len(epochs(workspace)) == before_the_kill
     assert workspace.contents(f"runs/{scale}/*/*") == before

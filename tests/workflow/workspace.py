@@ -1,6 +1,7 @@
 """Runs of the real Snakefile and dvc.yaml in copies of this repository: real digits, a grid that takes seconds."""
 
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -123,3 +124,27 @@ class Workspace:
     def copy(self, folder: Path) -> "Workspace":
         shutil.copytree(self.folder, folder, symlinks=True)
         return Workspace(folder)
+
+
+LISTENER = """\
+#!/bin/bash
+# Stands before the real command on the PATH and keeps all that trainings say, also after a job began anew.
+exec > >(tee -a {heard}) 2>&1
+exec {real} "$@"
+"""
+
+
+def listen(workspace: Workspace) -> None:
+    """Let `epochs` hear what the commands of a workspace say from now on."""
+    workspace.bin = workspace.folder.with_name("bin")
+    workspace.bin.mkdir()
+    workspace.folder.with_name("heard").touch()
+    command = workspace.bin / "lowparam"
+    command.write_text(LISTENER.format(heard=workspace.folder.with_name("heard"), real=shutil.which("lowparam")))
+    command.chmod(0o755)
+
+
+def epochs(workspace: Workspace) -> list[str]:
+    """The runs of which epochs were trained, in order, one entry an epoch."""
+    heard = workspace.folder.with_name("heard").read_text()
+    return [f"{scale}/seed{seed}" for scale, seed in re.findall(r"^(\S+) seed (\d+) epoch", heard, re.MULTILINE)]
