@@ -19,8 +19,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import stages
-from lowparam import params as parameters
 from lowparam.errors import LowparamError
 from lowparam.files import read_json, write_text
 
@@ -93,7 +91,7 @@ def mark_failed() -> None:
     for mark in Path(WORK).glob("*/*.begun"):
         for file in Path("results", mark.parent.name, "runs", mark.stem).glob("seed*/metrics.json"):
             if not entry_path("incomplete", file).exists():
-                write(entry_path("incomplete", file), {"external_jobid": None})
+                mark_incomplete(file)
 
 
 def restore() -> None:
@@ -133,7 +131,7 @@ def settle(file: Path, wanted: str, job: dict[str, Any]) -> list[int] | None:
     if recorded:
         write_entry(file, job)
     elif not made_here:
-        write(entry_path("incomplete", file), {"external_jobid": None})
+        mark_incomplete(file)
         if file.parts[2] == "runs":
             doubt = Path(WORK, file.parts[1], f"{file.parts[3]}.doubtful")
             doubt.parent.mkdir(parents=True, exist_ok=True)
@@ -190,6 +188,11 @@ def write_entry(file: Path, job: dict[str, Any]) -> None:
     entry_path("incomplete", file).unlink(missing_ok=True)
 
 
+def mark_incomplete(file: Path) -> None:
+    """Let Snakemake take a file for one that a job left unfinished, and make it again."""
+    write(entry_path("incomplete", file), {"external_jobid": None})
+
+
 def write(path: Path, entry: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(entry), encoding="utf-8")
@@ -208,6 +211,10 @@ cached_sha256 = cache(sha256)
 
 
 if __name__ == "__main__":
+    # Not above: every start of the workflow imports this file, and only the command writes records of stages.
+    import stages
+    from lowparam import params as parameters
+
     try:
         stages.check(parameters.load())
         save(*sys.argv[1:])

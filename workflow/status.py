@@ -58,11 +58,10 @@ def states(params: Params, experiment: str) -> dict[Run, str]:
 
 
 def state(params: Params, run: Run, busy: bool) -> str:
-    begun = (WORK / run.scale.experiment / run.scale.name / f"seed{run.seed}").is_dir()
     try:
         metrics = read_json(run.folder / "metrics.json")
     except LowparamError:
-        return "running" if busy and begun else "missing"
+        return "running" if busy and has_begun(run) else "missing"
     data = params.data[params.experiment(run.scale.experiment).data]
     made, verb = metrics["provenance"], "stream" if data.stream else "train"
     same = (
@@ -71,9 +70,15 @@ def state(params: Params, run: Run, busy: bool) -> str:
         and made["data_sha256"] == (data_sha256(metrics["spec"]["data"]["name"]) or made["data_sha256"])
         and made["code_sha256"] == provenance.code_sha256(verb, architecture=run.scale.architecture)
     )
-    if not same and busy and begun:
-        return "running"  # what was made before stays in place until the training is finished
-    return metrics["status"] if same else "stale"
+    if same:
+        return metrics["status"]
+    # What was made before stays in place until the training is finished.
+    return "running" if busy and has_begun(run) else "stale"
+
+
+def has_begun(run: Run) -> bool:
+    """Whether there is unfinished work of a run."""
+    return (WORK / run.scale.experiment / run.scale.name / f"seed{run.seed}").is_dir()
 
 
 def is_locked(scale: Scale) -> bool:
