@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lowparam import params as parameters
 from lowparam.params import Params, run_spec
-from workspace import Workspace, small_params
+from workspace import Workspace, small_params, stand_before
 
 COMMAND = """\
 #!/bin/sh
@@ -49,12 +49,8 @@ def simulate(finished: Workspace, folder: Path, params: dict) -> Workspace:
     folder.mkdir(exist_ok=True)
     workspace = Workspace.of_this_repository(folder / "w")
     workspace.write(params)
-    bin_folder, made = folder / "bin", folder / "made"
-    bin_folder.mkdir()
-    command = bin_folder / "lowparam"
-    command.write_text(COMMAND.format(made=made, calls=folder / "calls", real=shutil.which("lowparam")))
-    command.chmod(0o755)
-    workspace.bin = bin_folder
+    made = folder / "made"
+    stand_before(workspace, COMMAND, made=made, calls=folder / "calls")
     copy_runs(finished, made, parameters.load(workspace.folder / "params.yaml"))
     return workspace
 

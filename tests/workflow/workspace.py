@@ -134,14 +134,20 @@ exec {real} "$@"
 """
 
 
-def listen(workspace: Workspace) -> None:
-    """Let `epochs` hear what the commands of a workspace say from now on."""
+def stand_before(workspace: Workspace, script: str, **values: Path) -> None:
+    """Let a workspace run `script` as the command lowparam; `real` and `values` are filled in."""
     workspace.bin = workspace.folder.with_name("bin")
     workspace.bin.mkdir()
-    workspace.folder.with_name("heard").touch()
     command = workspace.bin / "lowparam"
-    command.write_text(LISTENER.format(heard=workspace.folder.with_name("heard"), real=shutil.which("lowparam")))
+    command.write_text(script.format(real=shutil.which("lowparam"), **values))
     command.chmod(0o755)
+
+
+def listen(workspace: Workspace) -> None:
+    """Let `epochs` hear what the commands of a workspace say from now on."""
+    heard = workspace.folder.with_name("heard")
+    heard.touch()
+    stand_before(workspace, LISTENER, heard=heard)
 
 
 def epochs(workspace: Workspace) -> list[str]:
