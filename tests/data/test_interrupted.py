@@ -1,6 +1,7 @@
-"""Preparing thousands of images, killed on the way."""
+"""Preparing 50,000 images, killed on the way."""
 
 import hashlib
+import json
 import os
 import resource
 import signal
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-IMAGES = 6000
+DRAWN, COPIES = 2_000, 25
 PARAMS = """
 data:
   many: {source: image_folder, path: images, size: 32, split: {train: 0.8, validation: 0.1, test: 0.1}}
@@ -26,13 +27,15 @@ PREPARE = [sys.executable, "-m", "lowparam.cli", "prepare", "many"]
 
 @pytest.fixture
 def place(tmp_path):
-    """A folder of noisy photographs, large enough that one can interrupt."""
+    """A folder of noisy photographs, each under many names, as drawing them all would take longer than the test."""
     random = np.random.default_rng(0)
-    for number in range(IMAGES):
+    for number in range(DRAWN):
         folder = tmp_path / f"images/class {number % 10}"
         folder.mkdir(parents=True, exist_ok=True)
         coarse = Image.fromarray(random.integers(0, 256, (6, 8, 3), dtype=np.uint8))
         coarse.resize((240, 180)).save(folder / f"{number}.jpg")
+        for copy in range(1, COPIES):
+            (folder / f"{number} {copy}.jpg").hardlink_to(folder / f"{number}.jpg")
     (tmp_path / "params.yaml").write_text(PARAMS)
     return tmp_path
 
@@ -47,6 +50,8 @@ def stored(place) -> dict[str, str]:
 def test_killed_it_goes_on_and_ends_with_the_same_bytes_in_little_memory(place):
     subprocess.run(PREPARE, cwd=place, check=True)
     whole = stored(place)
+    manifest = json.loads((place / "results/data/many/manifest.json").read_text())
+    assert sum(map(sum, manifest["images_per_class"].values())) == DRAWN * COPIES
     for path in (place / "results/data/many").iterdir():
         path.unlink()
 
