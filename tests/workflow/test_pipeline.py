@@ -194,6 +194,18 @@ def test_data_prepared_again_with_the_same_bytes_train_nothing(workspace):
     assert workspace.jobs() == {}
 
 
+def test_another_version_of_a_library_runs_the_jobs_again_but_trains_nothing_with_the_same_torch(workspace):
+    before = workspace.contents("runs/**/*")
+    lock = workspace.folder / "requirements.lock"
+    lock.write_text(lock.read_text().replace("seaborn==", "seaborn==99."))
+    jobs = workspace.jobs()
+    assert jobs["train_digits"] == 4
+    assert jobs["tables_digits"] == 1
+    workspace.snakemake("digits_runs")
+    assert workspace.trained("mobilenetv1-base-10k") == workspace.trained("nodepth_a-solu_s1-10k") == set()
+    assert workspace.contents("runs/**/*") == before
+
+
 def test_runs_of_other_settings_are_refused_and_no_table_changes(workspace):
     run = workspace.folder / "results/digits/runs/mobilenetv1-base-10k/seed0/metrics.json"
     metrics = json.loads(run.read_text())
