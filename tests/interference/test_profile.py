@@ -69,7 +69,9 @@ def test_untrained_networks_are_at_their_nulls(architecture, digits, untrained):
 @pytest.mark.parametrize("fast", [False, True])
 @pytest.mark.parametrize("architecture", ["mobilenetv3", "convnext", "nodepth_a", "mobilenext"])
 def test_batch_size_and_order_of_images_do_not_matter(architecture, fast, digits, untrained):
-    # These have the kernels that treat the end of a batch differently.
+    # These have the kernels that treat the end of a batch differently. Sums are kept in float64, so that what is left is
+    # the rounding of the networks' float32: nothing on an Intel Xeon, 2e-8 on an AMD EPYC, whose kernels go by batch size.
+    rounding = 10 * torch.finfo(torch.float32).eps
     net = untrained(architecture, digits, activation="solu_s1")
     if fast:
         accelerate(net)
@@ -83,11 +85,11 @@ def test_batch_size_and_order_of_images_do_not_matter(architecture, fast, digits
         for name in whole.outputs:
             for key in ("count", "total", "outer"):
                 a, b = getattr(whole.outputs[name], key), getattr(other.outputs[name], key)
-                assert ((a - b).abs().max() / a.abs().max()).item() < 1e-10
+                assert ((a - b).abs().max() / a.abs().max()).item() < rounding
         for name in whole.pooled:
             for key in ("images", "total", "square", "rectified", "shuffled", "similarity", "direction", "length"):
                 a, b = getattr(whole.pooled[name], key), getattr(other.pooled[name], key)
-                assert ((a - b).abs().max() / a.abs().max()).item() < 1e-10
+                assert ((a - b).abs().max() / a.abs().max()).item() < rounding
 
 
 def test_the_same_call_gives_the_same_csv(digits, untrained):
