@@ -69,8 +69,8 @@ def test_untrained_networks_are_at_their_nulls(architecture, digits, untrained):
 @pytest.mark.parametrize("fast", [False, True])
 @pytest.mark.parametrize("architecture", ["mobilenetv3", "convnext", "nodepth_a", "mobilenext"])
 def test_batch_size_and_order_of_images_do_not_matter(architecture, fast, digits, untrained):
-    # These have the kernels that treat the end of a batch differently. Sums are kept in float64, so that what is left is
-    # the rounding of the networks' float32: nothing on an Intel Xeon, 2e-8 on an AMD EPYC, whose kernels go by batch size.
+    # These have the kernels that treat the end of a batch differently. Sums are float64, so what is left is
+    # the rounding of the networks' float32: nothing on an Intel Xeon, and 2e-8 on an AMD EPYC.
     rounding = 10 * torch.finfo(torch.float32).eps
     net = untrained(architecture, digits, activation="solu_s1")
     if fast:
