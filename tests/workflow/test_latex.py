@@ -18,7 +18,8 @@ DOCUMENT = r"""\documentclass[twocolumn]{article}
 
 def compiled(tables, folder) -> str:
     """Compile a document that inputs the tables, and return the log."""
-    inputs = "\n".join(rf"\input{{{path}}}" for path in tables)
+    # LaTeX keeps no more than a few dozen tables waiting for a place.
+    inputs = "\n".join(rf"\input{{{path}}}\clearpage" for path in tables)
     (folder / "all.tex").write_text(DOCUMENT % inputs, encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
