@@ -69,9 +69,9 @@ def test_untrained_networks_are_at_their_nulls(architecture, digits, untrained):
 @pytest.mark.parametrize("fast", [False, True])
 @pytest.mark.parametrize("architecture", ["mobilenetv3", "convnext", "nodepth_a", "mobilenext"])
 def test_batch_size_and_order_of_images_do_not_matter(architecture, fast, digits, untrained):
-    # These have the kernels that treat the end of a batch differently. Sums are float64, so what is left is
-    # the rounding of the networks' float32: nothing on an Intel Xeon, and 2e-8 on an AMD EPYC.
-    rounding = 10 * torch.finfo(torch.float32).eps
+    # These have the kernels that treat the end of a batch differently. Fast networks keep the rounding of
+    # float32 on an AMD EPYC, 2e-8, as some of its kernels go by batch size.
+    rounding = 10 * torch.finfo(torch.float32).eps if fast else 1e-10
     net = untrained(architecture, digits, activation="solu_s1")
     if fast:
         accelerate(net)
