@@ -23,11 +23,11 @@ $(INSTALLED): pyproject.toml requirements.lock
 	@touch $@
 
 replicate: $(INSTALLED)  ## run every experiment that params.yaml lists under `replicate`
-	snakemake --cores $(CORES) 2>&1 | python workflow/progress.py
+	snakemake --cores $(CORES) 2>&1 | python -m lowparam.engine.progress
 	lowparam overview
 
 record: $(INSTALLED)  ## record results with DVC: those of replicate, or make record EXPERIMENT=fashion_mnist
-	python workflow/stages.py $(EXPERIMENT)
+	python -m lowparam.engine.dvc_files $(EXPERIMENT)
 	dvc repro $(if $(EXPERIMENT),results/$(EXPERIMENT)/dvc.yaml)
 	lowparam overview
 
@@ -35,10 +35,10 @@ paper: $(INSTALLED)  ## compile paper/paper.pdf from the results that are there;
 	lowparam paper
 
 status: $(INSTALLED)  ## show runs, disk, and what dvc repro would do
-	@python workflow/status.py
+	@python -m lowparam.engine.status
 
 prune: $(INSTALLED)  ## delete results that params.yaml no longer asks for; asks first
-	@python workflow/prune.py
+	@python -m lowparam.engine.prune
 
 test: $(INSTALLED)  ## run the fast tests
 	pytest

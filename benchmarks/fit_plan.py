@@ -19,8 +19,8 @@ from scipy.optimize import nnls
 from sides import NETWORKS, dataset
 
 from lowparam.models import network_for
+from lowparam.models.counts import count
 from lowparam.params import Recipe
-from lowparam.training.counts import count
 from lowparam.training.loop import Training
 
 BATCH = 64
@@ -32,7 +32,7 @@ FACTORS = ["layers", "values", "macs"]
 def stepper(name, size, budget, activation):
     """A training step of a network, and what it counts."""
     spec = {
-        "mode": "controlled", "architecture": name, "activation": activation, "budget": budget,
+        "mode": "controlled", "architecture": name, "probe": activation, "budget": budget,
         "counting": "total", "depth": 2, "divisor": 1, "minimum_width": 4,
     }  # fmt: skip
     net = network_for(spec, classes=10, in_channels=1, size=size)
@@ -56,7 +56,7 @@ def main():
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     rows = []
-    cases = [(name, *setting, "base") for name, setting in product(NAMES, SETTINGS)]
+    cases = [(name, *setting, "none") for name, setting in product(NAMES, SETTINGS)]
     cases += [(name, 8, 100_000, "solu_s1") for name in NAMES]
     for case in cases:
         step, counted = stepper(*case)
@@ -67,14 +67,14 @@ def main():
             step()
             times.append(time.process_time() - start)
         rows.append([*case, *counted, median(times)])
-    table = pd.DataFrame(rows, columns=["name", "size", "budget", "activation", *FACTORS, "seconds"])
+    table = pd.DataFrame(rows, columns=["name", "size", "budget", "probe", *FACTORS, "seconds"])
     factors, seconds = table[FACTORS].to_numpy(float), table["seconds"].to_numpy()
     costs, _ = nnls(factors / seconds[:, None], np.ones(len(table)))  # relative errors count alike at all sizes
     errors = np.abs(factors @ costs / seconds - 1)
     print(", ".join(f"{cost:.3g} s a {name}" for cost, name in zip(costs, ("layer", "value", "MAC"), strict=True)))
     print(f"{len(table)} steps, median error {np.median(errors):.0%}, largest {errors.max():.0%}")
-    print(table.assign(error=errors).nlargest(3, "error")[["name", "size", "budget", "activation", "error"]])
-    base = table[table["activation"] == "base"].assign(ms=table["seconds"] * 1e3)
+    print(table.assign(error=errors).nlargest(3, "error")[["name", "size", "budget", "probe", "error"]])
+    base = table[table["probe"] == "none"].assign(ms=table["seconds"] * 1e3)
     print(base.pivot(index=["size", "budget"], columns="name", values="ms")[NAMES].round(0).to_markdown())
 
 

@@ -41,7 +41,7 @@ PARAMS = {
             "data": "digits",
             "recipe": "bench",
             "architectures": ARCHITECTURES,
-            "activations": ["base"],
+            "probes": ["none"],
             "budgets": [BUDGET],
             "seeds": SEEDS,
         }

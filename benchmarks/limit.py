@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from sides import BUDGET, NETWORKS, dataset, network
 
+from lowparam.models.counts import count
 from lowparam.params import Recipe
-from lowparam.training.counts import count
 from lowparam.training.loop import Training
 
 BATCH = 64

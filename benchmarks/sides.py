@@ -41,7 +41,7 @@ def dataset(size):
 def network(name, size):
     """The network of a name, at the budget where it has one."""
     spec = {
-        "mode": "controlled", "architecture": name, "activation": "base", "budget": BUDGET,
+        "mode": "controlled", "architecture": name, "probe": "none", "budget": BUDGET,
         "counting": "total", "depth": 2, "divisor": 1, "minimum_width": 4,
     }  # fmt: skip
     torch.manual_seed(0)

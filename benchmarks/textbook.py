@@ -75,7 +75,7 @@ def accuracy(net, loader):
 def main(architecture, budget, seed, epochs, folder, output):
     dataset = data.load(folder)
     spec = {
-        "mode": "controlled", "architecture": architecture, "activation": "base", "budget": int(budget),
+        "mode": "controlled", "architecture": architecture, "probe": "none", "budget": int(budget),
         "counting": "total", "depth": 2, "divisor": 1, "minimum_width": 4,
     }  # fmt: skip
     torch.manual_seed(int(seed))

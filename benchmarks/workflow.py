@@ -37,7 +37,7 @@ def one_run(folder: Path) -> Workspace:
     """A workspace with the real run that the others are copies of."""
     workspace = Workspace.of_this_repository(folder)
     params = small_params()
-    params["experiments"]["digits"] |= {"architectures": ["mobilenetv1"], "activations": ["base"]}
+    params["experiments"]["digits"] |= {"architectures": ["mobilenetv1"], "probes": ["none"]}
     workspace.write(params)
     workspace.snakemake("digits_profiles")
     return workspace

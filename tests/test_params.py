@@ -19,7 +19,7 @@ MINIMAL = {
             "data": "digits",
             "recipe": "plain",
             "architectures": ["mobilenetv1", "convnext"],
-            "activations": ["base"],
+            "probes": ["none"],
             "budgets": ["10k", "25k"],
             "seeds": [0, 1],
             "overrides": {"convnext": {"lr": 0.01, "weight_decay": 0.5}},
@@ -46,10 +46,10 @@ def test_every_scale_is_trained_with_each_variant(params):
     names = [scale.name for scale in params().scales("rates")]
     assert len(set(names)) == len(names) == 2 * 2 * 2
     assert names[:4] == [
-        "mobilenetv1@slow-base-10k",
-        "mobilenetv1@slow-base-25k",
-        "mobilenetv1@same-base-10k",
-        "mobilenetv1@same-base-25k",
+        "mobilenetv1@slow-none-10k",
+        "mobilenetv1@slow-none-25k",
+        "mobilenetv1@same-none-10k",
+        "mobilenetv1@same-none-25k",
     ]
 
 

@@ -18,8 +18,8 @@ SIMULATIONS = 200
 
 def experiment_grid(params, name: str) -> pd.DataFrame:
     """The runs of an experiment of params.yaml, as `grid` makes them; published networks get sizes by their names."""
-    keys = [(r.scale.label, r.scale.activation, format_size(r.scale.budget), r.seed) for r in params.runs(name)]
-    return _constant(pd.DataFrame(keys, columns=["architecture", "activation", "budget", "seed"]))
+    keys = [(r.scale.label, r.scale.probe, format_size(r.scale.budget), r.seed) for r in params.runs(name)]
+    return _constant(pd.DataFrame(keys, columns=["architecture", "probe", "budget", "seed"]))
 
 
 def _size(architecture: str, budget: str) -> int:
@@ -28,10 +28,10 @@ def _size(architecture: str, budget: str) -> int:
     return round(10_000 * prod(float(number) for number in re.findall(r"[dwx](\d[\d.]*)", architecture)))
 
 
-def grid(architectures=ARCHITECTURES, activations=("base",), budgets=BUDGETS, seeds=5) -> pd.DataFrame:
+def grid(architectures=ARCHITECTURES, probes=("none",), budgets=BUDGETS, seeds=5) -> pd.DataFrame:
     """A complete experiment in which every run has accuracy 0.9 and every measure 1."""
-    keys = list(product(architectures, activations, budgets, range(seeds)))
-    return _constant(pd.DataFrame(keys, columns=["architecture", "activation", "budget", "seed"]))
+    keys = list(product(architectures, probes, budgets, range(seeds)))
+    return _constant(pd.DataFrame(keys, columns=["architecture", "probe", "budget", "seed"]))
 
 
 def _constant(runs: pd.DataFrame) -> pd.DataFrame:

@@ -14,9 +14,9 @@ ARCHITECTURES = ["mobilenetv1", "mobilenetv2", "mobilenetv3", "mobilenext", "con
 def runs() -> pd.DataFrame:
     """Like the experiment digits, with V1 far ahead and V2 far behind."""
     rng = np.random.default_rng(0)
-    frame = noisy(grid(ARCHITECTURES, ["base", "solu_s1"], seeds=5), rng, 0.003)
+    frame = noisy(grid(ARCHITECTURES, ["none", "solu_s1"], seeds=5), rng, 0.003)
     frame = add(frame, 0.04, architecture=["mobilenetv1"])
-    frame = add(frame, -0.05, activation=["solu_s1"])
+    frame = add(frame, -0.05, probe=["solu_s1"])
     for column in (
         "r_projection",
         "chi_stages",
@@ -85,7 +85,7 @@ def test_the_correction_never_makes_p_smaller(judged):
     [
         ("C8", {"architecture": "nodepth_a"}, "snakemake digits"),
         ("C5", {"architecture": "mobilenext"}, "snakemake digits"),
-        ("C4", {"activation": "solu_s1"}, "snakemake digits"),
+        ("C4", {"probe": "solu_s1"}, "snakemake digits"),
     ],
 )
 def test_deleting_the_runs_of_a_claim_leaves_it_not_tested_and_the_others_alone(runs, judged, claim, gone, command):
@@ -116,7 +116,7 @@ def test_a_claim_is_judged_on_each_experiment_by_itself(runs):
 
 def test_diverged_runs_are_counted_and_many_of_them_leave_no_verdict(runs):
     broken = runs.copy()
-    lost = (broken["architecture"] == "mobilenetv1") & (broken["activation"] == "base") & (broken["seed"] == 0)
+    lost = (broken["architecture"] == "mobilenetv1") & (broken["probe"] == "none") & (broken["seed"] == 0)
     broken.loc[lost, "status"] = "diverged"
     broken.loc[lost, "test_accuracy"] = np.nan
     found = row(judge(only("C2"), {"digits": broken}), "C2", "total_v2")

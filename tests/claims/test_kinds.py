@@ -8,16 +8,16 @@ import pytest
 from scipy.special import expit, logit
 from scipy.stats import spearmanr
 
-from lowparam.claims.configurations import resampled
-from lowparam.claims.crossing import Crossing, fieller
-from lowparam.claims.dose import Dose
-from lowparam.claims.equivalence import Equivalence
-from lowparam.claims.exponent import Exponent
+from lowparam.claims.associations import resampled
 from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, SUPPORTED, NotTested, verdict
-from lowparam.claims.interaction import Interaction
-from lowparam.claims.paired import Paired
-from lowparam.claims.rank import Rank
-from lowparam.claims.slopes import Slopes
+from lowparam.claims.kinds.crossing import Crossing, fieller
+from lowparam.claims.kinds.dose import Dose
+from lowparam.claims.kinds.equivalence import Equivalence
+from lowparam.claims.kinds.exponent import Exponent
+from lowparam.claims.kinds.interaction import Interaction
+from lowparam.claims.kinds.paired import Paired
+from lowparam.claims.kinds.rank import Rank
+from lowparam.claims.kinds.slopes import Slopes
 from synthetic import ARCHITECTURES, BUDGETS, SIMULATIONS, add, allowed, definite, grid, noisy, share, verdicts
 
 COMMON = {"id": "it", "about": "what it is about", "outcome": "test_accuracy", "run": "digits"}
@@ -80,20 +80,20 @@ class TestPaired:
 
 
 class TestInteraction:
-    runs = grid(["mobilenetv1", "mobilenetv2"], ["base", "solu_s1"])
+    runs = grid(["mobilenetv1", "mobilenetv2"], ["none", "solu_s1"])
     test = Interaction(
         kind="interaction",
-        first=[{"plus": {**V1, "activation": ["solu_s1"]}, "minus": V1}],
-        second=[{"plus": {**V2, "activation": ["solu_s1"]}, "minus": V2}],
+        first=[{"plus": {**V1, "probe": ["solu_s1"]}, "minus": V1}],
+        second=[{"plus": {**V2, "probe": ["solu_s1"]}, "minus": V2}],
         direction="greater",
         **COMMON,
     )
 
     def make(self, effect):
         def one(rng):
-            runs = add(noisy(self.runs, rng), -0.1, activation=["solu_s1"])  # main effects of both factors
+            runs = add(noisy(self.runs, rng), -0.1, probe=["solu_s1"])  # main effects of both factors
             runs = add(runs, 0.05, architecture=["mobilenetv1"])
-            return add(runs, effect, architecture=["mobilenetv1"], activation=["solu_s1"])
+            return add(runs, effect, architecture=["mobilenetv1"], probe=["solu_s1"])
 
         return one
 
@@ -111,7 +111,7 @@ class TestInteraction:
         """Layer norm saves a point in both blocks: an interaction of two factors, none of three."""
         names = ["convnext", "convnext_bn", "v2", "v2_ln"]
         arms = {name: {"architecture": [name]} for name in names}
-        change = {n: {"plus": {**arms[n], "activation": ["solu_s1"]}, "minus": arms[n]} for n in names}
+        change = {n: {"plus": {**arms[n], "probe": ["solu_s1"]}, "minus": arms[n]} for n in names}
         test = Interaction(
             kind="interaction",
             first=[change["convnext"], change["v2"]],
@@ -122,9 +122,9 @@ class TestInteraction:
 
         def make(three):
             def one(rng):
-                runs = add(noisy(grid(names, ["base", "solu_s1"]), rng, 0.003), -0.05, activation=["solu_s1"])
-                runs = add(runs, 0.02, architecture=["convnext", "v2_ln"], activation=["solu_s1"])
-                return add(runs, three, architecture=["convnext"], activation=["solu_s1"])
+                runs = add(noisy(grid(names, ["none", "solu_s1"]), rng, 0.003), -0.05, probe=["solu_s1"])
+                runs = add(runs, 0.02, architecture=["convnext", "v2_ln"], probe=["solu_s1"])
+                return add(runs, three, architecture=["convnext"], probe=["solu_s1"])
 
             return one
 
@@ -309,7 +309,7 @@ class TestRank:
     @pytest.fixture(autouse=True)
     def few_draws(self, monkeypatch):
         """The verdict does not depend on the bootstrap, which takes longer than all the rest."""
-        monkeypatch.setattr("lowparam.claims.rank.resampled", partial(resampled, draws=20))
+        monkeypatch.setattr("lowparam.claims.kinds.rank.resampled", partial(resampled, draws=20))
 
     def test_an_association_is_supported(self):
         assert share(verdicts(self.test, lambda rng: associated(rng, between=2.0)), SUPPORTED) > 0.7
@@ -354,9 +354,9 @@ class TestSlopes:
     @pytest.fixture(autouse=True)
     def without_mixed_model(self, monkeypatch, request):
         """The mixed model is only shown, and takes longer than all the rest."""
-        monkeypatch.setattr("lowparam.claims.slopes.resampled", partial(resampled, draws=20))
+        monkeypatch.setattr("lowparam.claims.kinds.slopes.resampled", partial(resampled, draws=20))
         if "mixed" not in request.node.name:
-            monkeypatch.setattr("lowparam.claims.slopes.mixed_note", lambda data, scale: "")
+            monkeypatch.setattr("lowparam.claims.kinds.slopes.mixed_note", lambda data, scale: "")
 
     def test_each_level_finds_its_own_slope(self):
         make = lambda rng: associated(rng, between=2.0, within=-1.0)  # noqa: E731

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lowparam.claims.contrast import chosen
+from lowparam.claims.availability import arms, planned
 from lowparam.claims.finding import NOT_TESTED
 from lowparam.claims.judge import COLUMNS, STAR, judge
-from lowparam.claims.planned import arms, planned
+from lowparam.claims.kinds.contrast import chosen
 from lowparam.claims.registry import load_registry
 from lowparam.params import load
 from synthetic import experiment_grid, noisy

@@ -6,8 +6,8 @@ import yaml
 
 from lowparam.claims.registry import REGISTRY, load_registry
 from lowparam.errors import LowparamError
-from lowparam.models.activations import ACTIVATIONS
 from lowparam.models.blocks import ablations, names, published
+from lowparam.models.probes import PROBES
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,8 +42,8 @@ def test_every_architecture_and_activation_exists():
                 for pattern in arm.get("architecture", []):
                     pattern = pattern.partition("@")[0]  # a variant is one of the recipe
                     assert any(fnmatchcase(name, pattern) for name in known), (claim.id, test.id, pattern)
-                for name in arm.get("activation", []):
-                    assert name in ACTIVATIONS, (claim.id, test.id, name)
+                for name in arm.get("probe", []):
+                    assert name in PROBES, (claim.id, test.id, name)
 
 
 def test_a_slip_in_a_key_is_named(values, tmp_path):

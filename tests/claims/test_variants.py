@@ -5,10 +5,10 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from lowparam.claims.dose import Dose
+from lowparam.claims.best_variant import best_variants
 from lowparam.claims.finding import CONTRADICTED, SUPPORTED, NotTested
-from lowparam.claims.paired import Paired
-from lowparam.claims.variants import best_variants
+from lowparam.claims.kinds.dose import Dose
+from lowparam.claims.kinds.paired import Paired
 from synthetic import add, allowed, definite, grid, noisy, share, verdicts
 
 RATES = ("lr1", "lr2", "lr3")
@@ -19,18 +19,18 @@ COMMON = {"id": "it", "about": "what it is about", "outcome": "test_accuracy", "
 
 def suited(rng, gap: float = 0.0):
     """SoLU wants another learning rate than the plain network, and costs `gap` at its best."""
-    runs = grid(NAMES, ["base", "solu_s1"], ["25k"])
+    runs = grid(NAMES, ["none", "solu_s1"], ["25k"])
     for column in ACCURACIES:
-        for activation, best in (("base", "lr3"), ("solu_s1", "lr1")):
+        for probe, best in (("none", "lr3"), ("solu_s1", "lr1")):
             worse = [name for name in NAMES if not name.endswith(best)]
-            runs = add(runs, -0.2, column, architecture=worse, activation=[activation])
-        runs = add(runs, -gap, column, activation=["solu_s1"])
+            runs = add(runs, -0.2, column, architecture=worse, probe=[probe])
+        runs = add(runs, -gap, column, probe=["solu_s1"])
         runs = noisy(runs, rng, 0.005, column)
     return runs
 
 
-def of(architecture: str, activation: str) -> dict:
-    return {"architecture": [architecture], "activation": [activation]}
+def of(architecture: str, probe: str) -> dict:
+    return {"architecture": [architecture], "probe": [probe]}
 
 
 def test_each_arm_gets_its_own_best():
@@ -44,11 +44,11 @@ def test_a_cost_that_is_one_of_the_learning_rate_is_none_at_the_best():
     fixed = Paired(
         kind="paired",
         plus=of("mobilenetv1@lr3", "solu_s1"),
-        minus=of("mobilenetv1@lr3", "base"),
+        minus=of("mobilenetv1@lr3", "none"),
         direction="greater",
         **COMMON,
     )
-    best = fixed.model_copy(update={"plus": of("mobilenetv1", "solu_s1"), "minus": of("mobilenetv1", "base")})
+    best = fixed.model_copy(update={"plus": of("mobilenetv1", "solu_s1"), "minus": of("mobilenetv1", "none")})
     assert share(verdicts(fixed, suited, 20), CONTRADICTED) == 1
     assert definite(verdicts(best, lambda rng: best_variants(suited(rng)))) <= allowed()
     assert share(verdicts(best, lambda rng: best_variants(suited(rng, 0.03)), 50), CONTRADICTED) > 0.9
@@ -58,7 +58,7 @@ def test_the_choice_does_not_look_at_test_images():
     """Variants that differ by chance only: the best in validation is an ordinary one in the test."""
 
     def chosen(rng):
-        runs = grid(NAMES, ["base"], ["25k"])
+        runs = grid(NAMES, ["none"], ["25k"])
         for column in ACCURACIES:
             runs = noisy(runs, rng, 0.02, column)
         return best_variants(runs)
@@ -69,11 +69,11 @@ def test_the_choice_does_not_look_at_test_images():
 
 def test_a_variant_that_diverges_is_not_chosen():
     runs = suited(np.random.default_rng(0))
-    broken = runs["architecture"].eq("mobilenetv1@lr3") & runs["activation"].eq("base")
+    broken = runs["architecture"].eq("mobilenetv1@lr3") & runs["probe"].eq("none")
     runs.loc[broken, "status"] = "diverged"
     runs.loc[broken, list(ACCURACIES)] = np.nan
     chosen = best_variants(runs)
-    base = chosen[(chosen["architecture"] == "mobilenetv1") & (chosen["activation"] == "base")]
+    base = chosen[(chosen["architecture"] == "mobilenetv1") & (chosen["probe"] == "none")]
     assert len(base) == 5 and base["status"].eq("finished").all()
 
 

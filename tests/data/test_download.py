@@ -120,7 +120,7 @@ data: {cifar: {source: cifar10, split: {train: 0.9, validation: 0.1}}}
 recipes: {r: {epochs: 1, batch_size: 64, lr: 0.004}}
 replicate: [e]
 experiments:
-  e: {data: cifar, recipe: r, architectures: [mobilenetv1], activations: [base], budgets: [25k], seeds: [0]}
+  e: {data: cifar, recipe: r, architectures: [mobilenetv1], probes: [none], budgets: [25k], seeds: [0]}
 """
     )
     # 192.0.2.0/24 is for documentation: nothing is there (RFC 5737).

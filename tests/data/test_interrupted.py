@@ -20,7 +20,7 @@ data:
 recipes: {r: {epochs: 1, batch_size: 64, lr: 0.004}}
 replicate: [e]
 experiments:
-  e: {data: many, recipe: r, architectures: [mobilenetv1], activations: [base], budgets: [25k], seeds: [0]}
+  e: {data: many, recipe: r, architectures: [mobilenetv1], probes: [none], budgets: [25k], seeds: [0]}
 """
 PREPARE = [sys.executable, "-m", "lowparam.cli", "prepare", "many"]
 

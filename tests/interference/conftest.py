@@ -40,14 +40,12 @@ def noise():
     return make_noise
 
 
-def make_untrained(
-    architecture: str, dataset: Dataset, *, budget: int = 10_000, seed: int = 0, activation: str = "base"
-):
+def make_untrained(architecture: str, dataset: Dataset, *, budget: int = 10_000, seed: int = 0, probe: str = "none"):
     """A controlled network at its initialisation, its norms recalibrated."""
     spec = {
         "mode": "controlled",
         "architecture": architecture,
-        "activation": activation,
+        "probe": probe,
         "budget": budget,
         "counting": "total",
         "depth": 2,

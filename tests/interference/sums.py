@@ -2,7 +2,7 @@
 
 import torch
 
-from lowparam.interference.stream import Moments
+from lowparam.interference.one_pass import Moments
 
 
 def moments(vectors: torch.Tensor, folds: int) -> Moments:

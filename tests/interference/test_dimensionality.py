@@ -6,8 +6,8 @@ from scipy.stats import ortho_group
 from sums import moments
 from torch import nn
 
-from lowparam.interference import frames
-from lowparam.interference.dimensionality import (
+from lowparam.interference import direction_sets
+from lowparam.interference.measures.dimensionality import (
     activity_weighted,
     dimensionality,
     directions,
@@ -97,7 +97,7 @@ def test_it_is_scherlis_capacity():
 @pytest.mark.parametrize("shape", [(4, 10), (10, 10), (10, 4)])
 def test_sum_is_at_most_the_rank_and_each_is_at_most_its_leverage(shape):
     vectors = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    d, leverage = dimensionality(vectors), frames.leverage(vectors)
+    d, leverage = dimensionality(vectors), direction_sets.leverage(vectors)
     assert d.sum() <= min(shape) + 1e-9
     assert (d <= leverage + 1e-9).all()
     assert leverage.sum().item() == pytest.approx(min(shape))
@@ -107,7 +107,7 @@ def test_frame_potential_is_m_over_the_participation_of_singular_values():
     vectors = torch.randn(5, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     squared = torch.linalg.svdvals(vectors) ** 2
     participation = squared.sum() ** 2 / (squared**2).sum()
-    assert frames.frame_potential(vectors) == pytest.approx(5 / participation.item())
+    assert direction_sets.frame_potential(vectors) == pytest.approx(5 / participation.item())
 
 
 def test_coherence_never_falls_below_the_welch_bound():
@@ -115,14 +115,14 @@ def test_coherence_never_falls_below_the_welch_bound():
     for n, m in [(3, 2), (9, 3), (20, 4), (64, 16)]:
         for _ in range(20):
             vectors = torch.randn(m, n, dtype=torch.float64, generator=generator)
-            assert frames.coherence(vectors) >= frames.welch_bound(n, m)
-    assert frames.coherence(polygon(3)) == pytest.approx(frames.welch_bound(3, 2))
+            assert direction_sets.coherence(vectors) >= direction_sets.welch_bound(n, m)
+    assert direction_sets.coherence(polygon(3)) == pytest.approx(direction_sets.welch_bound(3, 2))
 
 
 def test_random_directions_have_the_expected_squared_cosines():
     vectors = torch.randn(16, 400, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
-    assert frames.mean_squared_cosine(vectors) == pytest.approx(1, abs=0.02)
-    assert frames.positive_squared_cosine(vectors) == pytest.approx(0.5, abs=0.02)
+    assert direction_sets.mean_squared_cosine(vectors) == pytest.approx(1, abs=0.02)
+    assert direction_sets.positive_squared_cosine(vectors) == pytest.approx(0.5, abs=0.02)
 
 
 def layer(outputs: int, inputs: int, seed: int = 0) -> tuple[nn.Conv2d, nn.BatchNorm2d]:

@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 import torch
 
-from lowparam.interference import arrays
+from lowparam import catalogue
+from lowparam.interference import figure_data
 from lowparam.interference.profile import profile_run
 from lowparam.params import Profile
-from lowparam.report import contents
 from lowparam.report.interference import (
     cross_talk_figure,
     directions_figure,
@@ -77,20 +77,20 @@ def test_a_measure_that_is_nowhere_defined_says_so(profiles):
 def test_equal_profiles_give_equal_files(profiles, tmp_path):
     tables, kept = profiles
     for name in ("one", "two"):
-        arrays.write(tmp_path / name / "profile.safetensors", kept, classes=list("0123456789"))
+        figure_data.write(tmp_path / name / "profile.safetensors", kept, classes=list("0123456789"))
         tables[0].to_csv(tmp_path / name / "profile.csv", index=False)
         write_model_report(tmp_path / name, "timm:some")
-    for suffix in contents.FIGURE_SUFFIXES:
-        for kind in contents.PROFILE_FIGURES:
+    for suffix in catalogue.FIGURE_SUFFIXES:
+        for kind in catalogue.PROFILE_FIGURES:
             first = (tmp_path / f"one/{kind}.{suffix}").read_bytes()
             assert first == (tmp_path / f"two/{kind}.{suffix}").read_bytes()
-    for suffix in contents.TABLE_SUFFIXES:
+    for suffix in catalogue.TABLE_SUFFIXES:
         assert (tmp_path / f"one/summary.{suffix}").read_bytes() == (tmp_path / f"two/summary.{suffix}").read_bytes()
 
 
 def test_figures_are_those_that_the_contents_name(profiles):
     tables, kept = profiles
-    assert set(profile_figures({"a": tables}, {"a": kept}, list("0123456789"))) == set(contents.PROFILE_FIGURES)
+    assert set(profile_figures({"a": tables}, {"a": kept}, list("0123456789"))) == set(catalogue.PROFILE_FIGURES)
 
 
 def test_the_summary_is_the_mean_over_sites_of_a_kind(profiles):
@@ -151,10 +151,10 @@ def test_nothing_to_show_is_said():
 
 def test_a_damaged_file_of_arrays_is_named(tmp_path):
     (tmp_path / "seed0.safetensors").write_bytes(b"nothing")
-    with pytest.raises(arrays.LowparamError, match=r"seed0\.safetensors holds no arrays of a profile"):
-        arrays.read(tmp_path / "seed0.safetensors")
-    with pytest.raises(arrays.LowparamError, match="does not exist; profile the run first"):
-        arrays.read(tmp_path / "seed1.safetensors")
+    with pytest.raises(figure_data.LowparamError, match=r"seed0\.safetensors holds no arrays of a profile"):
+        figure_data.read(tmp_path / "seed0.safetensors")
+    with pytest.raises(figure_data.LowparamError, match="does not exist; profile the run first"):
+        figure_data.read(tmp_path / "seed1.safetensors")
 
 
 def test_the_table_of_behaviour_tells_what_follows_superposition_from_what_is_blind():

@@ -8,9 +8,9 @@ import torch
 from sums import moments
 from torch import nn
 
-from lowparam.interference import joined
+from lowparam.interference.measures import branch_products
+from lowparam.interference.one_pass import Moments
 from lowparam.interference.profile import profile_run, summary
-from lowparam.interference.stream import Moments
 from lowparam.models.blocks import Site
 from lowparam.params import Profile
 
@@ -36,7 +36,7 @@ def inputs_of(d, folds=5, mean=0.0, deviation=None):
 
 
 def measured(site, inputs, draws=50):
-    return {value.measure: value for value in joined.measure("here", site, inputs, draws=draws)}
+    return {value.measure: value for value in branch_products.measure("here", site, inputs, draws=draws)}
 
 
 def test_covariance_of_products_equals_the_integral():
@@ -49,10 +49,10 @@ def test_covariance_of_products_equals_the_integral():
     a, b, alpha, beta = (tensor.double() for tensor in (a, b, alpha, beta))
     products = (z @ a.T + alpha) * (z @ b.T + beta)
     centred = products - w @ products
-    quadratic, linear = joined.product_covariance(a, b, alpha, beta)
+    quadratic, linear = branch_products.product_covariance(a, b, alpha, beta)
     torch.testing.assert_close(quadratic + linear, centred.T @ (w[:, None] * centred))
     sums = z @ (a + b).T
-    torch.testing.assert_close(joined.sum_covariance(a, b), sums.T @ (w[:, None] * sums))
+    torch.testing.assert_close(branch_products.sum_covariance(a, b), sums.T @ (w[:, None] * sums))
 
 
 def test_products_have_dimensions_that_sums_of_the_same_weights_have_not():
@@ -107,7 +107,7 @@ def test_what_cannot_be_measured_says_why():
     assert measured(site, None)["dimensionality"].note == "the branches never ran"
     site.factors[0].weight.data[0] = float("nan")
     assert "not finite" in measured(site, inputs_of(3))["dimensionality"].note
-    assert joined.measure("here", Site("expansion", nn.Identity()), None, draws=5) == []
+    assert branch_products.measure("here", Site("expansion", nn.Identity()), None, draws=5) == []
 
 
 @pytest.mark.parametrize(("name", "kind"), [("demonet_star", "product"), ("starnet_sum", "sum")])
@@ -124,7 +124,9 @@ def test_profiles_have_joined_features_of_every_block(digits, untrained, name, k
 
 def log_ci(kind, f, g, joined_map):
     site = Site(kind, nn.Identity(), factors=(nn.Identity(), nn.Identity()))
-    return joined.measure_independence("here", site, [moments(f, 20), moments(g, 20)], moments(joined_map, 20))[0]
+    return branch_products.measure_independence(
+        "here", site, [moments(f, 20), moments(g, 20)], moments(joined_map, 20)
+    )[0]
 
 
 @pytest.mark.parametrize("kind", ["product", "sum"])

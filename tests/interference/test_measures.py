@@ -8,16 +8,16 @@ import torch
 from sums import moments
 from torch import nn
 
-from lowparam.interference import ablation, gradients, positions, steering
-from lowparam.interference.capacity import measure as measure_capacity
-from lowparam.interference.capacity import participation, participation_across_folds
-from lowparam.interference.constructive import log_ci
-from lowparam.interference.constructive import measure as measure_log_ci
-from lowparam.interference.dimensionality import dimensionality
-from lowparam.interference.selectivity import selectivity
-from lowparam.interference.steering import centred_effects, chi, class_directions, forced_chi, steer
-from lowparam.interference.stream import collect, held_out
-from lowparam.interference.value import Value, interval
+from lowparam.interference.measurement import Value, interval
+from lowparam.interference.measures import channel_pairs, class_cross_talk, gradient_conflict, position_similarity
+from lowparam.interference.measures.capacity_used import measure as measure_capacity
+from lowparam.interference.measures.capacity_used import participation, participation_across_folds
+from lowparam.interference.measures.class_cross_talk import centred_effects, chi, class_directions, forced_chi, steer
+from lowparam.interference.measures.class_selectivity import selectivity
+from lowparam.interference.measures.constructive_interference import log_ci
+from lowparam.interference.measures.constructive_interference import measure as measure_log_ci
+from lowparam.interference.measures.dimensionality import dimensionality
+from lowparam.interference.one_pass import collect, held_out
 from lowparam.models.blocks import Site
 
 
@@ -176,7 +176,7 @@ def test_chi_of_classes_that_own_a_channel_is_zero_and_of_shuffled_ones_is_one(n
         site = Site("stream", net[0])
         pooled = collect(net, {"a": site}, images, classes=10).pooled["a"]
         options = {"count": 16, "most_classes": 64, "folds": 20, "draws": 100, "device": torch.device("cpu")}
-        return steering.measure(net, "a", site, pooled, images, **options)[0][0].value
+        return class_cross_talk.measure(net, "a", site, pooled, images, **options)[0][0].value
 
     assert found(torch.eye(10)) == pytest.approx(0, abs=1e-4)
     random_readouts = [found(random(10, 10, seed=seed).float()) for seed in range(30)]
@@ -224,7 +224,7 @@ def test_position_similarity_is_the_mean_entry_of_the_gram_matrix(digits, untrai
     images = held_out(digits, 60)
     site = {"s": net.sites()["stages.1.1.stream"]}
     pooled = collect(net, site, images, classes=10).pooled["s"]
-    found = positions.measure("s", site["s"], pooled)[0]
+    found = position_similarity.measure("s", site["s"], pooled)[0]
     with torch.no_grad():
         maps = net.stages[1](net.stages[0](net.stem(images.pixels(np.arange(60))))).flatten(2).mT
     unit = maps / maps.norm(dim=2, keepdim=True)
@@ -249,7 +249,7 @@ def test_ablations_of_a_linear_rest_do_not_interact(digits, untrained):
     statistics = collect(net, sites, images, classes=10)
     options = {"pairs": 6, "count": 10, "folds": 20, "seed": 0, "device": torch.device("cpu")}
     first, last = (
-        ablation.measure(net, name, sites[name], statistics.pooled[name], images, **options)[0].value
+        channel_pairs.measure(net, name, sites[name], statistics.pooled[name], images, **options)[0].value
         for name in ("stages.0.1.stream", "stages.2.1.stream")
     )
     assert last == pytest.approx(0, abs=1e-6)
@@ -261,7 +261,7 @@ def test_per_image_gradients_are_those_of_autograd(digits, untrained):
     images, index = held_out(digits, 20), np.arange(20)
     name = "stages.1.1.projection"
     site = net.sites()[name]
-    products, reason = gradients._products(net, {name: site}, images, index, torch.device("cpu"))
+    products, reason = gradient_conflict._products(net, {name: site}, images, index, torch.device("cpu"))
     assert not reason
     each = []
     for i in index:
@@ -276,5 +276,5 @@ def test_cosines_of_classes_are_those_of_summed_gradients():
     gradient, labels = random(12, 40), torch.arange(12) % 3
     sums = torch.stack([gradient[labels == k].sum(0) for k in range(3)])
     unit = sums / sums.norm(dim=1, keepdim=True)
-    found = gradients.class_cosines(gradient @ gradient.T, nn.functional.one_hot(labels))
+    found = gradient_conflict.class_cosines(gradient @ gradient.T, nn.functional.one_hot(labels))
     assert found.tolist() == pytest.approx([(unit[a] @ unit[b]).item() for a, b in [(0, 1), (0, 2), (1, 2)]])

@@ -11,12 +11,12 @@ from torch import nn
 
 from lowparam.data import Files, Streamed
 from lowparam.errors import LowparamError
+from lowparam.interference.measurement import COLUMNS
+from lowparam.interference.one_pass import HeldOut, collect, held_out
 from lowparam.interference.profile import measure_network, profile_run, recalibrate, summary
-from lowparam.interference.stream import HeldOut, collect, held_out
-from lowparam.interference.value import COLUMNS
 from lowparam.models.blocks import Site
+from lowparam.models.layers.fast import accelerate
 from lowparam.params import Profile
-from lowparam.training.fast import accelerate
 
 ARCHITECTURES = ("mobilenetv1", "mobilenetv2", "mobilenetv3", "mobilenext", "convnext", "nodepth_a")
 CHEAP = Profile(ablation_pairs=0, gradient_images=0)
@@ -72,7 +72,7 @@ def test_batch_size_and_order_of_images_do_not_matter(architecture, fast, digits
     # These have the kernels that treat the end of a batch differently. Fast networks keep the rounding of
     # float32 on an AMD EPYC, 2e-8, as some of its kernels go by batch size.
     rounding = 10 * torch.finfo(torch.float32).eps if fast else 1e-10
-    net = untrained(architecture, digits, activation="solu_s1")
+    net = untrained(architecture, digits, probe="solu_s1")
     if fast:
         accelerate(net)
     images = held_out(digits, 150)

@@ -30,7 +30,7 @@ def test_every_measure_gets_a_row():
     runs = pd.DataFrame(
         {
             "architecture": ["a", "a", "b", "b"],
-            "activation": "base",
+            "probe": "none",
             "budget": 10_000,
             "r": [1.0, 1.1, 2.0, 2.1],
             "chi": [0.5, None, 0.4, 0.6],

@@ -14,21 +14,21 @@ from safetensors.torch import save_file
 from lowparam import params as parameters
 from lowparam.data import save
 from lowparam.errors import LowparamError
-from lowparam.interference.arrays import read
-from lowparam.interference.model import profile_model
+from lowparam.interference.figure_data import read
+from lowparam.interference.measurement import COLUMNS
+from lowparam.interference.one_pass import collect, held_out
 from lowparam.interference.profile import profile_run, profile_scale, summary
-from lowparam.interference.stream import collect, held_out
-from lowparam.interference.value import COLUMNS
+from lowparam.interference.profile_timm import profile_model
 from lowparam.models import timm_adapter
 from lowparam.params import Params, Profile
-from lowparam.training.job import train_scale
+from lowparam.training.train_scale import train_scale
 
 YAML = """
 replicate: [small]
 data: {digits: {source: digits, split: {train: 0.6, validation: 0.15, test: 0.25}}}
 recipes: {short: {epochs: %d, batch_size: 64, lr: 0.01, schedule: cosine}}
 experiments:
-  small: {data: digits, recipe: short, architectures: [%s], activations: [base], budgets: [%s], seeds: [0]}
+  small: {data: digits, recipe: short, architectures: [%s], probes: [none], budgets: [%s], seeds: [0]}
 """
 
 

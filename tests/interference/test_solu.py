@@ -10,8 +10,8 @@ def runs() -> pd.DataFrame:
     rows = []
     for seed, (base, solu, train) in enumerate([(0.95, 0.80, 0.82), (0.96, 0.84, 0.85), (0.94, 0.76, 0.80)]):
         common = {"architecture": "mobilenetv1", "budget": 10_000, "seed": seed}
-        rows.append({**common, "activation": "base", "test_accuracy": base, "train_accuracy": 1.0})
-        rows.append({**common, "activation": "solu_s1", "test_accuracy": solu, "train_accuracy": train})
+        rows.append({**common, "probe": "none", "test_accuracy": base, "train_accuracy": 1.0})
+        rows.append({**common, "probe": "solu_s1", "test_accuracy": solu, "train_accuracy": train})
     return pd.DataFrame(rows)
 
 
@@ -29,7 +29,7 @@ def test_the_interval_is_that_of_the_paired_t_test(runs):
 
 
 def test_diverged_and_lonely_runs_give_no_pair(runs):
-    runs.loc[(runs["seed"] == 1) & (runs["activation"] == "solu_s1"), "test_accuracy"] = np.nan
-    runs = runs[~((runs["seed"] == 2) & (runs["activation"] == "base"))]
+    runs.loc[(runs["seed"] == 1) & (runs["probe"] == "solu_s1"), "test_accuracy"] = np.nan
+    runs = runs[~((runs["seed"] == 2) & (runs["probe"] == "none"))]
     assert gaps(runs)["seed"].tolist() == [0]
     assert summarise(gaps(runs))[["lower", "upper"]].isna().all().all()

@@ -10,10 +10,12 @@ from scipy.stats import spearmanr
 from sums import moments
 from torch import nn
 
-from lowparam.interference.capacity import measure as measure_capacity
-from lowparam.interference.dimensionality import dimensionality, directions, measure
-from lowparam.interference.stream import positions_of
-from lowparam.interference.toy import (
+from lowparam.interference.measures.capacity_used import measure as measure_capacity
+from lowparam.interference.measures.dimensionality import dimensionality, directions, measure
+from lowparam.interference.one_pass import positions_of
+from lowparam.models.blocks import Site
+from lowparam.params import Toy
+from lowparam.studies.toy import (
     SHAPES,
     antipodal_loss,
     boundary,
@@ -27,8 +29,6 @@ from lowparam.interference.toy import (
     train_identity,
     write_geometry,
 )
-from lowparam.models.blocks import Site
-from lowparam.params import Toy
 
 
 @pytest.fixture(scope="module")

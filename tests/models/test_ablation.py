@@ -5,9 +5,10 @@ from dataclasses import asdict
 import pytest
 import torch
 
-from lowparam.models import backbone, blocks
-from lowparam.models.blocks.ablation import ABLATIONS, POINTS
+from lowparam.models import blocks
+from lowparam.models.blocks.design_space import ABLATIONS, POINTS
 from lowparam.models.cost import count_parameters
+from lowparam.models.skeletons import controlled
 
 SHAPES = [(12, 12, 1), (12, 12, 2), (12, 24, 2), (12, 24, 1)]
 NETWORK = {"classes": 10, "in_channels": 1, "size": 8}
@@ -34,7 +35,7 @@ def test_a_block_equals_its_point_on_the_same_weights(start, before, after, stri
 
 @pytest.mark.parametrize("start", POINTS)
 def test_a_network_of_points_has_the_count_of_its_original(start):
-    counts = [count_parameters(backbone.build(name, 10.3, **NETWORK)).total for name in (start, f"ablation_{start}")]
+    counts = [count_parameters(controlled.build(name, 10.3, **NETWORK)).total for name in (start, f"ablation_{start}")]
     assert counts[0] == counts[1]
 
 
@@ -56,7 +57,7 @@ def test_an_ablation_changes_one_factor_of_its_start(name):
 )
 def test_an_ablation_computes_and_learns(name):
     torch.manual_seed(0)
-    net = backbone.build(name, 8.0, **NETWORK)
+    net = controlled.build(name, 8.0, **NETWORK)
     net(torch.rand(4, 1, 8, 8)).square().sum().backward()
     for parameter, value in net.named_parameters():
         assert value.grad is not None, parameter

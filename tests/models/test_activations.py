@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from lowparam.errors import LowparamError
-from lowparam.models import backbone
-from lowparam.models.activations import ACTIVATIONS, ScaleOnly, SoLU, TopK, find_activation
+from lowparam.models.probes import PROBES, ScaleOnly, SoLU, TopK, find_probe
+from lowparam.models.skeletons import controlled
 
 PLACES = ("s1", "s2", "s3")
 
@@ -96,31 +96,31 @@ def test_top_k_is_as_sparse_as_solu_is_concentrated():
 
 def test_every_variant_exists_in_every_place():
     variants = ("solu_{}", "solu_{}_xc", "solu_{}_ln", "scale_{}", "topk_{}", "solu_{}_t4", "solu_{}_t0.25")
-    assert set(ACTIVATIONS) == {"base"} | {v.format(place) for v in variants for place in PLACES}
+    assert set(PROBES) == {"none"} | {v.format(place) for v in variants for place in PLACES}
 
 
 def test_no_variant_has_parameters():
     counts = {
         sum(
             p.numel()
-            for p in backbone.build("mobilenetv2", 8.0, classes=10, in_channels=1, size=8, activation=name).parameters()
+            for p in controlled.build("mobilenetv2", 8.0, classes=10, in_channels=1, size=8, probe=name).parameters()
         )
-        for name in ACTIVATIONS
+        for name in PROBES
     }
     assert len(counts) == 1
 
 
 def test_placements_act_where_they_say():
     block = {
-        name: backbone.build("mobilenetv2", 8.0, classes=10, in_channels=1, size=8, activation=name).stages[0][0].eval()
-        for name in ("base", "solu_s1", "solu_s2", "solu_s3")
+        name: controlled.build("mobilenetv2", 8.0, classes=10, in_channels=1, size=8, probe=name).stages[0][0].eval()
+        for name in ("none", "solu_s1", "solu_s2", "solu_s3")
     }
-    weights = block["base"].state_dict()
+    weights = block["none"].state_dict()
     x = torch.randn(2, 8, 8, 8, generator=torch.Generator().manual_seed(0))
     for other in block.values():
         other.load_state_dict(weights)
-    branch = block["base"].branch(x)
-    torch.testing.assert_close(block["base"](x), x + branch)
+    branch = block["none"].branch(x)
+    torch.testing.assert_close(block["none"](x), x + branch)
     torch.testing.assert_close(block["solu_s1"](x), SoLU()(x + branch))
     torch.testing.assert_close(block["solu_s2"](x), x + SoLU()(branch))
     inside = block["solu_s3"]
@@ -130,11 +130,11 @@ def test_placements_act_where_they_say():
 
 
 def test_a_block_without_a_shortcut_gets_solu_on_its_output():
-    net = backbone.build("mobilenetv1", 8.0, classes=10, in_channels=1, size=8, activation="solu_s1").eval()
+    net = controlled.build("mobilenetv1", 8.0, classes=10, in_channels=1, size=8, probe="solu_s1").eval()
     block, x = net.stages[0][0], torch.rand(2, 8, 8, 8, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(block(x), SoLU()(block.branch(x)))
 
 
 def test_an_unknown_activation_names_those_that_exist():
-    with pytest.raises(LowparamError, match="unknown activation 'softmax': known are base, solu_s1"):
-        find_activation("softmax")
+    with pytest.raises(LowparamError, match="unknown probe 'softmax': known are none, solu_s1"):
+        find_probe("softmax")

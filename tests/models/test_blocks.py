@@ -5,9 +5,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from lowparam.models import blocks, published
+from lowparam.models import blocks
 from lowparam.models.blocks.convnextv2 import GlobalResponseNorm
 from lowparam.models.layers import ConvNormAct, LayerNorm2d, make_divisible
+from lowparam.models.skeletons import published
 
 
 def count(name: str, before: int, after: int, stride: int = 1) -> int:

@@ -18,7 +18,7 @@ data:
 recipes:
   quick: {{epochs: 1, batch_size: 64, lr: 0.1}}
 experiments:
-  one: {{data: digits, recipe: quick, activations: [base], seeds: [0], {experiment}}}
+  one: {{data: digits, recipe: quick, probes: [none], seeds: [0], {experiment}}}
 replicate: [one]
 """
 IMAGES = {"classes": 10, "in_channels": 1, "size": 8}
@@ -73,7 +73,7 @@ def test_the_same_seed_gives_the_same_weights(tmp_path):
 def test_a_published_scale_has_no_budget_and_a_folder_without_a_colon(tmp_path):
     params = load(tmp_path, "mode: published, architectures: ['timm:mobilevit_xxs', mobilenetv2_x0.5]")
     names = [scale.name for scale in params.scales("one")]
-    assert names == ["timm.mobilevit_xxs-base-published", "mobilenetv2_x0.5-base-published"]
+    assert names == ["timm.mobilevit_xxs-none-published", "mobilenetv2_x0.5-none-published"]
     assert {scale.budget for scale in params.scales("one")} == {None}
 
 

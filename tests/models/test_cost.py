@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lowparam.models import backbone
 from lowparam.models.cost import cost, count_macs, count_parameters, peak_activation_elements
+from lowparam.models.skeletons import controlled
 
 
 class Chain(nn.Module):
@@ -86,7 +86,7 @@ def test_head_and_body_make_the_total():
 
 @pytest.mark.parametrize("architecture", ["mobilenetv2", "convnext", "starnet"])
 def test_costing_leaves_the_network_as_it_was(architecture):
-    net = backbone.build(architecture, 8.0, classes=10, in_channels=1, size=8)
+    net = controlled.build(architecture, 8.0, classes=10, in_channels=1, size=8)
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     cost(net, 1, 8)
     assert net.training

@@ -6,8 +6,9 @@ import timm
 import torch
 from torch import nn
 
-from lowparam.models import published, timm_adapter
+from lowparam.models import timm_adapter
 from lowparam.models.cost import count_macs, count_parameters
+from lowparam.models.skeletons import published
 
 # network: parameters with 1000 classes, with 10 classes, millions of MACs at 224 pixels with 1000 classes
 COUNTS = {

@@ -47,7 +47,7 @@ def test_the_pages_of_ablations_and_activations_are_up_to_date():
 
 def test_the_index_is_up_to_date_and_every_page_is_in_it():
     assert (FOLDER / "README.md").read_text(encoding="utf-8") == pages.index(), HINT
-    assert {path.stem for path in FOLDER.glob("*.md")} == {"README", "ablation", "activations", *blocks.names()}
+    assert {path.stem for path in FOLDER.glob("*.md")} == {"README", "ablation", "probes", *blocks.names()}
     assert {path.stem for path in FOLDER.glob("*.svg")} == set(blocks.names())
 
 
@@ -68,7 +68,7 @@ def test_an_architecture_is_added_as_the_page_says(tmp_path):
         "import torch\n"
         "from lowparam import params\n"
         "from lowparam.models import blocks, network_for\n"
-        "from lowparam.models.catalogue import layers, networks\n"
+        "from lowparam.models.listing import layers, networks\n"
         "from lowparam.models.pages import page\n"
         "chosen = params.load()\n"
         "runs = [run for run in chosen.runs('digits') if run.scale.architecture == 'poolmix']\n"
@@ -95,5 +95,5 @@ def test_an_architecture_is_added_as_the_page_says(tmp_path):
     for scale, count in counts.items():
         budget = int(scale.rpartition("-")[2].removesuffix("k")) * 1000
         assert abs(int(count) - budget) <= 0.02 * budget
-    assert {"poolmix-base-25k", "poolmix-solu_s1-25k"} <= set(counts)
+    assert {"poolmix-none-25k", "poolmix-solu_s1-25k"} <= set(counts)
     assert "['expansion', 'projection', 'spatial', 'stream']" in ran.stdout

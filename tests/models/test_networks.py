@@ -5,14 +5,15 @@ import torch
 from torch import nn
 
 from lowparam.errors import LowparamError
-from lowparam.models import backbone, blocks, published
-from lowparam.models.activations import ACTIVATIONS
+from lowparam.models import blocks
 from lowparam.models.budget import TOLERANCE, solve_width
 from lowparam.models.cost import count_parameters
 from lowparam.models.layers import ConvNormAct
+from lowparam.models.probes import PROBES
+from lowparam.models.skeletons import controlled, published
 
 BUDGETS = (10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 1_500_000)
-CORE = ("base", "solu_s1", "topk_s3")
+CORE = ("none", "solu_s1", "topk_s3")
 SMALLEST = (  # the smallest published network of each block
     "mobilenetv1_x0.25",
     "mobilenetv2_x0.1",
@@ -58,30 +59,26 @@ def assert_gradients_reach_all(net: nn.Module, images: torch.Tensor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("architecture", "activation"),
+    ("architecture", "probe"),
     [
-        pytest.param(architecture, activation, marks=slow_unless(activation in CORE))
+        pytest.param(architecture, probe, marks=slow_unless(probe in CORE))
         for architecture in blocks.names()
-        for activation in ACTIVATIONS
+        for probe in PROBES
     ],
 )
-def test_gradients_reach_every_parameter(architecture, activation):
+def test_gradients_reach_every_parameter(architecture, probe):
     torch.manual_seed(0)
-    net = backbone.build(architecture, 16.0, classes=10, in_channels=1, size=8, activation=activation)
+    net = controlled.build(architecture, 16.0, classes=10, in_channels=1, size=8, probe=probe)
     assert_gradients_reach_all(net, torch.rand(4, 1, 8, 8))
 
 
 @pytest.mark.parametrize(
-    ("name", "activation"),
-    [
-        pytest.param(name, activation, marks=slow_unless(activation == "solu_s1"))
-        for name in SMALLEST
-        for activation in ACTIVATIONS
-    ],
+    ("name", "probe"),
+    [pytest.param(name, probe, marks=slow_unless(probe == "solu_s1")) for name in SMALLEST for probe in PROBES],
 )
-def test_gradients_reach_every_parameter_of_published_networks(name, activation):
+def test_gradients_reach_every_parameter_of_published_networks(name, probe):
     torch.manual_seed(0)
-    net = published.build(name, classes=10, in_channels=3, size=32, activation=activation)
+    net = published.build(name, classes=10, in_channels=3, size=32, probe=probe)
     assert_gradients_reach_all(net, torch.rand(4, 3, 32, 32))
 
 
@@ -96,7 +93,7 @@ def test_gradients_reach_every_parameter_of_published_networks(name, activation)
 @pytest.mark.parametrize(("in_channels", "classes"), [(1, 10), (3, 1000)])
 def test_outputs_have_the_shape_asked_for_and_are_finite(architecture, size, in_channels, classes):
     torch.manual_seed(0)
-    net = backbone.build(architecture, 6.5, classes=classes, in_channels=in_channels, size=size)
+    net = controlled.build(architecture, 6.5, classes=classes, in_channels=in_channels, size=size)
     images = torch.randn(2, in_channels, size, size)
     with torch.no_grad():
         for training in (True, False):
@@ -107,7 +104,7 @@ def test_outputs_have_the_shape_asked_for_and_are_finite(architecture, size, in_
 
 
 def backbone_stride(size: int) -> int:
-    stem, stages = backbone.stage_plan(size)
+    stem, stages = controlled.stage_plan(size)
     return stem * torch.tensor(stages).prod().item()
 
 
@@ -137,7 +134,7 @@ def test_published_networks_take_images_of_any_size_or_say_why_not(name, size, i
 
 def test_images_that_are_too_small_are_refused_in_one_line():
     with pytest.raises(LowparamError, match="image size 7 is too small: the skeleton needs at least 8 pixels"):
-        backbone.build("mobilenetv2", 8.0, classes=10, in_channels=1, size=7)
+        controlled.build("mobilenetv2", 8.0, classes=10, in_channels=1, size=7)
 
 
 @pytest.mark.parametrize("size", [pytest.param(8), pytest.param(32, marks=pytest.mark.slow)])
@@ -149,7 +146,7 @@ def test_every_architecture_reaches_every_budget(architecture, counting, size):
     for budget in budgets:
         width = solve_width(architecture, budget, counting=counting, **network)
         with torch.device("meta"):
-            count = getattr(count_parameters(backbone.build(architecture, width, **network)), counting)
+            count = getattr(count_parameters(controlled.build(architecture, width, **network)), counting)
         assert abs(count - budget) <= TOLERANCE * budget
 
 
@@ -158,7 +155,7 @@ def test_the_solved_width_is_the_nearest_there_is():
     width = solve_width("mobilenetv2", 25_000, **network)
 
     def miss(width: float) -> int:
-        return abs(count_parameters(backbone.build("mobilenetv2", width, **network)).total - 25_000)
+        return abs(count_parameters(controlled.build("mobilenetv2", width, **network)).total - 25_000)
 
     assert all(miss(width) <= miss(width + step / 256) for step in range(-40, 41))
 
@@ -166,14 +163,14 @@ def test_the_solved_width_is_the_nearest_there_is():
 def test_head_budgets_count_the_classifier():
     network = {"classes": 10, "in_channels": 1, "size": 8}
     width = solve_width("mobilenetv1", 1010, counting="head", **network)
-    assert backbone.build("mobilenetv1", width, **network).classifier.in_features == 100
+    assert controlled.build("mobilenetv1", width, **network).classifier.in_features == 100
 
 
 def test_divisor_and_minimum_bound_the_widths():
     network = {"classes": 10, "in_channels": 1, "size": 8}
-    net = backbone.build("mobilenetv1", 21.0, divisor=8, **network)
+    net = controlled.build("mobilenetv1", 21.0, divisor=8, **network)
     assert [row[-1].out_channels for row in net.stages] == [24, 40, 80]
-    net = backbone.build("mobilenetv1", 3.0, minimum=16, **network)
+    net = controlled.build("mobilenetv1", 3.0, minimum=16, **network)
     assert [row[-1].out_channels for row in net.stages] == [16, 16, 16]
 
 
@@ -188,7 +185,7 @@ def test_a_budget_out_of_reach_names_the_nearest_count():
 @pytest.mark.parametrize("architecture", blocks.names())
 def test_sites_are_named_by_place_and_show_feature_maps(architecture):
     torch.manual_seed(0)
-    net = backbone.build(architecture, 8.0, classes=10, in_channels=1, size=8).eval()
+    net = controlled.build(architecture, 8.0, classes=10, in_channels=1, size=8).eval()
     sites = net.sites()
     assert sum(site.kind == "stream" for site in sites.values()) == 6
     assert all(name.startswith("stages.") for name in sites)
@@ -216,13 +213,13 @@ def test_sites_are_named_by_place_and_show_feature_maps(architecture):
     ],
 )
 def test_blocks_have_the_sites_that_their_papers_speak_of(architecture, kinds):
-    sites = backbone.build(architecture, 8.0, classes=10, in_channels=1, size=8).sites()
+    sites = controlled.build(architecture, 8.0, classes=10, in_channels=1, size=8).sites()
     assert {site.kind for site in sites.values()} == kinds
 
 
 def test_the_product_is_the_product_of_its_branches():
     torch.manual_seed(0)
-    net = backbone.build("starnet", 8.0, classes=10, in_channels=1, size=8).eval()
+    net = controlled.build("starnet", 8.0, classes=10, in_channels=1, size=8).eval()
     sites, seen = net.sites(), {}
     for kind in ("branch1", "branch2", "join"):
         site = sites[f"stages.0.1.{kind}"]

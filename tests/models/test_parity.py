@@ -7,7 +7,7 @@ import torchvision
 from timm.models import efficientnet
 from torch import Tensor, nn
 
-from lowparam.models import published
+from lowparam.models.skeletons import published
 
 
 def in_order(net: nn.Module) -> list[Tensor]:

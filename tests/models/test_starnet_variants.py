@@ -6,11 +6,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from lowparam.errors import LowparamError
-from lowparam.models import backbone, blocks, published
+from lowparam.models import blocks
 from lowparam.models.blocks.starnet import ABLATIONS
 from lowparam.models.budget import TOLERANCE, solve_width
 from lowparam.models.cost import count_macs, count_parameters
 from lowparam.models.layers import Product, Sum
+from lowparam.models.skeletons import controlled, published
 
 DIGITS = {"classes": 10, "in_channels": 1, "size": 8}
 DESIGNS = ("gate", "gatepw", "shared", "square")
@@ -43,14 +44,14 @@ def test_a_variant_has_the_macs_of_the_published_network(name, size):
 @pytest.mark.parametrize("name", [name for name in ABLATIONS if name not in IN_STAGE_4])
 def test_a_variant_meets_budgets_on_digits(name):
     for budget in (10_000, 25_000, 100_000):
-        net = backbone.build(name, solve_width(name, budget, **DIGITS), **DIGITS)
+        net = controlled.build(name, solve_width(name, budget, **DIGITS), **DIGITS)
         assert count_parameters(net).total == pytest.approx(budget, rel=TOLERANCE)
 
 
 @pytest.mark.parametrize("name", [name for name in ABLATIONS if name not in IN_STAGE_4])
 def test_a_variant_computes_and_learns(name):
     torch.manual_seed(0)
-    net = backbone.build(name, 6.0, **DIGITS)
+    net = controlled.build(name, 6.0, **DIGITS)
     net(torch.randn(4, 1, 8, 8)).square().sum().backward()
     for parameter, value in net.named_parameters():
         assert value.grad is not None and value.grad.isfinite().all(), parameter
@@ -69,13 +70,13 @@ def test_stages_add_where_the_name_says(name, joins):
 
 
 def test_stages_of_the_controlled_skeleton_add_where_the_name_says():
-    net = backbone.build("starnet_sum13", 6.0, **DIGITS)
+    net = controlled.build("starnet_sum13", 6.0, **DIGITS)
     assert [type(stage[1].join) for stage in net.stages] == [Sum, Product, Sum]
 
 
 def test_a_stage_that_is_not_there_is_an_error():
     with pytest.raises(LowparamError, match="starnet_sum24 adds in stage 4, but for images of this size there are 3"):
-        backbone.build("starnet_sum24", 6.0, **DIGITS)
+        controlled.build("starnet_sum24", 6.0, **DIGITS)
 
 
 RELU6 = {
@@ -132,7 +133,7 @@ def test_a_design_computes_what_its_reading_says(design, before, after, stride):
 
 @pytest.mark.parametrize("name", ["starnet_sum2", "starnet_actproduct", *(f"starnet_{design}" for design in DESIGNS)])
 def test_sites_of_variants_show_feature_maps(name):
-    net = backbone.build(name, 6.0, **DIGITS).eval()
+    net = controlled.build(name, 6.0, **DIGITS).eval()
     seen = {}
     for place, site in net.sites().items():
         site.output.register_forward_hook(lambda module, args, output, place=place: seen.update({place: output}))

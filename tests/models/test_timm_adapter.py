@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from lowparam.errors import LowparamError
-from lowparam.interference.dimensionality import activity_weighted
+from lowparam.interference.measures.dimensionality import activity_weighted
 from lowparam.models import timm_adapter
 from lowparam.models.cost import cost
 
@@ -161,21 +161,21 @@ def test_strides_of_blocks_are_seen(name, size, strides):
 
 
 @pytest.mark.parametrize(
-    ("name", "size", "activation", "message"),
+    ("name", "size", "probe", "message"),
     [
-        ("timm:resnet1", 32, "base", r"timm [\d.]+ has no network 'resnet1': did you mean timm:resnet\w+\?"),
+        ("timm:resnet1", 32, "none", r"timm [\d.]+ has no network 'resnet1': did you mean timm:resnet\w+\?"),
         (
             "timm:vit_tiny_patch16_224",
             8,
-            "base",
+            "none",
             "timm:vit_tiny_patch16_224 cannot take 3 x 8 x 8 images of 10 classes: ",
         ),
-        ("timm:resnet18", 32, "solu_s1", "timm:resnet18 takes the activation base only, not 'solu_s1'"),
+        ("timm:resnet18", 32, "solu_s1", "timm:resnet18 takes no probe, not 'solu_s1'"),
     ],
 )
-def test_what_cannot_be_adapted_says_so_in_one_line(name, size, activation, message):
+def test_what_cannot_be_adapted_says_so_in_one_line(name, size, probe, message):
     with pytest.raises(LowparamError, match=message) as caught:
-        timm_adapter.build(name, classes=10, in_channels=3, size=size, activation=activation)
+        timm_adapter.build(name, classes=10, in_channels=3, size=size, probe=probe)
     assert "\n" not in str(caught.value)
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lowparam import catalogue
 from lowparam.params import load
-from lowparam.report import contents, figures
+from lowparam.report import figures
 from lowparam.report.claims import write_claim_report
 from lowparam.report.page import write_page
 from lowparam.report.paper import write_paper
@@ -26,7 +27,7 @@ experiments:
   digits:
     {data: digits, recipe: digits,
      architectures: [mobilenetv1, mobilenetv2, mobilenetv3, mobilenext, convnext, nodepth_a],
-     activations: [base, solu_s1], budgets: [10k, 25k, 50k, 100k], seeds: [0, 1, 2, 3, 4]}
+     probes: [none, solu_s1], budgets: [10k, 25k, 50k, 100k], seeds: [0, 1, 2, 3, 4]}
 """
 
 
@@ -56,7 +57,7 @@ def folder(tmp_path_factory):
         (results / "baseline.json").write_text(json.dumps(baseline), encoding="utf-8")
         # The inside of networks is not simulated.
         patch.setattr(figures, "_inside", lambda *which: which)
-        patch.setattr(figures, "profile_figures", lambda *_: {k: only_text(k) for k in contents.PROFILE_FIGURES})
+        patch.setattr(figures, "profile_figures", lambda *_: {k: only_text(k) for k in catalogue.PROFILE_FIGURES})
         write_tables(params, "digits")
         figures.draw_figures(params, "digits")
         write_claim_report(params, "digits")

@@ -4,17 +4,17 @@ from pathlib import Path
 
 import pytest
 
+from lowparam import catalogue
 from lowparam.params import load
-from lowparam.report import contents
 
 PARAMS = load(Path(__file__).parents[2] / "params.yaml")
 PRINTED = {
-    "star": ([*contents.STAR_TABLES, *contents.CLAIM_TABLES, "bilinear"], [*contents.STAR_FIGURES, "claims"]),
-    "toy": (contents.TOY_TABLES, contents.TOY_FIGURES),
+    "star": ([*catalogue.STAR_TABLES, *catalogue.CLAIM_TABLES, "bilinear"], [*catalogue.STAR_FIGURES, "claims"]),
+    "toy": (catalogue.TOY_TABLES, catalogue.TOY_FIGURES),
     **{
         name: (
-            [*contents.tables(chosen), *contents.CLAIM_TABLES],
-            [*contents.figures(chosen), *contents.claim_figures(chosen)],
+            [*catalogue.tables(chosen), *catalogue.CLAIM_TABLES],
+            [*catalogue.figures(chosen), *catalogue.claim_figures(chosen)],
         )
         for name, chosen in PARAMS.experiments.items()
     },
@@ -25,15 +25,15 @@ PRINTED = {
 def test_every_table_and_figure_has_a_caption(experiment):
     for kind, names in zip(("tables", "figures"), PRINTED[experiment], strict=True):
         for name in names:
-            text = contents.caption(kind, name).read_text(encoding="utf-8")
+            text = catalogue.caption(kind, name).read_text(encoding="utf-8")
             assert text.strip().endswith("."), name
 
 
 def test_every_caption_is_of_something():
     used = {
-        contents.caption(kind, name)
+        catalogue.caption(kind, name)
         for printed in PRINTED.values()
         for kind, names in zip(("tables", "figures"), printed, strict=True)
         for name in names
     }
-    assert used == set(contents.CAPTIONS.glob("*/*.rst"))
+    assert used == set(catalogue.CAPTIONS.glob("*/*.rst"))

@@ -16,7 +16,7 @@ def test_base_networks_of_100k_and_more_are_above_88_percent_on_fashion_mnist():
     if not path.exists():
         pytest.skip("no results in this clone")
     runs = pd.read_csv(path)
-    large = runs[(runs["activation"] == "base") & (runs["parameters_total"] > 0.98 * 100_000)]
+    large = runs[(runs["probe"] == "none") & (runs["parameters_total"] > 0.98 * 100_000)]
     assert len(large) == 6 * 2 * 3  # architectures, budgets, seeds
     assert (large["status"] == "finished").all()
     assert large["test_accuracy"].min() > 0.88
@@ -27,8 +27,8 @@ def test_means_and_intervals_of_the_table_are_those_of_the_runs(path):
     runs = pd.read_csv(path.parents[1] / "runs.csv")
     table = pd.read_csv(path)
     table = table[table["quantity"] == "test_accuracy"].merge(
-        runs.groupby(["architecture", "activation", "budget"])["test_accuracy"].agg(["mean", "std", "size"]),
-        on=["architecture", "activation", "budget"],
+        runs.groupby(["architecture", "probe", "budget"])["test_accuracy"].agg(["mean", "std", "size"]),
+        on=["architecture", "probe", "budget"],
         suffixes=("", "_of_runs"),
     )
     assert len(table) > 0

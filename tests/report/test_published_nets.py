@@ -3,10 +3,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from lowparam import catalogue
 from lowparam import params as parameters
 from lowparam.files import write_json
-from lowparam.report import contents
-from lowparam.report.published_nets import NETS, published_nets
+from lowparam.references.small_nets import NETS, published_nets
 from lowparam.report.tables import write_tables
 
 PARAMS = """
@@ -15,7 +15,7 @@ recipes: {short: {epochs: 1, batch_size: 32, lr: 0.005}}
 replicate: [quick]
 experiments:
   quick:
-    {data: fashion_mnist, recipe: short, architectures: [mobilenetv1, nodepth_a], activations: [base],
+    {data: fashion_mnist, recipe: short, architectures: [mobilenetv1, nodepth_a], probes: [none],
      budgets: [25k, 100k], seeds: [0, 1]}
 """
 
@@ -28,7 +28,7 @@ def folder(tmp_path, monkeypatch):
     rows = [
         {
             "architecture": architecture,
-            "activation": "base",
+            "probe": "none",
             "budget": budget,
             "seed": seed,
             "parameters_total": parameters.parse_budget(budget) - 7,
@@ -73,7 +73,7 @@ def test_tables_say_how_short_the_schedule_is(folder):
 
 def test_only_data_that_others_report_on_have_such_a_table():
     experiments = parameters.load(Path(__file__).parents[2] / "params.yaml").experiments
-    with_table = {name for name, chosen in experiments.items() if "published" in contents.tables(chosen)}
+    with_table = {name for name, chosen in experiments.items() if "published" in catalogue.tables(chosen)}
     assert {published_nets(experiments[name].data) for name in with_table} == set(NETS.values())
 
 

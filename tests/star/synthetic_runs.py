@@ -5,7 +5,7 @@ import itertools
 import pandas as pd
 
 from lowparam.report.star_interference import MEASURES
-from lowparam.star.names import parse
+from lowparam.studies.stars.names import parse
 
 
 def table_of(names, budgets=("10k", "25k"), seeds=(0, 1, 2)):
@@ -18,7 +18,7 @@ def table_of(names, budgets=("10k", "25k"), seeds=(0, 1, 2)):
         rows.append(
             {
                 "architecture": name,
-                "activation": "base",
+                "probe": "none",
                 "budget": budget,
                 "seed": seed,
                 "parameters_total": 20 * depth * width**2,

@@ -8,9 +8,10 @@ from safetensors.torch import save_file
 from lowparam import data, params
 from lowparam.data import Dataset, Images
 from lowparam.errors import LowparamError
-from lowparam.models import backbone, network_for, published
+from lowparam.models import network_for
+from lowparam.models.skeletons import controlled, published
 from lowparam.report.star import write_bilinear_table
-from lowparam.star.bilinear import (
+from lowparam.studies.stars.bilinear import (
     analyse_network,
     block_interactions,
     decompose,
@@ -28,7 +29,7 @@ experiments:
     data: small
     recipe: short
     architectures: [%s]
-    activations: [base]
+    probes: [none]
     budgets: [5k]
     seeds: [0, 1]
 """
@@ -37,7 +38,7 @@ experiments:
 def randomised(architecture, seed=0, **options):
     """A controlled network whose layer scales and biases are not the small numbers they start from."""
     torch.manual_seed(seed)
-    net = backbone.build(architecture, 6.0, classes=4, in_channels=1, size=8, **options)
+    net = controlled.build(architecture, 6.0, classes=4, in_channels=1, size=8, **options)
     for name, parameter in net.named_parameters():
         if "gamma" in name or "bias" in name:
             torch.nn.init.normal_(parameter)
@@ -101,7 +102,7 @@ def test_only_products_without_activation_are_bilinear():
     names = ("demonet_star_noact", "demonet_star", "demonet_sum_noact", "convnext")
     found = {name: is_bilinear(randomised(name).stages[-1][-1]) for name in names}
     assert found == {name: name == "demonet_star_noact" for name in names}
-    assert not is_bilinear(randomised("demonet_star_noact", activation="solu_s1").stages[-1][-1])
+    assert not is_bilinear(randomised("demonet_star_noact", probe="solu_s1").stages[-1][-1])
     with pytest.raises(LowparamError, match="without activation"):
         block_interactions(randomised("demonet_star").stages[-1][-1], torch.ones(1, 24))
 

@@ -4,7 +4,7 @@ from sympy import GF, ZZ
 from sympy.polys.matrices import DomainMatrix
 
 from lowparam.errors import LowparamError
-from lowparam.star.dimension import (
+from lowparam.studies.stars.dimension import (
     PRIME,
     closed_form,
     count_dimensions,

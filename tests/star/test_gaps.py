@@ -5,14 +5,13 @@ import pytest
 from matplotlib import pyplot as plt
 from synthetic_runs import table_of
 
-from lowparam import params
+from lowparam import catalogue, params
 from lowparam.params import Experiment
-from lowparam.report import contents
+from lowparam.references.stars import TABLES, published
 from lowparam.report.star_figures import star_sweeps, star_variants_figure
 from lowparam.report.star_gaps import star_activation, star_gap, star_variants
 from lowparam.report.star_interference import MEASURES, paired, star_interference, star_interference_figure
-from lowparam.star.names import standard
-from lowparam.star.published import TABLES, published
+from lowparam.studies.stars.names import standard
 
 NAMES = ["demonet_star", "demonet_sum", "demonet_star_noact", "demonet_sum_noact"]
 EXPERIMENTS = params.load(Path(__file__).parents[2] / "params.yaml").experiments
@@ -106,9 +105,9 @@ def test_diverged_runs_are_not_hidden():
 def test_tables_are_made_only_of_pairs():
     def names(*architectures):
         experiment = Experiment(
-            data="d", recipe="r", architectures=list(architectures), activations=["base"], budgets=["10k"], seeds=[0]
+            data="d", recipe="r", architectures=list(architectures), probes=["none"], budgets=["10k"], seeds=[0]
         )
-        return set(contents.tables(experiment)) - {"accuracy", "interference"}
+        return set(catalogue.tables(experiment)) - {"accuracy", "interference"}
 
     assert names("mobilenetv1", "demonet_star") == set()
     assert names("demonet_star", "demonet_sum") == {"star_gap", "star_interference"}
@@ -162,8 +161,8 @@ def test_planned_variants_fill_the_papers_tables(experiment):
     budget = "25k" if chosen.budgets else "published"
     runs = table_of(chosen.architectures, budgets=(budget,))
     assert {standard(name) for name in chosen.architectures} <= set(chosen.architectures)
-    for name, number in contents.VARIANT_TABLES.items():
-        assert name in contents.tables(chosen)
+    for name, number in catalogue.VARIANT_TABLES.items():
+        assert name in catalogue.tables(chosen)
         missing = [row[0] for row in star_variants(name, runs, {}, "toy").rows if "not run" in row]
         assert missing == (list(TABLES[number].frame()["stages"]) if name == "star_stages" and chosen.budgets else [])
     figure = star_variants_figure(runs, {})
@@ -221,11 +220,11 @@ def test_sweeps_are_drawn_below_the_papers():
 
 
 def test_published_networks_of_one_family_are_one_line():
-    found = contents.families(
+    found = catalogue.families(
         ["mobilenetv1_x0.25", "demonet_star_d12_w8", "demonet_star_d10_w32@lr0.1", "starnet_s050"]
     )
     assert list(found) == ["mobilenetv1", "demonet_star", "demonet_star@lr0.1", "starnet"]
-    assert list(contents.families(["mobilenetv2", "ablation_mobilenetv2_e2", "timm:resnet18"])) == [
+    assert list(catalogue.families(["mobilenetv2", "ablation_mobilenetv2_e2", "timm:resnet18"])) == [
         "mobilenetv2",
         "ablation_mobilenetv2_e2",
         "timm:resnet18",
@@ -233,7 +232,7 @@ def test_published_networks_of_one_family_are_one_line():
 
 
 def test_an_experiment_has_the_figures_that_its_networks_give():
-    names = {name: set(contents.figures(EXPERIMENTS[name])) for name in ("demonet", "demonet_sweeps", "star_designs")}
+    names = {name: set(catalogue.figures(EXPERIMENTS[name])) for name in ("demonet", "demonet_sweeps", "star_designs")}
     star = {name: {figure for figure in found if figure.startswith("star_")} for name, found in names.items()}
     assert star == {
         "demonet": {"star_interference"},
@@ -244,9 +243,9 @@ def test_an_experiment_has_the_figures_that_its_networks_give():
     assert inside["demonet_sweeps"] == {f"profile_demonet_{arm}" for arm in ("star", "sum", "star_noact", "sum_noact")}
     assert inside["star_designs"] == {"profile_starnet", "profile_starnet_sum"}
     for found in names.values():
-        assert all(contents.caption("figures", name).exists() for name in found if name.startswith("star_"))
-    for table in ("star_interference", *contents.VARIANT_TABLES):
-        assert contents.caption("tables", table).exists()
+        assert all(catalogue.caption("figures", name).exists() for name in found if name.startswith("star_"))
+    for table in ("star_interference", *catalogue.VARIANT_TABLES):
+        assert catalogue.caption("tables", table).exists()
 
 
 def test_published_tables_have_the_paper_s_numbers():

@@ -1,11 +1,11 @@
 import pandas as pd
 import pytest
 
+from lowparam import catalogue
 from lowparam.params import Star
-from lowparam.report import contents
 from lowparam.report.star import dimension_table, growth_table, moons_table, write_report
-from lowparam.star.dimension import write_dimension
-from lowparam.star.moons import write_moons
+from lowparam.studies.stars.dimension import write_dimension
+from lowparam.studies.stars.moons import write_moons
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +22,8 @@ def folder(tmp_path_factory):
 
 
 def test_everything_that_the_workflow_expects_is_written(folder):
-    expected = {f"tables/{name}.{end}" for name in contents.STAR_TABLES for end in contents.TABLE_SUFFIXES}
-    expected |= {f"figures/{name}.{end}" for name in contents.STAR_FIGURES for end in contents.FIGURE_SUFFIXES}
+    expected = {f"tables/{name}.{end}" for name in catalogue.STAR_TABLES for end in catalogue.TABLE_SUFFIXES}
+    expected |= {f"figures/{name}.{end}" for name in catalogue.STAR_FIGURES for end in catalogue.FIGURE_SUFFIXES}
     assert {str(p.relative_to(folder)) for p in folder.glob("*/*")} == expected
 
 

@@ -18,7 +18,7 @@ def make_params(seeds=(0, 1), architectures=("mobilenetv1",), **recipe):
                     "data": "digits",
                     "recipe": "quick",
                     "architectures": list(architectures),
-                    "activations": ["base"],
+                    "probes": ["none"],
                     "budgets": [5000],
                     "seeds": list(seeds),
                 }

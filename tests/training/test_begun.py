@@ -7,7 +7,7 @@ import pytest
 from quick import make_params
 
 from lowparam.errors import LowparamError
-from lowparam.training import begun, job
+from lowparam.training import begun, train_scale
 
 SCALE = make_params().scales("quick")[0]
 
@@ -17,7 +17,7 @@ def trained(tmp_path_factory, data_folder):
     """A scale that is trained, and where."""
     folder = tmp_path_factory.mktemp("trained")
     where = {"data_folder": data_folder, "work": folder / "work", "results": folder / "results"}
-    job.train_scale(make_params(), SCALE, **where)
+    train_scale.train_scale(make_params(), SCALE, **where)
     return where
 
 

@@ -17,7 +17,7 @@ from quick import make_params
 from lowparam import data
 from lowparam.data.prepare import prepare
 from lowparam.errors import LowparamError
-from lowparam.models.backbone import build
+from lowparam.models.skeletons.controlled import build
 from lowparam.params import Data
 from lowparam.training import distributed
 from lowparam.training.distributed import StreamedTraining, train_streamed
@@ -143,7 +143,7 @@ def place(photographs, tmp_path):
     return SimpleNamespace(make=make, run=run)
 
 
-TRAIN = ("train", "quick", "mobilenetv1-base-5k", "--device", "cpu")
+TRAIN = ("train", "quick", "mobilenetv1-none-5k", "--device", "cpu")
 
 
 def contents(folder):
@@ -175,13 +175,13 @@ def test_two_processes_train_one_network_and_go_on_from_a_checkpoint(place):
 @pytest.mark.parametrize("processes", [1, 2])
 def test_what_stops_a_streamed_training_is_said_in_one_line(place, processes):
     folder = place.make()
-    lock = folder / ".lowparam/runs/quick/mobilenetv1-base-5k.lock"
+    lock = folder / ".lowparam/runs/quick/mobilenetv1-none-5k.lock"
     lock.parent.mkdir(parents=True)
     with FileLock(lock):
         stopped = place.run(folder, *TRAIN, "--processes", processes)
     assert stopped.returncode == 1
     assert stopped.stderr.splitlines()[-1] == (
-        f"lowparam: another job trains mobilenetv1-base-5k; start again when it has ended ({lock.relative_to(folder)})"
+        f"lowparam: another job trains mobilenetv1-none-5k; start again when it has ended ({lock.relative_to(folder)})"
     )
     (folder / "results/data/digits/files.json").write_text("{}")
     stopped = place.run(folder, *TRAIN, "--processes", processes)

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from lowparam.models.backbone import build
-from lowparam.training.fast import DepthwiseConv2d, PointwiseConv2d, accelerate
+from lowparam.models.layers.fast import DepthwiseConv2d, PointwiseConv2d, accelerate
+from lowparam.models.skeletons.controlled import build
 
 
 def outputs(module, x, grad):

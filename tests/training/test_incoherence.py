@@ -6,10 +6,10 @@ import torch
 from quick import RECIPE
 
 from lowparam.errors import LowparamError
-from lowparam.models.backbone import build
+from lowparam.models.skeletons.controlled import build
 from lowparam.params import Recipe
-from lowparam.training.incoherence import coherence, projections
 from lowparam.training.loop import Training
+from lowparam.training.penalties.incoherence import coherence, projections
 
 
 def matrix(*columns):

@@ -9,8 +9,9 @@ from safetensors.torch import load_file
 
 from lowparam.errors import LowparamError
 from lowparam.params import Run, run_spec
-from lowparam.training import job, loop
-from lowparam.training.job import train_scale
+from lowparam.training import loop
+from lowparam.training import train_scale as job
+from lowparam.training.train_scale import train_scale
 
 
 @pytest.fixture

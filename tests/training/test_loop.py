@@ -9,7 +9,7 @@ from quick import AUGMENT, RECIPE
 
 from lowparam.data import Images
 from lowparam.errors import LowparamError
-from lowparam.models.backbone import build
+from lowparam.models.skeletons.controlled import build
 from lowparam.params import Augment, Recipe
 from lowparam.training import loop
 from lowparam.training.loop import COMPILE_FROM, Training, compiles, halves, pick_device

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from lowparam.training.memory import settle_malloc
+from lowparam.training.malloc import settle_malloc
 
 SCRIPT = """
 import resource, sys, torch
@@ -21,7 +21,7 @@ def images(count):
     return Images(pixels, torch.randint(0, 10, (count,), generator=random))
 classes = [str(digit) for digit in range(10)]
 data = Dataset(images(60_000), images(100), images(10_000), classes, torch.tensor([127.0]), torch.tensor([74.0]))
-spec = {"mode": "controlled", "architecture": sys.argv[1], "activation": "base", "budget": int(sys.argv[2]),
+spec = {"mode": "controlled", "architecture": sys.argv[1], "probe": "none", "budget": int(sys.argv[2]),
         "counting": "total", "depth": 2, "divisor": 1, "minimum_width": 4}
 recipe = Recipe.model_validate({"epochs": 1, "batch_size": 128, "lr": 0.01, "ema": 0.9,
                                 "augment": {"crop_padding": 2, "flip": True, "cutout": 8, "mixup": 0.2}})
@@ -48,7 +48,7 @@ def test_training_on_sixty_thousand_images_stays_under_a_gigabyte_and_a_half(arc
 
 FAULTS = """
 import resource, sys, torch
-from lowparam.training.memory import KEPT, settle_malloc
+from lowparam.training.malloc import KEPT, settle_malloc
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

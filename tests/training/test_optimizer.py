@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from lowparam.models.backbone import build
+from lowparam.models.skeletons.controlled import build
 from lowparam.params import Recipe
 from lowparam.training.optimizer import make_optimizer, make_schedule, rate_factor
 

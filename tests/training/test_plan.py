@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from quick import make_params
 
 from lowparam.errors import LowparamError
-from lowparam.models.backbone import build
-from lowparam.training.counts import count
-from lowparam.training.fast import accelerate
-from lowparam.training.memory import KEPT
+from lowparam.models.counts import count
+from lowparam.models.layers.fast import accelerate
+from lowparam.models.skeletons.controlled import build
+from lowparam.training.malloc import KEPT
 from lowparam.training.plan import activation_bytes, plan, step_seconds, totals
 
 
@@ -34,7 +34,7 @@ def test_a_plan_has_a_row_a_scale_and_grows_with_what_is_asked(prepared):
         return plan(make_params(architectures=("mobilenetv1", "convnext"), **recipe), "quick", data=prepared)
 
     once, twice = table(), table(epochs=6)
-    assert list(once["scale"]) == ["mobilenetv1-base-5k", "convnext-base-5k"]
+    assert list(once["scale"]) == ["mobilenetv1-none-5k", "convnext-none-5k"]
     assert (once["runs"] == 2).all() and (once["parameters"].sub(5000).abs() <= 100).all()
     assert (twice["seconds"] > once["seconds"]).all() and (
         twice["images_per_second"] == once["images_per_second"]

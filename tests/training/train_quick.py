@@ -6,7 +6,7 @@ from pathlib import Path
 from quick import make_params
 
 from lowparam.errors import LowparamError
-from lowparam.training.job import train_scale
+from lowparam.training.train_scale import train_scale
 
 if __name__ == "__main__":
     folders = [Path(argument) for argument in sys.argv[1:4]]

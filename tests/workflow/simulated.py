@@ -34,7 +34,7 @@ def grid(runs: int) -> dict:
     sizes, variants = min(10, runs // 30), max(1, runs // 300)
     params["experiments"]["digits"] |= {
         "architectures": ["mobilenetv1", "mobilenetv2", "mobilenext", "nodepth_a", "convnext"],
-        "activations": ["base", "solu_s1"],
+        "probes": ["none", "solu_s1"],
         "budgets": [10_000 + 5_000 * step for step in range(sizes)],
         "seeds": [0, 1, 2],
         "variants": {f"v{number}": {"lr": 0.01 + number / 1000} for number in range(variants)},
@@ -58,16 +58,16 @@ def simulate(finished: Workspace, folder: Path, params: dict) -> Workspace:
 def copy_runs(finished: Workspace, made: Path, params: Params) -> None:
     """Write what `train` and `profile` will make."""
     template = finished.folder / "results/digits"
-    metrics = json.loads((template / "runs/mobilenetv1-base-10k/seed0/metrics.json").read_text())
+    metrics = json.loads((template / "runs/mobilenetv1-none-10k/seed0/metrics.json").read_text())
     draw = random.Random(0)
     for run in params.runs("digits"):
         folder = made / run.folder.relative_to("results")
-        shutil.copytree(template / "runs/mobilenetv1-base-10k/seed0", folder)
+        shutil.copytree(template / "runs/mobilenetv1-none-10k/seed0", folder)
         part = dict(metrics["test"], accuracy=draw.uniform(0.8, 0.9))
         size = {"total": run.scale.budget, "body": run.scale.budget - 500, "head": 500}
         own = {"spec": run_spec(params, run), "parameters": size, "test": part}
         (folder / "metrics.json").write_text(json.dumps(metrics | own))
         profile = made / run.profile.relative_to("results")
         profile.parent.mkdir(parents=True, exist_ok=True)
-        for file in (template / "profiles/mobilenetv1-base-10k").glob(f"seed{min(run.seed, 1)}.*"):
+        for file in (template / "profiles/mobilenetv1-none-10k").glob(f"seed{min(run.seed, 1)}.*"):
             shutil.copy(file, profile.with_suffix(file.suffix))

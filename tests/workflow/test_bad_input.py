@@ -44,7 +44,7 @@ def refused(*command: str) -> str:
         ("budgets: [10k, 25k, 50k, 100k]", "budgets: [50]", "cannot have 50 parameters within 2%: the nearest is"),
         ("seeds: [0, 1, 2]", "seeds: []", "experiments.digits.seeds is empty; it needs at least one item"),
         ("[mobilenetv1, mobilenetv2", "[mobilnetv1, mobilenetv2", "did you mean 'mobilenetv1'?"),
-        ("activations: [base, solu_s1]", "activations: [base, solu]", "unknown activation 'solu'"),
+        ("probes: [none, solu_s1]", "probes: [none, solu]", "unknown probe 'solu'"),
         (
             "    data: digits",
             "    data: digit",
@@ -83,13 +83,13 @@ def test_snakemake_checks_the_experiments_that_were_named_and_no_others(tmp_path
     ("command", "says"),
     [
         (
-            ("train", "digits", "mobilenetv2-base-25"),
-            "no scale mobilenetv2-base-25; did you mean mobilenetv2-base-25k?",
+            ("train", "digits", "mobilenetv2-none-25"),
+            "no scale mobilenetv2-none-25; did you mean mobilenetv2-none-25k?",
         ),
-        (("train", "digit", "mobilenetv2-base-25k"), "params.yaml has no experiment 'digit'"),
-        (("train", "digits", "mobilenetv2-base-25k"), "results/data/digits has no prepared data"),
+        (("train", "digit", "mobilenetv2-none-25k"), "params.yaml has no experiment 'digit'"),
+        (("train", "digits", "mobilenetv2-none-25k"), "results/data/digits has no prepared data"),
         (("prepare", "mnist"), "params.yaml has no data set 'mnist'"),
-        (("collect", "digits"), "results/digits/runs/mobilenetv1-base-10k/seed0/metrics.json does not exist"),
+        (("collect", "digits"), "results/digits/runs/mobilenetv1-none-10k/seed0/metrics.json does not exist"),
         (("tables", "digits"), "results/digits/runs.csv does not exist"),
     ],
 )

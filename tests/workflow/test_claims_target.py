@@ -3,7 +3,7 @@
 import re
 import shutil
 
-from lowparam.report import contents
+from lowparam import catalogue
 from workspace import busy
 
 PRINTED = ("tables/*", "figures/*", "claims.*", "report.html")
@@ -37,6 +37,6 @@ def test_every_table_and_figure_is_in_the_report_with_a_caption(finished, tmp_pa
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     for name in shown:
         folder, _, file = name.rpartition("/")
-        caption = contents.caption(folder, file.partition(".")[0]) if folder else contents.CAPTIONS / "page.rst"
+        caption = catalogue.caption(folder, file.partition(".")[0]) if folder else catalogue.CAPTIONS / "page.rst"
         words = re.findall(r"[a-z]{5,}", caption.read_text(encoding="utf-8"))[:3]
         assert words and all(word in page for word in words), name

@@ -77,7 +77,7 @@ def test_a_clone_with_pulled_results_has_nothing_to_do(recorded, tmp_path):
     for path in files:
         path.touch()
     assert clone.jobs() == {}
-    (clone.folder / "results/digits/runs/mobilenetv1-base-10k/seed1/model.safetensors").unlink()
+    (clone.folder / "results/digits/runs/mobilenetv1-none-10k/seed1/model.safetensors").unlink()
     assert clone.jobs()["train_digits"] == 1
 
 
@@ -129,7 +129,7 @@ def test_repro_trains_only_what_a_parameter_belongs_to(recorded, newer):
     before, after = (workspace.contents("runs/*/*/metrics.json") for workspace in (recorded, newer))
     assert {path for path in after if after[path] != before[path]} == {path for path in after if "mobilenetv1" in path}
     assert sorted(path.stem for path in newer.folder.glob("logs/digits/train/*.log")) == [
-        "mobilenetv1-base-10k",
+        "mobilenetv1-none-10k",
         "mobilenetv1-solu_s1-10k",
     ]
     assert CLEAN in newer.run("dvc", "status")
@@ -140,7 +140,7 @@ def test_repro_trains_only_what_a_parameter_belongs_to(recorded, newer):
     ("file", "out", "rule"),
     [
         ("tables/accuracy.tex", "results/digits/tables", "tables_digits"),
-        ("runs/nodepth_a-base-10k/seed1/metrics.json", "results/digits/runs", "train_digits"),
+        ("runs/nodepth_a-none-10k/seed1/metrics.json", "results/digits/runs", "train_digits"),
     ],
 )
 def test_a_damaged_result_is_noticed_by_both(recorded, tmp_path, file, out, rule):

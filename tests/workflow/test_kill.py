@@ -45,7 +45,7 @@ def test_kills_of_make_replicate_repeat_no_finished_run_and_change_no_bit(finish
 
 
 def test_a_kill_after_the_last_run_but_before_the_end_of_its_job_repeats_no_run(workspace):
-    scale = "mobilenetv1-base-10k"
+    scale = "mobilenetv1-none-10k"
     before = workspace.contents(f"runs/{scale}/*/*")
     runs = {f"{scale}/seed{seed}" for seed in (0, 1)}
     shutil.rmtree(workspace.folder / "results/digits/runs" / scale)

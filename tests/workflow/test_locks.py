@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-import locks
+from lowparam.engine import stale_locks
 
 LOCK = Path(".snakemake/locks/0.output.lock")
 
@@ -17,7 +17,7 @@ LOCK = Path(".snakemake/locks/0.output.lock")
 def locked(tmp_path, monkeypatch) -> None:
     """A folder in which a Snakemake was started on this machine and locked its files."""
     monkeypatch.chdir(tmp_path)
-    locks.clear()
+    stale_locks.clear()
     LOCK.parent.mkdir(parents=True)
     LOCK.write_text("results/a.csv\n")
 
@@ -34,18 +34,18 @@ def snakemake(tmp_path):
 
 
 def test_the_lock_of_a_process_that_is_gone_is_removed(capsys):
-    locks.clear()
+    stale_locks.clear()
     assert not LOCK.exists()
     assert capsys.readouterr().err == "removed the lock of a snakemake that was killed\n"
 
 
 def test_the_lock_of_a_running_process_stays(snakemake):
-    locks.clear()
+    stale_locks.clear()
     assert LOCK.exists()
     snakemake.kill()
     snakemake.wait()
     time.sleep(0.1)
-    locks.clear()
+    stale_locks.clear()
     assert not LOCK.exists()
 
 
@@ -53,9 +53,9 @@ def test_a_process_in_another_folder_does_not_count(snakemake, tmp_path, monkeyp
     other = tmp_path / "other"
     (other / LOCK.parent).mkdir(parents=True)
     (other / LOCK).touch()
-    (other / locks.HOST).write_text(locks.HOST.read_text())
+    (other / stale_locks.HOST).write_text(stale_locks.HOST.read_text())
     monkeypatch.chdir(other)
-    locks.clear()
+    stale_locks.clear()
     assert not LOCK.exists()
 
 
@@ -64,11 +64,11 @@ def test_a_snakemake_of_another_user_keeps_the_lock(snakemake, monkeypatch):
         raise psutil.AccessDenied(process.pid)
 
     monkeypatch.setattr(psutil.Process, "cwd", cwd)
-    locks.clear()
+    stale_locks.clear()
     assert LOCK.exists()
 
 
 def test_the_lock_of_another_machine_stays(monkeypatch):
-    monkeypatch.setattr(locks.socket, "gethostname", lambda: "elsewhere")
-    locks.clear()
+    monkeypatch.setattr(stale_locks.socket, "gethostname", lambda: "elsewhere")
+    stale_locks.clear()
     assert LOCK.exists()

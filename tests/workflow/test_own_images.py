@@ -45,7 +45,7 @@ def test_photographs_become_tables(workspace):
     folder = workspace.folder / "results/shapes"
     runs = pd.read_csv(folder / "runs.csv")
     assert len(runs) == 8
-    assert runs[runs["activation"] == "base"]["test_accuracy"].mean() > 0.6, "guessing gives 0.33"
+    assert runs[runs["probe"] == "none"]["test_accuracy"].mean() > 0.6, "guessing gives 0.33"
     for name in ("accuracy", "interference", "solu_gap"):
         assert {path.suffix for path in (folder / "tables").glob(f"{name}.*")} == {".tex", ".md", ".csv"}
     assert workspace.jobs("shapes") == {}

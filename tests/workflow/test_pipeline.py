@@ -20,10 +20,10 @@ from workspace import Workspace, small_params
 def test_runs_csv_has_a_row_for_each_run_of_the_grid(finished):
     runs = pd.read_csv(finished.folder / "results/digits/runs.csv")
     assert len(runs) == 2 * 2 * 1 * 2
-    assert set(zip(runs["architecture"], runs["activation"], runs["seed"], strict=True)) == {
-        (architecture, activation, seed)
+    assert set(zip(runs["architecture"], runs["probe"], runs["seed"], strict=True)) == {
+        (architecture, probe, seed)
         for architecture in ("mobilenetv1", "nodepth_a")
-        for activation in ("base", "solu_s1")
+        for probe in ("none", "solu_s1")
         for seed in (0, 1)
     }
     assert (runs["parameters_total"] - 10_000).abs().max() <= 200
@@ -32,12 +32,12 @@ def test_runs_csv_has_a_row_for_each_run_of_the_grid(finished):
 
 def test_networks_learn_digits(finished):
     runs = pd.read_csv(finished.folder / "results/digits/runs.csv")
-    base = runs[runs["activation"] == "base"]
+    base = runs[runs["probe"] == "none"]
     assert base["test_accuracy"].min() > 0.8, "three epochs suffice for far more than the 10 % of guessing"
 
 
 def test_reported_accuracy_is_that_of_the_stored_weights(finished):
-    folder = finished.folder / "results/digits/runs/nodepth_a-base-10k/seed1"
+    folder = finished.folder / "results/digits/runs/nodepth_a-none-10k/seed1"
     metrics = json.loads((folder / "metrics.json").read_text())
     dataset = data.load(finished.folder / "results/data/digits")
     net = network_for(metrics["spec"], classes=10, in_channels=1, size=8)
@@ -50,7 +50,7 @@ def test_reported_accuracy_is_that_of_the_stored_weights(finished):
 
 def test_tables_print_the_mean_and_the_interval_of_the_runs(finished):
     runs = pd.read_csv(finished.folder / "results/digits/runs.csv")
-    chosen = runs[(runs["architecture"] == "mobilenetv1") & (runs["activation"] == "base")]["test_accuracy"]
+    chosen = runs[(runs["architecture"] == "mobilenetv1") & (runs["probe"] == "none")]["test_accuracy"]
     half = stats.t.ppf(0.975, len(chosen) - 1) * stats.sem(chosen)
     table = (finished.folder / "results/digits/tables/accuracy.md").read_text()
     printed = re.search(r"MobileNetV1 +\| own activation +\| +\**([\d.]+)\** ± ([\d.]+)", table)
@@ -59,9 +59,9 @@ def test_tables_print_the_mean_and_the_interval_of_the_runs(finished):
 
 
 def test_table_of_gaps_is_paired_by_seed(finished):
-    runs = pd.read_csv(finished.folder / "results/digits/runs.csv").set_index(["architecture", "activation", "seed"])
+    runs = pd.read_csv(finished.folder / "results/digits/runs.csv").set_index(["architecture", "probe", "seed"])
     accuracy = runs["test_accuracy"]
-    gaps = [accuracy["nodepth_a", "base", s] - accuracy["nodepth_a", "solu_s1", s] for s in (0, 1)]
+    gaps = [accuracy["nodepth_a", "none", s] - accuracy["nodepth_a", "solu_s1", s] for s in (0, 1)]
     table = pd.read_csv(finished.folder / "results/digits/tables/solu_gap.csv").set_index("architecture")
     assert table.loc["nodepth_a", "mean"] == pytest.approx(100 * np.mean(gaps), rel=1e-4)
 
@@ -112,18 +112,18 @@ def test_a_new_seed_trains_only_itself(workspace):
     params["experiments"]["digits"]["architectures"] = ["mobilenetv1"]
     workspace.write(params)
     workspace.snakemake()
-    assert workspace.trained("mobilenetv1-base-10k") == {2}
+    assert workspace.trained("mobilenetv1-none-10k") == {2}
     assert before.items() <= workspace.contents("runs/*/*/*").items()
 
 
 def test_a_deleted_checkpoint_comes_back_with_the_same_bits_and_alone(workspace):
-    path = workspace.folder / "results/digits/runs/mobilenetv1-base-10k/seed1/model.safetensors"
+    path = workspace.folder / "results/digits/runs/mobilenetv1-none-10k/seed1/model.safetensors"
     before = path.read_bytes()
     path.unlink()
     assert workspace.jobs()["train_digits"] == 1
     workspace.snakemake()
     assert path.read_bytes() == before
-    assert workspace.trained("mobilenetv1-base-10k") == {1}
+    assert workspace.trained("mobilenetv1-none-10k") == {1}
 
 
 def test_the_code_of_one_architecture_trains_its_runs_and_no_others(workspace):
@@ -165,20 +165,20 @@ def test_a_forced_rerun_trains_again_and_gives_the_same_bytes(workspace):
 
 
 def test_results_that_snakemake_puts_back_after_a_failure_are_still_out_of_date(workspace):
-    before = workspace.contents("runs/mobilenetv1-base-10k/*/metrics.json")
+    before = workspace.contents("runs/mobilenetv1-none-10k/*/metrics.json")
     block = workspace.folder / "workflow/lowparam/models/blocks/mobilenetv1.py"
     block.write_text(block.read_text() + "\n# Another version.\n")
-    in_the_way = workspace.folder / ".lowparam/runs/digits/mobilenetv1-base-10k/seed1"
+    in_the_way = workspace.folder / ".lowparam/runs/digits/mobilenetv1-none-10k/seed1"
     in_the_way.parent.mkdir(parents=True)
     in_the_way.touch()
     said = workspace.snakemake("digits_runs", fails=True)
     assert "lowparam: cannot write" in said
-    assert workspace.contents("runs/mobilenetv1-base-10k/*/metrics.json") == before, "put back"
+    assert workspace.contents("runs/mobilenetv1-none-10k/*/metrics.json") == before, "put back"
     in_the_way.unlink()
     assert workspace.jobs("digits_runs")["train_digits"] == 1
     workspace.snakemake("digits_runs")
-    assert workspace.trained("mobilenetv1-base-10k") == {1}, "seed 0 had been trained before the failure"
-    after = workspace.contents("runs/mobilenetv1-base-10k/*/metrics.json")
+    assert workspace.trained("mobilenetv1-none-10k") == {1}, "seed 0 had been trained before the failure"
+    after = workspace.contents("runs/mobilenetv1-none-10k/*/metrics.json")
     assert all(json.loads(after[path])["provenance"] != json.loads(before[path])["provenance"] for path in before)
 
 
@@ -188,7 +188,7 @@ def test_data_prepared_again_with_the_same_bytes_train_nothing(workspace):
     code.write_text(code.read_text() + "\n# Another version.\n")
     assert workspace.jobs()["prepare_digits"] == 1
     workspace.snakemake()
-    for scale in ("mobilenetv1-base-10k", "nodepth_a-solu_s1-10k"):
+    for scale in ("mobilenetv1-none-10k", "nodepth_a-solu_s1-10k"):
         assert workspace.trained(scale) == set()
     assert workspace.contents("runs/**/*") == before
     assert workspace.jobs() == {}
@@ -202,26 +202,26 @@ def test_another_version_of_a_library_runs_the_jobs_again_but_trains_nothing_wit
     assert jobs["train_digits"] == 4
     assert jobs["tables_digits"] == 1
     workspace.snakemake("digits_runs")
-    assert workspace.trained("mobilenetv1-base-10k") == workspace.trained("nodepth_a-solu_s1-10k") == set()
+    assert workspace.trained("mobilenetv1-none-10k") == workspace.trained("nodepth_a-solu_s1-10k") == set()
     assert workspace.contents("runs/**/*") == before
 
 
 def test_runs_of_other_settings_are_refused_and_no_table_changes(workspace):
-    run = workspace.folder / "results/digits/runs/mobilenetv1-base-10k/seed0/metrics.json"
+    run = workspace.folder / "results/digits/runs/mobilenetv1-none-10k/seed0/metrics.json"
     metrics = json.loads(run.read_text())
     metrics["spec"]["recipe"]["lr"] = 0.5
     run.write_text(json.dumps(metrics))
     tables = workspace.contents("tables/*")
     output = workspace.run("lowparam", "collect", "digits", fails=True)
     assert output.count("\n") == 1
-    assert "mobilenetv1-base-10k/seed0" in output
+    assert "mobilenetv1-none-10k/seed0" in output
     assert "recipe.lr = 0.5" in output
     assert "0.02" in output
     assert workspace.contents("tables/*") == tables
 
 
 def test_the_workflow_refuses_them_too(workspace):
-    run = workspace.folder / "results/digits/runs/mobilenetv1-base-10k/seed0/metrics.json"
+    run = workspace.folder / "results/digits/runs/mobilenetv1-none-10k/seed0/metrics.json"
     run.write_text(run.read_text().replace('"lr": 0.02', '"lr": 0.5'))
     tables = workspace.contents("tables/*")
     output = workspace.snakemake(fails=True)
@@ -231,7 +231,7 @@ def test_the_workflow_refuses_them_too(workspace):
 
 def test_a_second_start_beside_a_running_one_is_refused(workspace):
     (workspace.folder / "results/digits/runs.csv").unlink()
-    train = workspace.folder / "results/digits/runs/mobilenetv1-base-10k"
+    train = workspace.folder / "results/digits/runs/mobilenetv1-none-10k"
     shutil.rmtree(train)
     first = workspace.start("snakemake", "--cores", "1")
     try:
@@ -252,7 +252,7 @@ def test_the_workflow_runs_in_another_folder_with_settings_of_its_own(finished, 
     settings["experiments"]["digits"]["seeds"] = [7]
     elsewhere = Workspace(tmp_path)
     elsewhere.write(settings)
-    run = "results/digits/runs/nodepth_a-base-10k/seed7"
+    run = "results/digits/runs/nodepth_a-none-10k/seed7"
     finished.snakemake("--directory", str(tmp_path), f"{run}/metrics.json")
     assert json.loads((tmp_path / run / "metrics.json").read_text())["spec"]["seed"] == 7
     assert sorted(path for path in finished.folder.rglob("*") if ".git" not in path.parts) == before

@@ -6,8 +6,7 @@ import sys
 
 import pytest
 
-import progress
-from workspace import ROOT
+from lowparam.engine import progress
 
 OUTPUT = """\
 Building DAG of jobs...
@@ -35,7 +34,7 @@ def test_steps_become_lines_with_the_time_left_and_errors_pass():
 
 def test_an_interrupt_is_left_to_snakemake():
     shown = subprocess.Popen(
-        [sys.executable, ROOT / "workflow/progress.py"],
+        [sys.executable, "-m", "lowparam.engine.progress"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

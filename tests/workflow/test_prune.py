@@ -6,20 +6,20 @@ from pathlib import Path
 import pytest
 import yaml
 
-import prune
+from lowparam.engine import prune
 from workspace import Workspace, small_params
 
 NAMED = [
-    "results/digits/runs/mobilenetv1-base-10k/seed0/metrics.json",
+    "results/digits/runs/mobilenetv1-none-10k/seed0/metrics.json",
     "results/digits/runs.csv",
     "results/digits/records/train.json",
-    "results/digits/benchmarks/train/mobilenetv1-base-10k.tsv",
+    "results/digits/benchmarks/train/mobilenetv1-none-10k.tsv",
     "results/data/digits/manifest.json",
     "results/star/dimension.csv",
 ]
 OWN = ["results/notes/ideas.md", "results/data/raw/a.png", "results/claims.md"]
-SEED = "results/digits/runs/mobilenetv1-base-10k/seed7/metrics.json"
-SCALE = "results/digits/runs/gone-base-10k/seed0/model.safetensors"
+SEED = "results/digits/runs/mobilenetv1-none-10k/seed7/metrics.json"
+SCALE = "results/digits/runs/gone-none-10k/seed0/model.safetensors"
 GONE = [SEED, SCALE, "results/gone/runs.csv", "results/gone/tables/a.md", "results/data/gone/manifest.json"]
 
 
@@ -77,6 +77,6 @@ def test_snakemake_tells_the_runs_that_are_not_named(tmp_path):
     for path in [*NAMED, *OWN, *GONE]:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("{}")
-    assert "nothing deleted" not in workspace.run("python", "workflow/prune.py", "--yes")
+    assert "nothing deleted" not in workspace.run("python", "-m", "lowparam.engine.prune", "--yes")
     files = {str(path.relative_to(tmp_path)) for path in (tmp_path / "results").rglob("*") if path.is_file()}
     assert files == {*NAMED, *OWN}

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from snakemake.persistence.file import FilePersistence
 
-import records
+from lowparam.engine import metadata_records
 from lowparam.errors import LowparamError
 
-WEIGHTS = Path("results/small/runs/a-base-10k/seed0/model.safetensors")
+WEIGHTS = Path("results/small/runs/a-none-10k/seed0/model.safetensors")
 TABLE = Path("results/small/tables/accuracy.md")
 CODE = Path("code.py")
 
@@ -19,7 +19,7 @@ CODE = Path("code.py")
 def made(tmp_path, monkeypatch) -> None:
     """Two results of one job, with the entries that Snakemake would have written."""
     monkeypatch.chdir(tmp_path)
-    records.cached_sha256.cache_clear()
+    metadata_records.cached_sha256.cache_clear()
     CODE.write_text("first")
     for file in (WEIGHTS, TABLE):
         make(file, "weights")
@@ -33,9 +33,13 @@ def make(file: Path, content: str, params: str = "old") -> None:
 
 
 def note(file: Path, params: str) -> None:
-    entry = {"params": [params], "input_checksums": {str(CODE): f"sha256:{records.sha256(CODE)}"}, "job_hash": 7}
+    entry = {
+        "params": [params],
+        "input_checksums": {str(CODE): f"sha256:{metadata_records.sha256(CODE)}"},
+        "job_hash": 7,
+    }
     entry |= {"starttime": 1.0, "endtime": file.stat().st_mtime}
-    records.write(records.entry_path("metadata", file), entry)
+    metadata_records.write(metadata_records.entry_path("metadata", file), entry)
 
 
 def put(file: Path, content: str) -> None:
@@ -45,12 +49,12 @@ def put(file: Path, content: str) -> None:
 
 
 def params_of(file: Path) -> str | None:
-    entry = records.read_entry(file)
+    entry = metadata_records.read_entry(file)
     return entry["params"][0] if entry else None
 
 
 def unfinished(file: Path) -> bool:
-    return records.entry_path("incomplete", file).exists()
+    return metadata_records.entry_path("incomplete", file).exists()
 
 
 def forget() -> None:
@@ -63,96 +67,96 @@ def forget() -> None:
 def test_entries_are_where_snakemake_keeps_them(name, tmp_path):
     persistence = FilePersistence(path=tmp_path / ".snakemake")
     persistence._mark_incomplete(name, None)
-    assert records.entry_path("incomplete", Path(name)).read_text() == '{"external_jobid": null}'
+    assert metadata_records.entry_path("incomplete", Path(name)).read_text() == '{"external_jobid": null}'
 
 
 def test_an_entry_comes_back_beside_the_file_that_it_describes():
-    records.save("train", "small")
+    metadata_records.save("train", "small")
     forget()
     os.utime(WEIGHTS, (2e9, 2e9))
-    records.restore()
+    metadata_records.restore()
     assert params_of(WEIGHTS) == "old"
-    assert records.read_entry(WEIGHTS)["endtime"] == 2e9
+    assert metadata_records.read_entry(WEIGHTS)["endtime"] == 2e9
     assert params_of(TABLE) is None, "the table is no part of training"
     assert not unfinished(WEIGHTS)
 
 
 def test_an_entry_does_not_come_back_beside_another_file():
-    records.save("train", "small")
+    metadata_records.save("train", "small")
     forget()
     put(WEIGHTS, "others")
-    records.restore()
+    metadata_records.restore()
     assert params_of(WEIGHTS) is None
     assert unfinished(WEIGHTS), "nobody knows how it was made, so it must be made again"
 
 
 def test_a_missing_file_gets_no_entry():
-    records.save("train", "small")
+    metadata_records.save("train", "small")
     forget()
     WEIGHTS.unlink()
-    records.restore()
+    metadata_records.restore()
     assert params_of(WEIGHTS) is None
     assert not unfinished(WEIGHTS)
 
 
 def test_what_snakemake_made_since_is_left_alone():
-    records.save("train", "small")
+    metadata_records.save("train", "small")
     make(WEIGHTS, "better weights", "new")
-    records.restore()
+    metadata_records.restore()
     assert params_of(WEIGHTS) == "new"
     assert not unfinished(WEIGHTS)
 
 
 def test_old_results_beside_newer_metadata_get_their_own_entry():
     """The trap of pipeline and versions: Snakemake would take the old weights for what the new settings made."""
-    records.save("train", "small")
+    metadata_records.save("train", "small")
     make(WEIGHTS, "better weights", "new")
     put(WEIGHTS, "weights")
-    records.restore()
+    metadata_records.restore()
     assert params_of(WEIGHTS) == "old"
 
 
 def test_a_file_that_is_neither_as_made_here_nor_as_recorded_is_made_again():
-    records.save("train", "small")
+    metadata_records.save("train", "small")
     put(WEIGHTS, "weight")
-    records.restore()
+    metadata_records.restore()
     assert unfinished(WEIGHTS)
-    assert Path(".lowparam/runs/small/a-base-10k.doubtful").exists(), "training must not keep it"
+    assert Path(".lowparam/runs/small/a-none-10k.doubtful").exists(), "training must not keep it"
 
 
 def test_of_two_makings_of_the_same_bytes_the_one_with_the_inputs_of_now_counts():
-    records.save("train", "small")
+    metadata_records.save("train", "small")
     CODE.write_text("second")
     make(WEIGHTS, "weights", "new")
-    records.restore()
+    metadata_records.restore()
     assert params_of(WEIGHTS) == "new"
-    records.cached_sha256.cache_clear()
+    metadata_records.cached_sha256.cache_clear()
     CODE.write_text("first")
-    records.restore()
+    metadata_records.restore()
     assert params_of(WEIGHTS) == "old"
 
 
 def test_files_are_not_read_again_until_they_change(monkeypatch):
-    records.save("train", "small")
+    metadata_records.save("train", "small")
     forget()
-    records.restore()
+    metadata_records.restore()
     read = []
-    monkeypatch.setattr(records, "settle", lambda file, *_: read.append(file))
-    records.restore()
+    monkeypatch.setattr(metadata_records, "settle", lambda file, *_: read.append(file))
+    metadata_records.restore()
     assert read == []
     os.utime(WEIGHTS, (2e9, 2e9))
-    records.restore()
+    metadata_records.restore()
     assert read == [WEIGHTS]
 
 
 def test_a_record_has_no_times_and_is_the_same_after_making_again():
-    records.save("train", "small")
+    metadata_records.save("train", "small")
     record = Path("results/small/records/train.json")
     first = record.read_bytes()
     make(WEIGHTS, "weights")
     os.utime(WEIGHTS, (2e9, 2e9))
     note(WEIGHTS, "old")
-    records.save("train", "small")
+    metadata_records.save("train", "small")
     assert record.read_bytes() == first
     assert not {"starttime", "endtime", "job_hash"} & set(json.loads(first)[0]["made"])
 
@@ -160,56 +164,56 @@ def test_a_record_has_no_times_and_is_the_same_after_making_again():
 def test_results_of_unknown_origin_are_not_recorded():
     (WEIGHTS.parent / "copied.txt").write_text("from elsewhere")
     with pytest.raises(LowparamError, match=r"seed0/copied\.txt was not made by the workflow"):
-        records.save("train", "small")
+        metadata_records.save("train", "small")
     assert not Path("results/small/records").exists()
     with pytest.raises(LowparamError, match="no results of profile small"):
-        records.save("profile", "small")
+        metadata_records.save("profile", "small")
 
 
 def test_a_result_that_was_replaced_since_it_was_made_is_not_recorded():
     put(WEIGHTS, "other weights")
     with pytest.raises(LowparamError, match=r"model\.safetensors was changed after the workflow made it: delete it"):
-        records.save("train", "small")
+        metadata_records.save("train", "small")
     assert not Path("results/small/records").exists()
 
 
 def test_what_a_kill_left_of_a_file_that_was_being_written_is_no_result():
     (WEIGHTS.parent / ".model.4711.safetensors").write_text("half of the wei")
-    records.save("train", "small")
+    metadata_records.save("train", "small")
     assert "4711" not in Path("results/small/records/train.json").read_text()
 
 
 def test_what_a_failed_training_left_is_made_again():
     metrics = WEIGHTS.with_name("metrics.json")
     make(metrics, "{}")
-    mark = Path(".lowparam/runs/small/a-base-10k.begun")
-    records.mark_failed()
+    mark = Path(".lowparam/runs/small/a-none-10k.begun")
+    metadata_records.mark_failed()
     assert not unfinished(metrics)
     mark.parent.mkdir(parents=True)
     mark.touch()
-    records.mark_failed()
+    metadata_records.mark_failed()
     assert unfinished(metrics)
 
 
 def test_each_stage_records_its_own():
-    for file in ("results/small/profiles/a-base-10k/seed0.csv", "results/small/baseline.json", "results/data/d/x.json"):
+    for file in ("results/small/profiles/a-none-10k/seed0.csv", "results/small/baseline.json", "results/data/d/x.json"):
         make(Path(file), "x")
     make(Path("results/small/benchmarks/train/a.tsv"), "1 s")
     for stage, name in (("train", "small"), ("profile", "small"), ("report", "small"), ("data", "d")):
-        records.save(stage, name)
+        metadata_records.save(stage, name)
 
     def files(record: str) -> list[str]:
         return sorted(file for job in json.loads(Path(record).read_text()) for file in job["files"])
 
     assert files("results/small/records/train.json") == ["results/small/baseline.json", str(WEIGHTS)]
-    assert files("results/small/records/profile.json") == ["results/small/profiles/a-base-10k/seed0.csv"]
+    assert files("results/small/records/profile.json") == ["results/small/profiles/a-none-10k/seed0.csv"]
     assert files("results/small/records/report.json") == [str(TABLE)]
     assert files("results/data/d/record.json") == ["results/data/d/x.json"]
 
 
 def test_what_a_crash_left_half_written_is_no_obstacle():
-    records.save("train", "small")
-    records.entry_path("metadata", WEIGHTS).write_text('{"rule": "tr')
+    metadata_records.save("train", "small")
+    metadata_records.entry_path("metadata", WEIGHTS).write_text('{"rule": "tr')
     Path(".snakemake/records.json").write_text('{"results')
-    records.restore()
+    metadata_records.restore()
     assert params_of(WEIGHTS) == "old"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-import stages
 from lowparam import params as parameters
+from lowparam.engine import dvc_files
 from lowparam.errors import LowparamError
 from workspace import ROOT, small_params
 
@@ -39,19 +39,19 @@ def outs(path: str) -> set[str]:
 def test_the_file_in_the_repository_is_the_one_that_make_record_writes(tmp_path, monkeypatch):
     params = parameters.load(ROOT / "params.yaml")
     monkeypatch.chdir(tmp_path)
-    stages.write(params)
+    dvc_files.write(params)
     assert Path("dvc.yaml").read_text() == (ROOT / "dvc.yaml").read_text(), "type: make record"
 
 
 def test_plain_dvc_repro_makes_what_replicate_lists(two):
-    stages.write(two)
+    dvc_files.write(two)
     assert [*described("dvc.yaml")] == ["data", "train", "profile", "report"]
     assert not [out for out in outs("dvc.yaml") if "more" in out]
     assert not list(Path("results").glob("*/dvc.yaml"))
 
 
 def test_an_experiment_beside_them_has_its_own_file_and_shares_the_data(two):
-    stages.write(two, "more")
+    dvc_files.write(two, "more")
     assert {stage["wdir"] for stage in described("results/more/dvc.yaml").values()} == {"../.."}
     assert not outs("results/more/dvc.yaml") & outs("dvc.yaml")
     assert "results/data/digits" in described("results/more/dvc.yaml")["train"]["deps"]
@@ -60,15 +60,15 @@ def test_an_experiment_beside_them_has_its_own_file_and_shares_the_data(two):
 
 
 def test_data_that_no_replicated_experiment_reads_have_a_stage_too(two):
-    stages.write(two, "elsewhere")
+    dvc_files.write(two, "elsewhere")
     assert outs("results/data/dvc.yaml") == {"results/data/others"}
-    stages.write(two, "more")
+    dvc_files.write(two, "more")
     assert Path("results/elsewhere/dvc.yaml").exists(), "recorded experiments stay recorded"
     assert outs("results/data/dvc.yaml") == {"results/data/others"}
 
 
 def test_a_stage_depends_on_the_settings_of_its_experiment_alone(two):
-    stages.write(two, "more")
+    dvc_files.write(two, "more")
     for stage in ("train", "profile", "report"):
         assert "experiments.more" in described("results/more/dvc.yaml")[stage]["params"]
         assert "experiments.digits" not in described("results/more/dvc.yaml")[stage]["params"]
@@ -76,7 +76,7 @@ def test_a_stage_depends_on_the_settings_of_its_experiment_alone(two):
 
 def test_several_replicated_experiments_have_stages_of_their_own(two):
     both = two.model_copy(update={"replicate": ["digits", "elsewhere"]})
-    stages.write(both)
+    dvc_files.write(both)
     assert [name for name in described("dvc.yaml") if name.startswith(("data", "train"))] == [
         "data_digits",
         "data_others",
@@ -87,21 +87,21 @@ def test_several_replicated_experiments_have_stages_of_their_own(two):
 
 def test_an_unknown_experiment_is_named(two):
     with pytest.raises(LowparamError, match="no experiment 'mroe'"):
-        stages.write(two, "mroe")
+        dvc_files.write(two, "mroe")
 
 
 def test_an_experiment_that_replicate_lists_now_stands_in_one_file_alone(two):
-    stages.write(two, "elsewhere")
-    stages.write(two.model_copy(update={"replicate": ["digits", "elsewhere"]}))
+    dvc_files.write(two, "elsewhere")
+    dvc_files.write(two.model_copy(update={"replicate": ["digits", "elsewhere"]}))
     assert not list(Path("results").glob("*/dvc.yaml")), "DVC refuses what two stages make"
     assert "results/data/others" in outs("dvc.yaml")
 
 
 def test_files_that_are_not_of_the_present_settings_are_named(two):
-    stages.write(two, "more")
-    stages.check(two)
+    dvc_files.write(two, "more")
+    dvc_files.check(two)
     changed = two.model_dump()
     changed["recipes"]["other"] = changed["recipes"]["digits"]
     changed["experiments"]["more"]["recipe"] = "other"
     with pytest.raises(LowparamError, match=r"results/more/dvc\.yaml is not that of the present params\.yaml"):
-        stages.check(parameters.Params.model_validate(changed))
+        dvc_files.check(parameters.Params.model_validate(changed))

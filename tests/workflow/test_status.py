@@ -10,9 +10,9 @@ import yaml
 from filelock import FileLock
 from rich.console import Console
 
-import status
 from lowparam import params as parameters
-from lowparam import predictions, provenance
+from lowparam import provenance
+from lowparam.engine import plans, status
 from lowparam.errors import LowparamError
 from lowparam.params import Params, run_spec
 from workspace import ROOT, small_params
@@ -25,7 +25,7 @@ def params(tmp_path, monkeypatch) -> Params:
     monkeypatch.chdir(tmp_path)
     status.data_sha256.cache_clear()
     settings = small_params()
-    settings["experiments"]["digits"]["activations"] = ["base"]
+    settings["experiments"]["digits"]["probes"] = ["none"]
     settings["experiments"]["later"] = settings["experiments"]["digits"]
     Path("params.yaml").write_text(yaml.safe_dump(settings))
     (tmp_path / "profiles").symlink_to(ROOT / "profiles")
@@ -73,7 +73,7 @@ def test_a_run_of_other_settings_is_stale(params):
 
 
 def test_a_run_is_running_while_a_process_holds_its_scale(params):
-    work = Path(".lowparam/runs/digits/nodepth_a-base-10k")
+    work = Path(".lowparam/runs/digits/nodepth_a-none-10k")
     (work / "seed0").mkdir(parents=True)
     assert words(params)["nodepth_a", 0] == "missing", "left behind by a process that is gone"
     with FileLock(f"{work}.lock"):
@@ -84,7 +84,7 @@ def test_a_run_is_running_while_a_process_holds_its_scale(params):
 def test_a_stale_run_is_running_while_it_is_trained_anew(params):
     for seed in (0, 1):
         finish(params, "nodepth_a", seed, torch="1.0.0")
-    work = Path(".lowparam/runs/digits/nodepth_a-base-10k")
+    work = Path(".lowparam/runs/digits/nodepth_a-none-10k")
     (work / "seed0").mkdir(parents=True)
     assert words(params)["nodepth_a", 0] == "stale"
     with FileLock(f"{work}.lock"):
@@ -96,7 +96,7 @@ def test_the_time_left_is_that_of_the_plan_for_the_runs_to_come(params):
     import pandas as pd
 
     names = [scale.name for scale in params.scales("digits")]
-    predictions.keep(params, "digits", pd.DataFrame({"scale": names, "seconds": [100, 500], "memory_mb": [1, 1]}))
+    plans.keep(params, "digits", pd.DataFrame({"scale": names, "seconds": [100, 500], "memory_mb": [1, 1]}))
     runs = params.runs("digits")
     assert status.seconds(params, runs) == 600
     assert status.seconds(params, [run for run in runs if run.seed == 0]) == 300
@@ -124,8 +124,8 @@ def test_what_dvc_found_changed_is_said_in_one_line():
 def test_disk_is_counted_by_what_it_holds(params):
     for path, count in {
         "results/data/digits/images.safetensors": 10,
-        "results/digits/runs/a-base-10k/seed0/model.safetensors": 200,
-        "results/digits/runs/a-base-10k/seed0/metrics.json": 3000,
+        "results/digits/runs/a-none-10k/seed0/model.safetensors": 200,
+        "results/digits/runs/a-none-10k/seed0/metrics.json": 3000,
         "results/digits/tables/a.md": 40_000,
         ".lowparam/runs/digits/b": 500_000,
     }.items():

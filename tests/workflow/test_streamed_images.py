@@ -26,7 +26,7 @@ def workspace(tmp_path_factory) -> Workspace:
         "split": {"train": 0.6, "validation": 0.15, "test": 0.25},
     }
     params["recipes"]["digits"] |= {"batch_size": 16, "augment": {"flip": True, "crop_area": 0.5}}
-    shapes = {"data": "shapes", "architectures": ["mobilenetv1"], "activations": ["base"]}
+    shapes = {"data": "shapes", "architectures": ["mobilenetv1"], "probes": ["none"]}
     params["experiments"]["shapes"] = params["experiments"]["digits"] | shapes
     workspace.write(params)
     return workspace
@@ -47,6 +47,6 @@ def test_only_streamed_images_depend_on_the_code_that_streams_them(workspace):
     code = workspace.folder / "workflow/lowparam/training/distributed.py"
     code.write_text(code.read_text() + "# changed\n")
     assert workspace.jobs("results/shapes/runs.csv")["train_shapes"] == 1
-    workspace.snakemake("results/digits/runs/mobilenetv1-base-10k/seed0/metrics.json")
+    workspace.snakemake("results/digits/runs/mobilenetv1-none-10k/seed0/metrics.json")
     code.write_text(code.read_text() + "# and again\n")
-    assert workspace.jobs("results/digits/runs/mobilenetv1-base-10k/seed0/metrics.json") == {}
+    assert workspace.jobs("results/digits/runs/mobilenetv1-none-10k/seed0/metrics.json") == {}

@@ -27,7 +27,7 @@ app = typer.Typer(
 )
 
 Experiment = Annotated[str, typer.Argument(help="Name of an experiment in params.yaml.")]
-Scales = Annotated[list[str], typer.Argument(help="Scales of the experiment, such as mobilenetv2-base-25k.")]
+Scales = Annotated[list[str], typer.Argument(help="Scales of the experiment, such as mobilenetv2-none-25k.")]
 Device = Annotated[str | None, typer.Option(help="cpu or cuda; without it, cuda where there is one.")]
 
 
@@ -52,7 +52,7 @@ def check(
     quiet: Annotated[bool, typer.Option(help="Say nothing if all is well.")] = False,
 ) -> None:
     """Check params.yaml, and that every architecture can have every budget, without running anything."""
-    from lowparam.check import check_scales
+    from lowparam.engine.check import check_scales
 
     params = parameters.load()
     names = experiments or list(params.experiments)
@@ -70,10 +70,10 @@ def models(
     classes: Annotated[int, typer.Option(min=1, help="Number of classes.")] = 10,
     channels: Annotated[int, typer.Option(min=1, help="Channels of the images.")] = 3,
     size: Annotated[int, typer.Option(min=1, help="Height and width of the images in pixels.")] = 32,
-    activation: Annotated[str, typer.Option(help="base, or where SoLU goes.")] = "base",
+    probe: Annotated[str, typer.Option(help="none, or where SoLU goes.")] = "none",
 ) -> None:
     """List the networks with their counts, or one layer by layer."""
-    from lowparam.models import catalogue
+    from lowparam.models import listing
 
     try:
         wanted = None if budget is None else parameters.parse_budget(budget)
@@ -81,10 +81,10 @@ def models(
         raise LowparamError(f"--budget: {error}") from None
     image = {"in_channels": channels, "size": size}
     if name is None:
-        show(catalogue.networks(budget=wanted or 100_000, classes=classes, **image))
+        show(listing.networks(budget=wanted or 100_000, classes=classes, **image))
     else:
-        net = catalogue.network(name, budget=wanted, classes=classes, activation=activation, **image)
-        layers = catalogue.layers(net, **image)
+        net = listing.network(name, budget=wanted, classes=classes, probe=probe, **image)
+        layers = listing.layers(net, **image)
         show(layers)
         print(f"{layers['parameters'].sum():,} parameters, {layers['macs'].sum():,} multiply-accumulates an image")
 
@@ -97,13 +97,13 @@ def plan(
     cores: Annotated[int, typer.Option(min=1, help="Trainings beside each other.")] = 2,
 ) -> None:
     """Predict time and memory of the trainings of an experiment before anything runs."""
-    from lowparam import predictions
+    from lowparam.engine import plans
     from lowparam.training.plan import plan, totals
 
     params = parameters.load()
     for name in [experiment] if experiment else params.replicate:
         table = plan(params, name)
-        predictions.keep(params, name, table)
+        plans.keep(params, name, table)
         show(table.round({"images_per_second": 0, "seconds": 0, "memory_mb": 0}))
         total = totals(table, cores)
         print(
@@ -171,7 +171,7 @@ def train(
             raise typer.Exit(distributed.start_processes(count, ["train", experiment, *scales, *named]))
         train_one = distributed.train_streamed
     else:
-        from lowparam.training.job import train_scale as train_one
+        from lowparam.training.train_scale import train_scale as train_one
 
     for scale in chosen:
         with begun(scale):
@@ -198,7 +198,7 @@ def profile(
     if model is not None:
         if experiment is not None or data is None or out is None:
             raise LowparamError("--model needs --data and --out, and no experiment")
-        from lowparam.interference.model import profile_model
+        from lowparam.interference.profile_timm import profile_model
         from lowparam.report.interference import write_model_report
 
         profile_model(model, data, out, weights=weights, pretrained=pretrained, device=device)
@@ -217,7 +217,7 @@ def profile(
 @command
 def collect(experiment: Experiment) -> None:
     """Gather all runs of an experiment into runs.csv; refuses a run that params.yaml does not describe."""
-    from lowparam.report.collect import collect
+    from lowparam.collect import collect
 
     collect(parameters.load(), experiment)
 
@@ -274,7 +274,7 @@ def figures(experiment: Experiment) -> None:
 def bilinear(experiment: Experiment) -> None:
     """Decompose the star blocks without activation of an experiment into eigenvectors."""
     from lowparam.report.star import write_bilinear_table
-    from lowparam.star.bilinear import write_bilinear
+    from lowparam.studies.stars.bilinear import write_bilinear
 
     params = parameters.load()
     write_bilinear(
@@ -295,7 +295,7 @@ def toy(part: Annotated[str, typer.Argument(help="geometry, phase, absolute or r
 
         write_report(folder)
         return
-    from lowparam.interference.toy import write_absolute, write_geometry, write_phase
+    from lowparam.studies.toy import write_absolute, write_geometry, write_phase
 
     parts = {"geometry": write_geometry, "phase": write_phase, "absolute": write_absolute}
     if part not in parts:
@@ -308,11 +308,11 @@ def star(part: Annotated[str, typer.Argument(help="dimension, moons or report.")
     """Show what the star operation can do without images; `report` makes the tables and figures of it."""
     settings, folder = parameters.load().star, results("star")
     if part == "dimension":
-        from lowparam.star.dimension import write_dimension
+        from lowparam.studies.stars.dimension import write_dimension
 
         write_dimension(settings, folder)
     elif part == "moons":
-        from lowparam.star.moons import write_moons
+        from lowparam.studies.stars.moons import write_moons
 
         write_moons(settings, folder)
     elif part == "report":

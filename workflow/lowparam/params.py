@@ -233,7 +233,7 @@ class Experiment(Section):
     architectures: list[Name] = Field(
         min_length=1, description="mobilenetv2 in controlled mode; mobilenetv2_x0.5 or timm:resnet18 in published mode"
     )
-    activations: list[Name] = Field(min_length=1, description="base, or where SoLU goes")
+    probes: list[Name] = Field(min_length=1, description="none, or where SoLU goes")
     budgets: list[Budget] = Field([], description="parameter counts to aim at; none in published mode")
     seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, description="one run for each")
     counting: Literal["total", "body", "head"] = Field("total", description="what a budget counts")
@@ -248,7 +248,7 @@ class Experiment(Section):
 
     @model_validator(mode="after")
     def _nothing_twice(self) -> "Experiment":
-        for key in ("architectures", "activations", "budgets", "seeds"):
+        for key in ("architectures", "probes", "budgets", "seeds"):
             values = getattr(self, key)
             twice = next((v for v in values if values.count(v) > 1), None)
             if twice is not None:
@@ -377,13 +377,13 @@ class Params(Section):
         return recipe
 
     def scales(self, experiment: str) -> list["Scale"]:
-        """Expand an experiment: architecture x variant x activation x budget (no budgets in published mode)."""
+        """Expand an experiment: architecture x variant x probe x budget (no budgets in published mode)."""
         chosen = self.experiment(experiment)
         return [
-            Scale(experiment, architecture, activation, budget, variant)
+            Scale(experiment, architecture, probe, budget, variant)
             for architecture in chosen.architectures
             for variant in chosen.variants or [""]
-            for activation in chosen.activations
+            for probe in chosen.probes
             for budget in chosen.sizes
         ]
 
@@ -394,7 +394,7 @@ class Params(Section):
 
 @dataclass(frozen=True, order=True)
 class Scale:
-    """An architecture with an activation at a budget, in an experiment.
+    """An architecture with an probe at a budget, in an experiment.
 
     A published network has no budget (None), because its name settles its size: ``mobilenetv2_x0.5``. An experiment
     with variants of its recipe has a scale for each of them.
@@ -402,7 +402,7 @@ class Scale:
 
     experiment: str
     architecture: str
-    activation: str
+    probe: str
     budget: int | None
     variant: str = ""
 
@@ -413,12 +413,12 @@ class Scale:
 
     @property
     def name(self) -> str:
-        """The folder's name: ``mobilenetv2-base-25k``, ``mobilenetv2_x0.5-base-published``.
+        """The folder's name: ``mobilenetv2-none-25k``, ``mobilenetv2_x0.5-none-published``.
 
-        A timm network is written with a point, ``timm.mobilevit_xxs-base-published``, because a colon is no part of
+        A timm network is written with a point, ``timm.mobilevit_xxs-none-published``, because a colon is no part of
         a file name everywhere.
         """
-        return f"{self.label.replace(':', '.')}-{self.activation}-{format_size(self.budget)}"
+        return f"{self.label.replace(':', '.')}-{self.probe}-{format_size(self.budget)}"
 
     @property
     def folder(self) -> Path:
@@ -458,7 +458,7 @@ def run_spec(params: Params, run: Run) -> dict[str, Any]:
         "experiment": scale.experiment,
         "mode": experiment.mode,
         "architecture": scale.architecture,
-        "activation": scale.activation,
+        "probe": scale.probe,
         "budget": scale.budget,
         **({key: getattr(experiment, key) for key in skeleton} if experiment.mode == "controlled" else {}),
         "seed": run.seed,

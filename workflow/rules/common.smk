@@ -10,18 +10,20 @@ from functools import cache
 from pathlib import Path
 
 from lowparam import params as parameters
-from lowparam import predictions, provenance
+from lowparam import catalogue as contents
+from lowparam import provenance
+from lowparam.engine import plans as predictions
 from lowparam.errors import LowparamError
-from lowparam.report import contents
-from workflow import locks, records
+
+from lowparam.engine import metadata_records, stale_locks
 
 # One clear line instead of a traceback, before any job is planned.
 try:
     PARAMS = parameters.load()
     if workflow.is_main_process:
-        locks.clear()
-        records.mark_failed()
-        records.restore()
+        stale_locks.clear()
+        metadata_records.mark_failed()
+        metadata_records.restore()
 except LowparamError as error:
     sys.exit(f"lowparam: {error}")
 if workflow.is_main_process:
@@ -73,7 +75,7 @@ def scales(experiment):
 
 @cache
 def families(experiment):
-    """The scales of each architecture with each activation, one for each budget."""
+    """The scales of each architecture with each probe, one for each budget."""
     found = {}
     for name, scale in scales(experiment).items():
         found.setdefault(name.rpartition("-")[0], []).append(scale)
@@ -86,9 +88,9 @@ def scale_of(wildcards):
 
 
 def family(wildcards):
-    """The scales of an architecture with an activation."""
+    """The scales of an architecture with an probe."""
     return families(wildcards.experiment)[
-        f"{wildcards.architecture}-{wildcards.activation}"
+        f"{wildcards.architecture}-{wildcards.probe}"
     ]
 
 

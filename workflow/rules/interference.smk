@@ -1,4 +1,4 @@
-# One job profiles all runs of an architecture with an activation: a profile is shorter than a process start.
+# One job profiles all runs of an architecture with an probe: a profile is shorter than a process start.
 
 for experiment, chosen in PARAMS.experiments.items():
 
@@ -18,23 +18,23 @@ for experiment, chosen in PARAMS.experiments.items():
             ],
         output:
             expand(
-                "results/{{experiment}}/profiles/{{architecture}}-{{activation}}-{budget}/seed{seed}.csv",
+                "results/{{experiment}}/profiles/{{architecture}}-{{probe}}-{budget}/seed{seed}.csv",
                 budget=[parameters.format_size(size) for size in chosen.sizes],
                 seed=chosen.seeds,
             ),
             expand(
-                "results/{{experiment}}/profiles/{{architecture}}-{{activation}}-{budget}/seed{seed}.safetensors",
+                "results/{{experiment}}/profiles/{{architecture}}-{{probe}}-{budget}/seed{seed}.safetensors",
                 budget=[parameters.format_size(size) for size in chosen.sizes],
                 seed=chosen.seeds[:1],
             ),
         log:
-            "logs/{experiment}/profile/{architecture}-{activation}.log",
+            "logs/{experiment}/profile/{architecture}-{probe}.log",
         benchmark:
-            "results/{experiment}/benchmarks/profile/{architecture}-{activation}.tsv"
+            "results/{experiment}/benchmarks/profile/{architecture}-{probe}.tsv"
         wildcard_constraints:
             experiment=re.escape(experiment),
             architecture="[^/-]+",
-            activation="[^/-]+",
+            probe="[^/-]+",
         threads: 1
         resources:
             mem_mb=lambda wildcards, attempt: (

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lowparam.claims.contrast import count
+from lowparam.claims.base import Kind
+from lowparam.claims.best_variant import best_variants
 from lowparam.claims.finding import INCONCLUSIVE, NOT_TESTED, Finding, NotTested, verdict
-from lowparam.claims.kind import Kind
+from lowparam.claims.kinds.contrast import count
 from lowparam.claims.registry import Claim, Registry, load_registry
 from lowparam.claims.statistics import CONFIDENCE, holm
-from lowparam.claims.variants import best_variants
 from lowparam.errors import LowparamError
 from lowparam.files import atomic
 from lowparam.params import Params

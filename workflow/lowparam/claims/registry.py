@@ -5,16 +5,16 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError, model_validator
 
-from lowparam.claims.crossing import Crossing
-from lowparam.claims.dose import Dose
-from lowparam.claims.equivalence import Equivalence
-from lowparam.claims.exponent import Exponent
-from lowparam.claims.interaction import Interaction
-from lowparam.claims.numerical_rank import NumericalRank
-from lowparam.claims.paired import Paired
-from lowparam.claims.planned import REGISTRY
-from lowparam.claims.rank import Rank
-from lowparam.claims.slopes import Slopes
+from lowparam.claims.availability import REGISTRY
+from lowparam.claims.kinds.crossing import Crossing
+from lowparam.claims.kinds.dose import Dose
+from lowparam.claims.kinds.equivalence import Equivalence
+from lowparam.claims.kinds.exponent import Exponent
+from lowparam.claims.kinds.interaction import Interaction
+from lowparam.claims.kinds.numerical_rank import NumericalRank
+from lowparam.claims.kinds.paired import Paired
+from lowparam.claims.kinds.rank import Rank
+from lowparam.claims.kinds.slopes import Slopes
 from lowparam.errors import LowparamError
 from lowparam.files import read_yaml
 from lowparam.params import Section

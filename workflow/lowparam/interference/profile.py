@@ -15,25 +15,25 @@ from lowparam import data
 from lowparam.data import Dataset, Streamed
 from lowparam.errors import LowparamError
 from lowparam.files import write_text
-from lowparam.interference import (
-    ablation,
-    arrays,
-    capacity,
-    constructive,
+from lowparam.interference import figure_data
+from lowparam.interference.measurement import COLUMNS, Value
+from lowparam.interference.measures import (
+    branch_products,
+    capacity_used,
+    channel_pairs,
+    class_cross_talk,
+    class_selectivity,
+    constructive_interference,
     dimensionality,
-    gradients,
-    joined,
-    positions,
-    sae,
-    selectivity,
-    steering,
+    gradient_conflict,
+    position_similarity,
+    sparse_features,
 )
-from lowparam.interference.stream import HeldOut, Statistics, collect, held_out, pixels_of
-from lowparam.interference.value import COLUMNS, Value
+from lowparam.interference.one_pass import HeldOut, Statistics, collect, held_out, pixels_of
 from lowparam.models import network_for
 from lowparam.models.blocks import Site
+from lowparam.models.layers.fast import accelerate
 from lowparam.params import Params, Profile, Run, Scale, run_spec
-from lowparam.training.fast import accelerate
 
 __all__ = ["measure_network", "profile_run", "profile_scale", "recalibrate", "summary"]
 
@@ -99,7 +99,7 @@ def profile_scale(
         kept: dict[str, Tensor] = {}
         profile = profile_run(net, dataset, experiment.profile, seed=seed, untrained=untrained, kept=kept)
         if seed == experiment.seeds[0]:
-            arrays.write(out / f"seed{seed}.safetensors", kept, classes=dataset.classes)
+            figure_data.write(out / f"seed{seed}.safetensors", kept, classes=dataset.classes)
         write_text(out / f"seed{seed}.csv", profile.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
 
 
@@ -177,7 +177,7 @@ def profile_run(
     Returns
     -------
     DataFrame
-        A row for each measure at each site, with the columns ``lowparam.interference.value.COLUMNS``. What is
+        A row for each measure at each site, with the columns ``lowparam.interference.measurement.COLUMNS``. What is
         undefined is NaN, with the reason in ``note``.
 
     Raises
@@ -222,7 +222,7 @@ def measure_network(
     statistics = collect(net, sites, images, classes=classes, positions=settings.positions, folds=settings.folds)
     conflicts = {}
     if settings.gradient_images:
-        conflicts = gradients.measure(
+        conflicts = gradient_conflict.measure(
             net,
             sites,
             images,
@@ -239,11 +239,11 @@ def measure_network(
         if site.factors:
             branches = [n for n, other in sites.items() if any(other.pointwise is layer for layer in site.factors)]
             maps = [statistics.outputs.get(branch) for branch in branches]
-            values += joined.measure_independence(name, site, maps, statistics.outputs.get(name))
+            values += branch_products.measure_independence(name, site, maps, statistics.outputs.get(name))
         values += conflicts.get(name, [])
         pooled = statistics.pooled.get(name)
         if site.kind == "stream":
-            found, effect = steering.measure(
+            found, effect = class_cross_talk.measure(
                 net,
                 name,
                 site,
@@ -259,7 +259,7 @@ def measure_network(
             if effect is not None:
                 effects[name] = effect
         if name in ends and settings.ablation_pairs:
-            values += ablation.measure(
+            values += channel_pairs.measure(
                 net,
                 name,
                 site,
@@ -271,10 +271,10 @@ def measure_network(
                 seed=seed,
                 device=device,
             )
-    for name in arrays.at_ends(sites, ends) if settings.sae else []:
-        vectors = sae.sample(net, sites[name], images, settings.positions, device)
-        values += sae.measure(name, sites[name], vectors, steps=settings.sae_steps)
-    return values, arrays.gather(sites, ends, statistics, effects)
+    for name in figure_data.at_ends(sites, ends) if settings.sae else []:
+        vectors = sparse_features.sample(net, sites[name], images, settings.positions, device)
+        values += sparse_features.measure(name, sites[name], vectors, steps=settings.sae_steps)
+    return values, figure_data.gather(sites, ends, statistics, effects)
 
 
 def _one_pass(name: str, site: Site, statistics: Statistics, settings: Profile) -> list[Value]:
@@ -283,15 +283,15 @@ def _one_pass(name: str, site: Site, statistics: Statistics, settings: Profile) 
     if site.pointwise is not None:
         inputs = statistics.inputs.get(name)
         values += dimensionality.measure(name, site, inputs, draws=settings.null_draws)
-        values += constructive.measure(name, site, inputs)
-    values += joined.measure(name, site, statistics.inputs.get(name), draws=settings.null_draws)
-    values += capacity.measure(name, site, statistics.outputs.get(name))
+        values += constructive_interference.measure(name, site, inputs)
+    values += branch_products.measure(name, site, statistics.inputs.get(name), draws=settings.null_draws)
+    values += capacity_used.measure(name, site, statistics.outputs.get(name))
     if site.kind == "stream":
         pooled = statistics.pooled.get(name)
         if pooled is not None:
             values.append(Value("stride", name, site.kind, value=pooled.stride, n=pooled.positions))
-        values += selectivity.measure(name, site, pooled)
-        values += positions.measure(name, site, pooled)
+        values += class_selectivity.measure(name, site, pooled)
+        values += position_similarity.measure(name, site, pooled)
     return values
 
 
@@ -390,5 +390,5 @@ def summary(profile: pd.DataFrame) -> dict[str, float]:
 
 def _stage_ends(positions: Mapping[str, float]) -> list[str]:
     """Names of the streams that a smaller map or the head follows, from their positions in the order of data."""
-    following = [*positions.values(), 0][1:]
-    return [site for (site, now), after in zip(positions.items(), following, strict=True) if after < now]
+    following = [*position_similarity.values(), 0][1:]
+    return [site for (site, now), after in zip(position_similarity.items(), following, strict=True) if after < now]

@@ -34,7 +34,7 @@ def icc_of_all(runs: pd.DataFrame, measures: list[str]) -> pd.DataFrame:
         measure, icc, configurations, runs. A measure below 0.5 says more about seeds than about configurations and
         should carry no claim about them.
     """
-    of = runs["architecture"].astype(str) + "/" + runs["activation"].astype(str) + "/" + runs["budget"].astype(str)
+    of = runs["architecture"].astype(str) + "/" + runs["probe"].astype(str) + "/" + runs["budget"].astype(str)
     rows = []
     for measure in measures:
         defined = runs[measure].notna()

@@ -13,7 +13,7 @@ from scipy import stats
 
 __all__ = ["gaps", "summarise"]
 
-BASE = "base"
+BASE = "none"
 
 
 def gaps(runs: pd.DataFrame, *, base: str = BASE, part: str = "test") -> pd.DataFrame:
@@ -22,29 +22,29 @@ def gaps(runs: pd.DataFrame, *, base: str = BASE, part: str = "test") -> pd.Data
     Parameters
     ----------
     runs : DataFrame
-        A row a run: architecture, activation, budget, seed, ``<part>_accuracy`` and, if there, ``train_accuracy``, as
+        A row a run: architecture, probe, budget, seed, ``<part>_accuracy`` and, if there, ``train_accuracy``, as
         fractions. Runs without an accuracy (diverged) give no pair.
     base : str
-        The activation to compare with.
+        The probe to compare with.
     part : str
         The images whose accuracy counts.
 
     Returns
     -------
     DataFrame
-        A row a pair: architecture, activation, budget, seed, gap, relative_gap (over the accuracy without) and
+        A row a pair: architecture, probe, budget, seed, gap, relative_gap (over the accuracy without) and
         train_gap, fractions.
     """
     keys = ["architecture", "budget", "seed"]
     column = f"{part}_accuracy"
     columns = [column, *(["train_accuracy"] if "train_accuracy" in runs and part != "train" else [])]
     runs = runs.dropna(subset=[column])
-    without = runs[runs["activation"] == base][[*keys, *columns]]
-    pairs = runs[runs["activation"] != base].merge(without, on=keys, suffixes=("", "_base"), validate="many_to_one")
+    without = runs[runs["probe"] == base][[*keys, *columns]]
+    pairs = runs[runs["probe"] != base].merge(without, on=keys, suffixes=("", "_base"), validate="many_to_one")
     return pd.DataFrame(
         {
             "architecture": pairs["architecture"],
-            "activation": pairs["activation"],
+            "probe": pairs["probe"],
             "budget": pairs["budget"],
             "seed": pairs["seed"],
             "gap": pairs[f"{column}_base"] - pairs[column],
@@ -57,21 +57,21 @@ def gaps(runs: pd.DataFrame, *, base: str = BASE, part: str = "test") -> pd.Data
 
 
 def summarise(pairs: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
-    """Mean gap over seeds with its t interval, by architecture, activation and budget.
+    """Mean gap over seeds with its t interval, by architecture, probe and budget.
 
     Returns
     -------
     DataFrame
-        architecture, activation, budget, seeds, gap, lower, upper, relative_gap, train_gap. ``lower`` and ``upper`` are
+        architecture, probe, budget, seeds, gap, lower, upper, relative_gap, train_gap. ``lower`` and ``upper`` are
         NaN with one seed.
     """
     rows = []
-    for key, group in pairs.groupby(["architecture", "activation", "budget"], sort=False):
+    for key, group in pairs.groupby(["architecture", "probe", "budget"], sort=False):
         seeds, mean = len(group), group["gap"].mean()
         half = stats.t.ppf((1 + level) / 2, seeds - 1) * group["gap"].std() / np.sqrt(seeds) if seeds > 1 else np.nan
         rows.append(
             {
-                **dict(zip(("architecture", "activation", "budget"), key, strict=True)),
+                **dict(zip(("architecture", "probe", "budget"), key, strict=True)),
                 "seeds": seeds,
                 "gap": mean,
                 "lower": mean - half,

@@ -6,8 +6,8 @@ from functools import cache
 import torch
 
 from lowparam.errors import LowparamError
-from lowparam.models.backbone import build
 from lowparam.models.cost import count_parameters
+from lowparam.models.skeletons.controlled import build
 
 __all__ = ["TOLERANCE", "solve_width"]
 
@@ -37,7 +37,7 @@ def solve_width(
     counting : {"total", "body", "head"}
         What the budget counts: everything, all but the classifier, or the classifier.
     **network
-        The further arguments of `lowparam.models.backbone.build`.
+        The further arguments of `lowparam.models.skeletons.controlled.build`.
 
     Returns
     -------

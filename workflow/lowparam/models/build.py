@@ -3,9 +3,9 @@
 import importlib
 from typing import Any
 
-from lowparam.models import backbone, published
-from lowparam.models.backbone import Network
 from lowparam.models.budget import solve_width
+from lowparam.models.skeletons import controlled, published
+from lowparam.models.skeletons.controlled import Network
 
 __all__ = ["network_for", "width_for"]
 
@@ -41,11 +41,11 @@ def network_for(spec: dict[str, Any], *, classes: int, in_channels: int, size: i
     if spec["architecture"].startswith("timm:"):
         # Imported only here, and by name, so that no other run waits for timm or depends on the adapter's code.
         adapter = importlib.import_module("lowparam.models.timm_adapter")
-        return adapter.build(spec["architecture"], activation=spec["activation"], **images)
+        return adapter.build(spec["architecture"], probe=spec["probe"], **images)
     if spec["mode"] == "published":
-        return published.build(spec["architecture"], activation=spec["activation"], **images)
+        return published.build(spec["architecture"], probe=spec["probe"], **images)
     width = width_for(spec, **images)
-    return backbone.build(spec["architecture"], width, **_skeleton(spec, classes, in_channels, size))
+    return controlled.build(spec["architecture"], width, **_skeleton(spec, classes, in_channels, size))
 
 
 def _skeleton(spec: dict[str, Any], classes: int, in_channels: int, size: int) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def _skeleton(spec: dict[str, Any], classes: int, in_channels: int, size: int) -
         "classes": classes,
         "in_channels": in_channels,
         "size": size,
-        "activation": spec["activation"],
+        "probe": spec["probe"],
         "depth": spec["depth"],
         "divisor": spec["divisor"],
         "minimum": spec["minimum_width"],

@@ -11,10 +11,11 @@ import pandas as pd
 import torch
 
 from lowparam.files import write_text
-from lowparam.models import activations, blocks, catalogue, published
-from lowparam.models.blocks import Block, ablation
+from lowparam.models import blocks, listing, probes
+from lowparam.models.blocks import Block, design_space
 from lowparam.models.cost import cost, count_parameters
 from lowparam.models.diagram import draw
+from lowparam.models.skeletons import published
 from lowparam.params import format_budget
 
 __all__ = ["ablation_page", "activations_page", "index", "page", "write"]
@@ -69,11 +70,11 @@ def ablation_page() -> str:
     """Write the page of the design space and its one-factor ablations."""
     points = [
         {"architecture": name, **{key: _shown(value) for key, value in asdict(point).items()}}
-        for name, point in ablation.POINTS.items()
+        for name, point in design_space.POINTS.items()
     ]
     factors = []
-    for start in ablation.POINTS:
-        longer = [other for other in ablation.POINTS if other != start and other.startswith(start)]
+    for start in design_space.POINTS:
+        longer = [other for other in design_space.POINTS if other != start and other.startswith(start)]
         mine = [
             name.removeprefix(f"ablation_{start}_")
             for name in blocks.ablations()
@@ -84,9 +85,9 @@ def ablation_page() -> str:
         "\n\n".join(
             [
                 "# The design space",
-                _prose(inspect.getdoc(ablation)),
+                _prose(inspect.getdoc(design_space)),
                 "## The settings",
-                _settings(inspect.getdoc(ablation.Point)),
+                _settings(inspect.getdoc(design_space.Point)),
                 "## Where the architectures lie",
                 pd.DataFrame(points).set_index("architecture").T.to_markdown(disable_numparse=True),
                 "## What differs from them in one factor",
@@ -104,8 +105,8 @@ def activations_page() -> str:
         "\n\n".join(
             [
                 "# Activations",
-                _prose(inspect.getdoc(activations)),
-                f"All names: {', '.join(f'`{name}`' for name in activations.ACTIVATIONS)}.",
+                _prose(inspect.getdoc(probes)),
+                f"All names: {', '.join(f'`{name}`' for name in probes.PROBES)}.",
                 WRITTEN,
             ]
         )
@@ -122,7 +123,7 @@ def index() -> str:
                 "# Architectures",
                 "In controlled mode an experiment names these; only the block differs between them.",
                 "\n".join(lines),
-                f"{len(ablation.ABLATIONS)} [one-factor ablations](ablation.md) of them have names too, as have the "
+                f"{len(design_space.ABLATIONS)} [one-factor ablations](ablation.md) of them have names too, as have the "
                 "variants that the page of [starnet](starnet.md) lists, and each takes any of the "
                 "[activations](activations.md). In published mode an experiment names the papers' own "
                 "networks, listed on each page, and any network of timm as `timm:<name>`.",
@@ -177,7 +178,7 @@ def _size(block: type[Block]) -> str:
 
 def _sites(name: str) -> str:
     with torch.device("meta"):
-        net = catalogue.network(name, budget=BUDGETS[0])
+        net = listing.network(name, budget=BUDGETS[0])
     place = "stages.1.1."
     found = [site.removeprefix(place) for site in net.sites() if site.startswith(place)]
     return f"Feature maps are read, in the order in which data flows, at: {', '.join(f'`{site}`' for site in found)}."
@@ -187,7 +188,7 @@ def _controlled(name: str) -> list[dict]:
     rows = []
     for budget in BUDGETS:
         with torch.device("meta"):
-            net = catalogue.network(name, budget=budget)
+            net = listing.network(name, budget=budget)
         given = cost(net, 3, 32)
         rows.append(
             {

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from lowparam.errors import LowparamError
-from lowparam.models.backbone import Network
 from lowparam.models.blocks.base import Site
+from lowparam.models.skeletons.controlled import Network
 
 __all__ = ["PREFIX", "Adapted", "Tap", "build"]
 
@@ -133,7 +133,7 @@ class _Show:
 
 
 def build(
-    name: str, *, classes: int, in_channels: int, size: int, activation: str = "base", pretrained: bool = False
+    name: str, *, classes: int, in_channels: int, size: int, probe: str = "none", pretrained: bool = False
 ) -> Adapted:
     """Build a network of timm, with random weights unless told otherwise.
 
@@ -143,7 +143,7 @@ def build(
         ``timm:`` and a name that timm knows, such as ``timm:mobilevit_xxs``.
     classes, in_channels, size : int
         Number of classes, channels of the images, and their height and width in pixels.
-    activation : {"base"}
+    probe : {"none"}
         Where SoLU goes is not defined for a network whose blocks are not ours.
     pretrained : bool
         Take the weights that timm has at the Hugging Face hub. For other classes than they were trained on, timm makes
@@ -152,13 +152,11 @@ def build(
     Raises
     ------
     LowparamError
-        If timm does not know the name, an activation is asked for, the network cannot take such images or classes, or
+        If timm does not know the name, a probe is asked for, the network cannot take such images or classes, or
         the hub has no weights or cannot be reached.
     """
-    if activation != "base":
-        raise LowparamError(
-            f"{name} takes the activation base only, not {activation!r}: its blocks have no place for it"
-        )
+    if probe != "none":
+        raise LowparamError(f"{name} takes no probe, not {probe!r}: its blocks have no place for it")
     own = name.removeprefix(PREFIX)
     if not timm.is_model(own):
         near = difflib.get_close_matches(own, timm.list_models(), n=1)

@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from lowparam.claims.contrast import unit_of
-from lowparam.claims.crossing import Crossing
-from lowparam.claims.dose import Dose
+from lowparam.claims.base import Kind
 from lowparam.claims.finding import NotTested
-from lowparam.claims.kind import Kind
+from lowparam.claims.kinds.contrast import unit_of
+from lowparam.claims.kinds.crossing import Crossing
+from lowparam.claims.kinds.dose import Dose
 from lowparam.claims.registry import Registry
 from lowparam.claims.statistics import mean_interval
 from lowparam.params import format_budget, parse_budget
@@ -101,7 +101,7 @@ def interference_accuracy(runs: pd.DataFrame) -> Figure:
     The dashed line goes through the configurations of a budget (slope between); the short strokes have the slope that
     the seeds of a configuration have in common (slope within). The two may differ in sign.
     """
-    base = runs[(runs["activation"] == "base") & runs["r_projection"].notna() & runs["test_accuracy"].notna()]
+    base = runs[(runs["probe"] == "none") & runs["r_projection"].notna() & runs["test_accuracy"].notna()]
     budgets = sorted(base["budget"].unique(), key=parse_budget)[:4]
     architectures = list(dict.fromkeys(base["architecture"]))
     colours = sns.color_palette("colorblind", len(architectures))
@@ -149,7 +149,7 @@ def interference_accuracy(runs: pd.DataFrame) -> Figure:
 
 def scaling(runs: pd.DataFrame) -> Figure:
     """Test accuracy against size, a panel an accounting, a line an architecture with its own activation."""
-    base = runs[runs["activation"] == "base"]
+    base = runs[runs["probe"] == "none"]
     architectures = list(dict.fromkeys(base["architecture"]))
     colours = sns.color_palette("colorblind", len(architectures))
     figure, axes = plt.subplots(

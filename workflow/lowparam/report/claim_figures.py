@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lowparam.claims.contrast import contrast, over_budgets
 from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, NOT_TESTED, SUPPORTED, NotTested
-from lowparam.claims.paired import Paired
+from lowparam.claims.kinds.contrast import contrast, over_budgets
+from lowparam.claims.kinds.paired import Paired
 from lowparam.claims.registry import Registry
 from lowparam.claims.statistics import mean_interval
 from lowparam.report.claim_curves import crossing, dose_response, interference_accuracy, scaling

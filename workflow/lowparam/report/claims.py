@@ -5,13 +5,13 @@ from pathlib import Path
 import pandas as pd
 from tabulate import tabulate
 
+from lowparam import catalogue
 from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, NOT_TESTED, SUPPORTED
 from lowparam.claims.judge import STAR, read_runs, write_claims
 from lowparam.claims.registry import Registry, load_registry
 from lowparam.claims.statistics import mean_interval
 from lowparam.files import write_text
 from lowparam.params import Params, format_size
-from lowparam.report import contents
 from lowparam.report.claim_figures import draw_claims
 from lowparam.report.evidence import Evidence, format_number, format_p, rounded
 from lowparam.report.table import LATEX, Table
@@ -23,7 +23,7 @@ VERDICTS = (SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_TESTED)
 # LaTeX allows only letters in the name of a command.
 DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
 
-GRID = ["architecture", "activation", "budget"]
+GRID = ["architecture", "probe", "budget"]
 
 COLUMNS = ["verdict", "estimate", "low", "high", "unit", "p", "n", "paper"]
 PARAGRAPHS = {1: 0.32, 6: 0.12}  # statement and unit, as shares of the line
@@ -33,7 +33,7 @@ def write_claim_report(params: Params, experiment: str) -> None:
     """Judge the claims on an experiment and write everything that is printed about them.
 
     ``claims.csv`` and ``claims.md`` in ``results/<experiment>``, the tables ``claims`` and ``claim_readings`` and
-    ``macros.tex`` in its ``tables``, and the figures that `contents.claim_figures` names.
+    ``macros.tex`` in its ``tables``, and the figures that `catalogue.claim_figures` names.
     """
     registry = load_registry()
     judged = write_claims(params, experiment)
@@ -42,7 +42,7 @@ def write_claim_report(params: Params, experiment: str) -> None:
     for table in (claims_table(judged, registry, experiment), readings_table(judged, registry, experiment)):
         table.write(folder / "tables", experiment)
     write_text(folder / "tables" / "macros.tex", macros(judged, runs, params, experiment))
-    names = contents.claim_figures(None if experiment == STAR else params.experiment(experiment))
+    names = catalogue.claim_figures(None if experiment == STAR else params.experiment(experiment))
     write_text(folder / "claims.md", page(judged, registry, experiment, names))
     draw_claims(judged, runs, registry, names, folder / "figures")
 
@@ -114,8 +114,8 @@ def page(judged: pd.DataFrame, registry: Registry, experiment: str, figures: lis
         parts += [f"- `{row.test}`: {_remark(row)}" for row in tests.itertuples() if _remark(row)]
         parts += [f"- `{row.test}`: the paper's value is from {row.paper_where}." for row, e in shown if e.paper]
     parts += ["## Figures"]
-    for name in contents.CLAIM_FIGURES:
-        about = contents.caption("figures", name).read_text(encoding="utf-8").strip()
+    for name in catalogue.CLAIM_FIGURES:
+        about = catalogue.caption("figures", name).read_text(encoding="utf-8").strip()
         drawn = f"[{name}](figures/{name}.png): {about}" if name in figures else f"{name}: not drawn, for want of runs."
         parts.append(f"- {drawn}")
     return "\n\n".join(parts).replace("\n\n- ", "\n- ").replace("|\n- ", "|\n\n- ") + "\n"
@@ -157,9 +157,9 @@ def macros(judged: pd.DataFrame, runs: pd.DataFrame, params: Params, experiment:
             add([*name, "high"], format_number(row.high, row.unit))
             add([*name, "p"], format_p(row.p_holm))
     if "test_accuracy" in runs:
-        for (architecture, activation, budget), group in runs.groupby(GRID, sort=False):
+        for (architecture, probe, budget), group in runs.groupby(GRID, sort=False):
             estimate = mean_interval(100 * group["test_accuracy"])
-            name = ["accuracy", architecture, activation, budget]
+            name = ["accuracy", architecture, probe, budget]
             add(name, rounded(estimate.mean, 1))
             add([*name, "interval"], rounded(estimate.half_width, 1))
     return "\n".join(lines) + "\n"

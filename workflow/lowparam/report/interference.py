@@ -15,9 +15,9 @@ from torch import Tensor
 
 from lowparam.claims.statistics import Estimate, mean_interval
 from lowparam.files import read_csv
-from lowparam.interference.arrays import read
-from lowparam.interference.frames import cosines
-from lowparam.interference.steering import chi
+from lowparam.interference.direction_sets import cosines
+from lowparam.interference.figure_data import read
+from lowparam.interference.measures.class_cross_talk import chi
 from lowparam.report.style import MARKERS, TEXT_WIDTH, in_style, save
 from lowparam.report.table import Cell, Table
 
@@ -56,7 +56,7 @@ def profile_figures(
     scales : mapping of str to sequence of DataFrame
         Profiles of each seed, by what is said of the network in print.
     arrays : mapping of str to mapping of str to Tensor
-        What `lowparam.interference.arrays` keeps of one seed, by the same names.
+        What `lowparam.interference.figure_data` keeps of one seed, by the same names.
     classes : sequence of str
         Names of the classes.
     line : str

@@ -1,8 +1,8 @@
 """What things are called in print."""
 
-from lowparam.star.names import StarName, parse
+from lowparam.studies.stars.names import StarName, parse
 
-__all__ = ["activation_label", "architecture_label"]
+__all__ = ["architecture_label", "probe_label"]
 
 ARCHITECTURES = {
     "mobilenetv1": "MobileNetV1",
@@ -18,7 +18,7 @@ ARCHITECTURES = {
 }
 
 ACTIVATIONS = {
-    "base": "own activation",
+    "none": "own activation",
     "solu_s1": "SoLU (S1)",
     "solu_s2": "SoLU (S2)",
     "solu_s3": "SoLU (S3)",
@@ -92,6 +92,6 @@ def _ablation(name: str) -> str:
     return ", ".join([f"{ARCHITECTURES.get(block, block)} block", *([FACTORS.get(factor, factor)] if factor else [])])
 
 
-def activation_label(name: str) -> str:
+def probe_label(name: str) -> str:
     """Name of an activation in print; one that is not listed keeps its own."""
     return ACTIVATIONS.get(name, name)

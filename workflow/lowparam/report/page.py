@@ -13,17 +13,16 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 from PIL import Image
 
-from lowparam import __version__
-from lowparam.claims.contrast import chosen
+from lowparam import __version__, catalogue
+from lowparam.claims.base import Kind
+from lowparam.claims.best_variant import best_variants
 from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, NOT_TESTED, SUPPORTED, NotTested
 from lowparam.claims.judge import STAR, read_runs
-from lowparam.claims.kind import Kind
+from lowparam.claims.kinds.contrast import chosen
 from lowparam.claims.registry import Claim, Registry, load_registry
 from lowparam.claims.statistics import mean_interval
-from lowparam.claims.variants import best_variants
 from lowparam.files import read_csv, write_text
 from lowparam.params import Experiment, Params
-from lowparam.report import contents
 from lowparam.report.evidence import Evidence, rounded
 from lowparam.report.labels import architecture_label
 
@@ -59,7 +58,7 @@ def write_page(params: Params, experiment: str) -> None:
     judged = read_csv(folder / "claims.csv")
     runs = read_runs(params, experiment)
     chosen_params = None if experiment == STAR else params.experiment(experiment)
-    names = contents.page_figures(chosen_params)
+    names = catalogue.page_figures(chosen_params)
     figures = {name: _picture(folder, name) for name in names}
     first = judged[judged["primary"].eq(True) | judged["test"].isna()]["verdict"]
     template = jinja2.Environment(
@@ -72,9 +71,9 @@ def write_page(params: Params, experiment: str) -> None:
         again=f"snakemake {experiment}_claims",
         counts={word: int((first == word).sum()) for word in (SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_TESTED)},
         claims=[_claim(claim, registry, judged, runs, list(figures)) for claim in registry.claims],
-        tables=[_table(folder, name) for name in contents.page_tables(chosen_params)],
+        tables=[_table(folder, name) for name in catalogue.page_tables(chosen_params)],
         figures=figures,
-        missing=[name for name in contents.CLAIM_FIGURES if name not in figures],
+        missing=[name for name in catalogue.CLAIM_FIGURES if name not in figures],
         scales=[] if experiment == STAR else _scales(runs),
     )
     write_text(folder / "report.html", text)
@@ -154,7 +153,7 @@ def _figure_of(test: Kind) -> str:
         return by_kind[test.kind]
     if names and all(name.startswith("ablation_") for name in names) and test.kind == "paired":
         return "ablation"
-    if any("activation" in arm for arm in test.arms()):
+    if any("probe" in arm for arm in test.arms()):
         return "solu_gap" if test.outcome.endswith("accuracy") else "interference"
     return "accuracy" if test.outcome.endswith("accuracy") else "interference"
 
@@ -195,7 +194,7 @@ def _picture(folder: Path, name: str) -> Picture:
         small = io.BytesIO()
         image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
         width, height = image.size
-    about = contents.caption("figures", name).read_text(encoding="utf-8").strip()
+    about = catalogue.caption("figures", name).read_text(encoding="utf-8").strip()
     if name.startswith("profile_"):
         about = f"{architecture_label(name.removeprefix('profile_'))}. {about}"
     data = base64.b64encode(small.getvalue()).decode()

@@ -9,16 +9,15 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
-from lowparam import __version__
-from lowparam.claims.contrast import MATCHED
+from lowparam import __version__, catalogue
 from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, MOST_DIVERGED, SUPPORTED
 from lowparam.claims.judge import STAR
+from lowparam.claims.kinds.contrast import MATCHED
 from lowparam.claims.registry import Registry, load_registry
 from lowparam.claims.statistics import CONFIDENCE, POWER
 from lowparam.errors import LowparamError
 from lowparam.files import atomic, write_text
 from lowparam.params import Params
-from lowparam.report import contents
 from lowparam.report.claims import command_name
 from lowparam.report.overview import judged_experiments, overview_table, read_verdicts
 from lowparam.report.table import LATEX
@@ -90,8 +89,8 @@ def _section(params: Params, name: str, results: str, verdicts: pd.DataFrame) ->
     """What is shown of an experiment: its tables of claims and networks, and its figures but the profiles."""
     chosen = None if name == STAR else params.experiment(name)
     folder = Path("results", name)
-    tables = [*contents.CLAIM_TABLES, *(contents.STAR_TABLES if chosen is None else contents.tables(chosen))]
-    figures = [figure for figure in contents.page_figures(chosen) if not figure.startswith("profile_")]
+    tables = [*catalogue.CLAIM_TABLES, *(catalogue.STAR_TABLES if chosen is None else catalogue.tables(chosen))]
+    figures = [figure for figure in catalogue.page_figures(chosen) if not figure.startswith("profile_")]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
@@ -111,7 +110,10 @@ def _section(params: Params, name: str, results: str, verdicts: pd.DataFrame) ->
         results=results,
         tables=[table for table in tables if (folder / "tables" / f"{table}.tex").exists()],
         figures=[
-            {"name": figure, "caption": contents.caption("figures", figure).read_text("utf-8").strip().translate(LATEX)}
+            {
+                "name": figure,
+                "caption": catalogue.caption("figures", figure).read_text("utf-8").strip().translate(LATEX),
+            }
             for figure in figures
             if (folder / "figures" / f"{figure}.pdf").exists()
         ],

@@ -10,14 +10,14 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from safetensors.numpy import load_file
 
+from lowparam import catalogue
 from lowparam.claims.statistics import mean_interval
 from lowparam.files import read_csv
-from lowparam.report import contents
 from lowparam.report.labels import architecture_label
 from lowparam.report.style import MARKERS, TEXT_WIDTH, in_style, save
 from lowparam.report.table import Cell, Table
-from lowparam.star.dimension import closed_form, paper_growth, printed_form
-from lowparam.star.moons import X_RANGE, Y_RANGE, training_points
+from lowparam.studies.stars.dimension import closed_form, paper_growth, printed_form
+from lowparam.studies.stars.moons import X_RANGE, Y_RANGE, training_points
 
 __all__ = ["write_bilinear_table", "write_report"]
 
@@ -50,10 +50,10 @@ def write_report(folder: Path) -> None:
         "moons_boundaries": lambda: boundary_figure(moons, grids),
         "moons_placement": lambda: placement_figure(moons),
     }
-    for name in contents.STAR_TABLES:
+    for name in catalogue.STAR_TABLES:
         tables[name]().write(folder / "tables", "star")
     with in_style():
-        for name in contents.STAR_FIGURES:
+        for name in catalogue.STAR_FIGURES:
             save(figures[name](), folder / "figures" / name)
 
 

@@ -7,12 +7,12 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lowparam.catalogue import VARIANT_TABLES
 from lowparam.claims.statistics import Estimate, mean_interval
-from lowparam.report.contents import VARIANT_TABLES
+from lowparam.references.stars import TABLES
 from lowparam.report.star_gaps import axes, on_axis, star_variants
 from lowparam.report.style import MARKERS, TEXT_WIDTH
-from lowparam.star.names import parse
-from lowparam.star.published import TABLES
+from lowparam.studies.stars.names import parse
 
 __all__ = ["star_sweeps", "star_variants_figure"]
 

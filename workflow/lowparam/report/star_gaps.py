@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pandas as pd
 
+from lowparam.catalogue import VARIANT_TABLES
 from lowparam.claims.statistics import Estimate, mean_interval
-from lowparam.report.contents import VARIANT_TABLES
+from lowparam.references.stars import TABLES
 from lowparam.report.labels import architecture_label
 from lowparam.report.table import Cell, Table
-from lowparam.star.names import VARIANTS, StarName, activated, parse, standard, sum_partner
-from lowparam.star.published import TABLES
+from lowparam.studies.stars.names import VARIANTS, StarName, activated, parse, standard, sum_partner
 
 __all__ = ["NOT_RUN", "axes", "on_axis", "star_activation", "star_gap", "star_variants"]
 
@@ -140,7 +140,7 @@ def on_axis(names: Sequence[str], name: str, axis: str | None) -> bool:
 
 def _standards(runs: pd.DataFrame) -> list[tuple[str, str]]:
     """The standard StarNets with their budgets."""
-    base = runs.loc[runs["activation"] == "base", ["architecture", "budget"]]
+    base = runs.loc[runs["probe"] == "none", ["architecture", "budget"]]
     return [scale for scale in dict.fromkeys(base.itertuples(index=False, name=None)) if standard(scale[0]) == scale[0]]
 
 
@@ -175,13 +175,13 @@ def _own(runs: pd.DataFrame, experiment: str, pairs: list[tuple[str, str]]) -> t
     """Rows of pairs of our networks, the second minus the first paired by seed, and their numbers."""
     rows, numbers = [], []
     for first, second in pairs:
-        for budget, activation in dict.fromkeys(
-            runs.loc[runs["architecture"] == second, ["budget", "activation"]].itertuples(index=False, name=None)
+        for budget, probe in dict.fromkeys(
+            runs.loc[runs["architecture"] == second, ["budget", "probe"]].itertuples(index=False, name=None)
         ):
-            accuracies = [_accuracy(runs, name, budget, activation) for name in (first, second)]
+            accuracies = [_accuracy(runs, name, budget, probe) for name in (first, second)]
             found = [mean_interval(each) if len(each) else None for each in accuracies]
             found.append(mean_interval(accuracies[1] - accuracies[0]) if all(found) else None)
-            label = _label(parse(first), parse(second), budget, activation)
+            label = _label(parse(first), parse(second), budget, probe)
             rows.append([experiment, label, *(NOT_RUN if each is None else Cell(each) for each in found)])
             numbers += _numbers(experiment, label, found)
     return rows, numbers
@@ -215,13 +215,13 @@ def _numbers(data: str, label: str, found: Sequence[Estimate | None]) -> list[di
     ]
 
 
-def _label(first: StarName, second: StarName, budget: str, activation: str) -> str:
+def _label(first: StarName, second: StarName, budget: str, probe: str) -> str:
     """What two networks have in common, such as ``DemoNet, no activation, 25k``."""
     if first.operator != second.operator:
         whole = architecture_label(second.name).replace(", star", "", 1)
     else:
         whole = architecture_label(first.name)
-    parts = [whole, *([] if second.size else [budget]), *([] if activation == "base" else [activation])]
+    parts = [whole, *([] if second.size else [budget]), *([] if probe == "none" else [probe])]
     return ", ".join(parts)
 
 
@@ -229,9 +229,9 @@ def _group(experiment: str, base: str, budget: str) -> str:
     return f"{experiment}, {architecture_label(base) if parse(base).size else budget}"
 
 
-def _accuracy(runs: pd.DataFrame, name: str, budget: str, activation: str = "base") -> pd.Series:
+def _accuracy(runs: pd.DataFrame, name: str, budget: str, probe: str = "none") -> pd.Series:
     """Test accuracies of a scale in percent, by seed."""
-    here = runs[(runs["architecture"] == name) & (runs["budget"] == budget) & (runs["activation"] == activation)]
+    here = runs[(runs["architecture"] == name) & (runs["budget"] == budget) & (runs["probe"] == probe)]
     return 100 * here.set_index("seed")["test_accuracy"]
 
 

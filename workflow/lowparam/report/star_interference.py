@@ -14,7 +14,7 @@ from lowparam.report.labels import architecture_label
 from lowparam.report.star_gaps import axes, on_axis
 from lowparam.report.style import MARKERS, TEXT_WIDTH
 from lowparam.report.table import Cell, Table
-from lowparam.star.names import parse, sum_partner
+from lowparam.studies.stars.names import parse, sum_partner
 
 __all__ = ["MEASURES", "paired", "star_interference", "star_interference_figure"]
 
@@ -41,7 +41,7 @@ def paired(runs: pd.DataFrame) -> pd.DataFrame:
         A row a star network, seed and measure: ``pair`` (the star network without its size), ``network``, ``budget``,
         ``seed``, ``parameters``, ``measure``, ``sum``, ``star``.
     """
-    base = runs[runs["activation"] == "base"].set_index(["architecture", "budget", "seed"])
+    base = runs[runs["probe"] == "none"].set_index(["architecture", "budget", "seed"])
     rows = []
     for name, budget, seed in base.index:
         partner = (sum_partner(name), budget, seed)

@@ -6,25 +6,25 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lowparam import catalogue
 from lowparam.claims.statistics import Estimate, mean_interval
 from lowparam.files import read_csv, read_json
 from lowparam.interference.reliability import icc_of_all
 from lowparam.params import Params
-from lowparam.report import contents
-from lowparam.report.labels import activation_label, architecture_label
-from lowparam.report.published_nets import PublishedNet, published_nets
+from lowparam.references.small_nets import PublishedNet, published_nets
+from lowparam.report.labels import architecture_label, probe_label
 from lowparam.report.star_gaps import star_activation, star_gap, star_variants
 from lowparam.report.star_interference import star_interference
 from lowparam.report.table import Cell, Table
 
 __all__ = ["write_tables"]
 
-GRID = ["architecture", "activation", "budget"]
+GRID = ["architecture", "probe", "budget"]
 SHORT = 10  # epochs; published networks have hundreds
 
 
 def write_tables(params: Params, experiment: str) -> None:
-    """Write every table that `contents.tables` names into ``results/<experiment>/tables``."""
+    """Write every table that `catalogue.tables` names into ``results/<experiment>/tables``."""
     folder = Path("results", experiment)
     runs = read_csv(folder / "runs.csv")
     baseline = read_json(folder / "baseline.json")
@@ -39,9 +39,9 @@ def write_tables(params: Params, experiment: str) -> None:
         "star_gap": star_gap,
         "star_activation": star_activation,
         "star_interference": star_interference,
-        **{name: partial(star_variants, name) for name in contents.VARIANT_TABLES},
+        **{name: partial(star_variants, name) for name in catalogue.VARIANT_TABLES},
     }
-    for name in contents.tables(params.experiment(experiment)):
+    for name in catalogue.tables(params.experiment(experiment)):
         table = make[name](runs, baseline, experiment)
         if name in ("accuracy", "interference", "published", "solu_gap"):
             table.notes.append(schedule(params, experiment, baseline["training_images"]))
@@ -63,7 +63,7 @@ def accuracy(runs: pd.DataFrame, baseline: dict, experiment: str) -> Table:
     percent = means.assign(mean=100 * means["mean"], half_width=100 * means["half_width"])
 
     def mark(row: pd.Series) -> str:
-        return "†" if row["activation"] == "base" and not row["mean"] > 100 * threshold else ""
+        return "†" if row["probe"] == "none" and not row["mean"] > 100 * threshold else ""
 
     table = _grid(percent, digits=1, best="max", mark=mark)
     budgets = len(table[0]) - 2
@@ -73,7 +73,7 @@ def accuracy(runs: pd.DataFrame, baseline: dict, experiment: str) -> Table:
         name="accuracy",
         caption=f"Test accuracy in % on {experiment}, by parameter budget: mean over {_seeds(runs)} seeds with 95 % "
         f"t interval; {baseline['test']['images']} test images. Bold: best of a column.",
-        header=["architecture", "activation", *_budgets(runs)],
+        header=["architecture", "probe", *_budgets(runs)],
         rows=table,
         labels=2,
         numbers=numbers,
@@ -83,7 +83,7 @@ def accuracy(runs: pd.DataFrame, baseline: dict, experiment: str) -> Table:
 
 def beside_published(runs: pd.DataFrame, nets: tuple[PublishedNet, ...], experiment: str) -> Table:
     """Accuracy of our networks among those that others report, by parameters."""
-    ours = _estimates(runs[runs["activation"] == "base"], "test_accuracy")
+    ours = _estimates(runs[runs["probe"] == "none"], "test_accuracy")
     sizes = runs.groupby(GRID)["parameters_total"].first()
     rows = [
         {
@@ -143,7 +143,7 @@ def interference(runs: pd.DataFrame, baseline: dict, experiment: str) -> Table:
         caption=f"Interference on {experiment}: feature dimensionality of the projections' weights over that of random "
         f"directions of the same norms (r); mean over {_seeds(runs)} seeds with 95 % t interval. "
         "1: as random; below 1: features overlap more than random ones. Bold: highest of a column.",
-        header=["architecture", "activation", *_budgets(runs)],
+        header=["architecture", "probe", *_budgets(runs)],
         rows=_grid(ratios, digits=2, best="max"),
         labels=2,
         numbers=ratios.assign(unit="ratio to null"),
@@ -154,15 +154,15 @@ def reliability(runs: pd.DataFrame, baseline: dict, experiment: str) -> Table:
     """How far each interference measure tells configurations apart, rather than seeds of the same one."""
     columns = list(runs.columns)
     measures = [*columns[columns.index("test_loss") + 1 : columns.index("folder")], "test_accuracy"]
-    arms = {"all activations": runs}
-    if "base" in set(runs["activation"]) and runs["activation"].nunique() > 1:
-        arms["own activation"] = runs[runs["activation"] == "base"]
+    arms = {"all probes": runs}
+    if "none" in set(runs["probe"]) and runs["probe"].nunique() > 1:
+        arms["own activation"] = runs[runs["probe"] == "none"]
     found = pd.concat([icc_of_all(arm, measures).assign(of=name) for name, arm in arms.items()], ignore_index=True)
     printed = found.pivot(index="measure", columns="of", values="icc")
     return Table(
         name="reliability",
         caption=f"Reliability of the measures on {experiment}: intraclass correlation of seeds within configurations "
-        f"(architecture, activation, budget), {_seeds(runs)} seeds. 1: all variance lies between configurations; "
+        f"(architecture, probe, budget), {_seeds(runs)} seeds. 1: all variance lies between configurations; "
         "0: none does. A measure below 0.5 says more about seeds and should carry no claim.",
         header=["measure", *arms],
         rows=[[name, *(Cell(Estimate(printed.loc[name, arm], np.nan, 1), 2) for arm in arms)] for name in measures],
@@ -177,10 +177,10 @@ def gap_by_seed(runs: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns architecture, activation, budget, seed and gap, in percentage points of test accuracy.
+        Columns architecture, probe, budget, seed and gap, in percentage points of test accuracy.
     """
-    base = runs[runs["activation"] == "base"].set_index(["architecture", "budget", "seed"])["test_accuracy"]
-    probed = runs[runs["activation"] != "base"].copy()
+    base = runs[runs["probe"] == "none"].set_index(["architecture", "budget", "seed"])["test_accuracy"]
+    probed = runs[runs["probe"] != "none"].copy()
     partner = pd.MultiIndex.from_frame(probed[["architecture", "budget", "seed"]])
     probed["gap"] = 100 * (base.reindex(partner).to_numpy() - probed["test_accuracy"].to_numpy())
     return probed[[*GRID, "seed", "gap"]]
@@ -200,7 +200,7 @@ def _grid(estimates: pd.DataFrame, *, digits: int, best: str, mark=lambda row: "
     top = estimates.groupby("budget")["mean"].agg(best)
     rows: dict[tuple[str, str], list[str | Cell]] = {}
     for row in _rows(estimates):
-        labels = (architecture_label(row["architecture"]), activation_label(row["activation"]))
+        labels = (architecture_label(row["architecture"]), probe_label(row["probe"]))
         is_best = np.round(row["mean"], digits) == np.round(top[row["budget"]], digits)
         estimate = Estimate(row["mean"], row["half_width"], row["n"])
         rows.setdefault(labels, list(labels)).append(Cell(estimate, digits, best=is_best, mark=mark(row)))

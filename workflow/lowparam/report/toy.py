@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from scipy import stats
 
+from lowparam import catalogue
 from lowparam.claims.statistics import Estimate, mean_interval
-from lowparam.interference.toy import boundary
-from lowparam.report import contents
 from lowparam.report.style import MARKERS, TEXT_WIDTH, in_style, save
 from lowparam.report.table import Cell, Table
+from lowparam.studies.toy import boundary
 
 __all__ = ["write_report"]
 
@@ -51,7 +51,7 @@ def write_report(folder: Path) -> None:
         "behaviour": behaviour_table(sweep),
         "absolute": absolute_table(absolute),
     }
-    for name in contents.TOY_TABLES:
+    for name in catalogue.TOY_TABLES:
         tables[name].write(folder / "tables", "toy")
     figures = {
         "grams": lambda: grams_figure(shapes, grams),
@@ -59,7 +59,7 @@ def write_report(folder: Path) -> None:
         "phase": lambda: phase_figure(phase),
     }
     with in_style():
-        for name in contents.TOY_FIGURES:
+        for name in catalogue.TOY_FIGURES:
             save(figures[name](), folder / "figures" / name)
 
 

@@ -21,7 +21,7 @@ from lowparam.errors import LowparamError
 from lowparam.files import read_json
 from lowparam.params import Params, Run, Scale, run_spec
 from lowparam.provenance import code_sha256
-from lowparam.training.job import Seed
+from lowparam.training.train_scale import Seed
 
 __all__ = ["begun", "is_trained"]
 
@@ -36,7 +36,7 @@ def is_trained(
     Parameters
     ----------
     params, scale, data_folder, work, results
-        As for `lowparam.training.job.train_scale`.
+        As for `lowparam.training.train_scale.train_scale`.
     """
     experiment, manifest = params.experiment(scale.experiment), data_folder / "manifest.json"
     if _mark(scale, "doubtful", work).exists() or not manifest.exists():

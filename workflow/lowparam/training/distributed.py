@@ -31,14 +31,14 @@ from lowparam import __version__, data
 from lowparam.data import PARTS, Files, Streamed
 from lowparam.errors import LowparamError
 from lowparam.models import network_for
-from lowparam.models.backbone import Network
 from lowparam.models.cost import cost
+from lowparam.models.skeletons.controlled import Network
 from lowparam.params import Params, Recipe, Run, Scale, run_spec
 from lowparam.provenance import code_sha256
 from lowparam.training import checkpoint
 from lowparam.training.augment import Draws, draw, mix
-from lowparam.training.job import Seed, shape
 from lowparam.training.loop import Training, compiles, pick_device
+from lowparam.training.train_scale import Seed, shape
 
 __all__ = ["StreamedTraining", "count_processes", "leave", "load", "start_processes", "train_streamed"]
 
@@ -191,7 +191,7 @@ def train_streamed(
 ) -> None:
     """Train all seeds of a scale on images that stay on disk; under torchrun, together with its other processes.
 
-    Parameters, and what is written, are those of `lowparam.training.job.train_scale`. With several processes batch norm
+    Parameters, and what is written, are those of `lowparam.training.train_scale.train_scale`. With several processes batch norm
     sees a share of a batch in each, so their number changes the result; the same number gives the same result.
 
     Raises

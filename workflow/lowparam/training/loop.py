@@ -10,14 +10,14 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from lowparam.data import Dataset
 from lowparam.errors import LowparamError
-from lowparam.models.backbone import Network
+from lowparam.models.counts import count
+from lowparam.models.layers.fast import accelerate
+from lowparam.models.skeletons.controlled import Network
 from lowparam.params import Recipe
 from lowparam.training.augment import change_pixels, draw, generator, mix
-from lowparam.training.counts import count
-from lowparam.training.fast import accelerate
-from lowparam.training.incoherence import coherence, projections
-from lowparam.training.memory import settle_malloc
+from lowparam.training.malloc import settle_malloc
 from lowparam.training.optimizer import make_optimizer, make_schedule, rate_factor
+from lowparam.training.penalties.incoherence import coherence, projections
 
 __all__ = ["COMPILE_FROM", "EVALUATION_BATCH", "Training", "compiles", "halves", "pick_device"]
 

@@ -12,9 +12,9 @@ import pandas as pd
 from lowparam.errors import LowparamError
 from lowparam.files import read_json
 from lowparam.models import network_for
+from lowparam.models.counts import Counts, count
 from lowparam.params import Params, Run, run_spec
-from lowparam.training.counts import Counts, count
-from lowparam.training.memory import KEPT
+from lowparam.training.malloc import KEPT
 
 __all__ = ["activation_bytes", "plan", "step_seconds", "totals"]
 
@@ -34,7 +34,7 @@ def step_seconds(counts: Counts, batch_size: int) -> float:
 
 
 def activation_bytes(values: int) -> float:
-    """Predict the memory that a batch of so many activation values needs (`lowparam.training.memory`)."""
+    """Predict the memory that a batch of so many activation values needs (`lowparam.training.malloc`)."""
     return KEPT_BYTES * values if values < KEPT else max(KEPT_BYTES * KEPT / 2, RETURNED_BYTES * values)
 
 

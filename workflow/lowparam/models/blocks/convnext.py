@@ -5,8 +5,8 @@ from functools import partial
 from torch import Tensor, nn
 
 from lowparam.models.blocks.base import Block, Site
-from lowparam.models.blocks.frames import convnext_frame
 from lowparam.models.layers import LayerNorm2d, LayerScale
+from lowparam.models.skeletons.convnext import convnext_frame
 
 __all__ = ["ARCHITECTURES", "PUBLISHED", "ConvNeXtBlock"]
 

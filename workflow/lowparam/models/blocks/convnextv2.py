@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from lowparam.models.blocks.base import Block, Site
-from lowparam.models.blocks.frames import convnext_frame
 from lowparam.models.layers import LayerNorm2d
+from lowparam.models.skeletons.convnext import convnext_frame
 
 __all__ = ["ARCHITECTURES", "PUBLISHED", "ConvNeXtV2Block", "GlobalResponseNorm"]
 

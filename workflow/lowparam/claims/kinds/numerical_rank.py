@@ -1,0 +1,68 @@
+"""Numerical rank: whether a counted dimension is what a formula says."""
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from lowparam.claims.base import Kind
+from lowparam.claims.finding import Finding, NotTested
+from lowparam.claims.kinds.contrast import Where
+
+__all__ = ["NumericalRank"]
+
+
+class NumericalRank(Kind):
+    """Every exact rank equals a formula, or exceeds another operator's rank at the same width.
+
+    Ranks are counted in exact arithmetic, so nothing is sampled: one row that does not fit is a counterexample, and
+    p is 0 or 1. The estimate is the mean ratio of rank to formula, its interval the smallest and the largest ratio.
+    """
+
+    kind: Literal["numerical_rank"]
+    table: Literal["dimension", "growth"] = Field(description="results/star/<table>.csv")
+    operator: Literal["star", "sum"] = Field("star", description="how the branches are joined")
+    bias: bool = Field(True, description="whether the branches have biases")
+    layers: int = Field(1, ge=1, description="smallest number of layers on top of each other")
+    formula: str | None = Field(None, description="column with the formula's value")
+    exceeds: Literal["star", "sum"] | None = Field(None, description="operator whose rank is exceeded instead")
+
+    def find(self, runs: pd.DataFrame) -> Finding:
+        rows = self._rows(runs, self.operator)
+        rows = rows[rows["channels"] >= 2]  # with one channel, formulas of different kinds coincide
+        if self.exceeds is not None:
+            other = self._rows(runs, self.exceeds).set_index("channels")["rank"]
+            expected = other.reindex(rows["channels"]).to_numpy(dtype=float)
+        elif self.formula in rows:
+            expected = rows[self.formula].to_numpy(dtype=float)
+        else:
+            raise NotTested(f"{self.table}.csv has no column {self.formula}")
+        if rows.empty or np.isnan(expected).any():
+            raise NotTested(f"{self.table}.csv lacks rows to compare")
+        ratio = rows[self.outcome].to_numpy(dtype=float) / expected
+        holds = bool((ratio > 1).all() if self.exceeds else (ratio == 1).all())
+        fits = int((ratio > 1).sum() if self.exceeds else (ratio == 1).sum())
+        return Finding(
+            float(np.exp(np.log(ratio).mean())),
+            float(ratio.min()),
+            float(ratio.max()),
+            p_for=0.0 if holds else 1.0,
+            p_against=1.0 if holds else 0.0,
+            unit="rank / formula",
+            n=len(ratio),
+            replicates="widths",
+            power_at=lambda alpha: (np.nan, np.nan),
+            note=f"{fits} of {len(ratio)} widths fit; counted exactly, so the interval is the range.",
+        )
+
+    def arms(self) -> list[Where]:
+        return []
+
+    def _rows(self, runs: pd.DataFrame, operator: str) -> pd.DataFrame:
+        if "table" not in runs:
+            raise NotTested("no ranks were counted")
+        rows = runs[(runs["table"] == self.table) & (runs["bias"] == self.bias)]
+        if self.table == "growth":
+            return rows[rows["layers"] >= self.layers]
+        return rows[rows["operator"] == operator]

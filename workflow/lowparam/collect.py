@@ -1,0 +1,69 @@
+"""From the folders of the runs to one table with a row a run."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lowparam.errors import LowparamError
+from lowparam.files import atomic, read_csv, read_json, write_json
+from lowparam.interference.profile import summary
+from lowparam.params import Params, Run, format_size, run_spec
+
+__all__ = ["collect"]
+
+
+def collect(params: Params, experiment: str) -> None:
+    """Write ``runs.csv`` and ``metrics.json`` of an experiment.
+
+    ``runs.csv`` has one row a run, in the order of params.yaml; accuracies are shares, memory is in bytes.
+    ``metrics.json`` has the mean test accuracy by scale, for ``dvc metrics``.
+
+    Raises
+    ------
+    LowparamError
+        If a run is missing, or was made under other settings than params.yaml now has; nothing is written then.
+    """
+    runs = pd.DataFrame([_row(params, run) for run in params.runs(experiment)])
+    folder = Path("results", experiment)
+    with atomic(folder / "runs.csv") as temporary:
+        runs.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+    means = runs.groupby(["architecture", "probe", "budget"], sort=False)["test_accuracy"].mean()
+    summarised: dict[str, Any] = {"runs": len(runs), "diverged": int((runs["status"] == "diverged").sum())}
+    for (architecture, probe, budget), mean in means.items():
+        place = summarised.setdefault("test_accuracy", {}).setdefault(f"{architecture}-{probe}", {})
+        place[budget] = None if pd.isna(mean) else round(mean, 6)
+    write_json(folder / "metrics.json", summarised)
+
+
+def _row(params: Params, run: Run) -> dict[str, Any]:
+    metrics = read_json(run.folder / "metrics.json")
+    _same(run, metrics["spec"], run_spec(params, run))
+    profile = read_csv(run.profile)
+    return {
+        "architecture": run.scale.label,
+        "probe": run.scale.probe,
+        "budget": format_size(run.scale.budget),
+        "seed": run.seed,
+        "status": metrics["status"],
+        **{f"parameters_{part}": count for part, count in metrics["parameters"].items()},
+        "macs": metrics["macs"],
+        "peak_activation_bytes": metrics["peak_activation_bytes"],
+        **{f"{part}_accuracy": metrics[part]["accuracy"] for part in ("train", "validation", "test")},
+        "train_loss": metrics["train"]["loss"],
+        "test_loss": metrics["test"]["loss"],
+        **summary(profile),
+        "folder": run.folder.as_posix(),
+    }
+
+
+def _same(run: Run, found: Any, wanted: Any, key: str = "") -> None:
+    """Compare the specification in a run's metrics with that of params.yaml, and name the first difference."""
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        for part in sorted({*found, *wanted}):
+            _same(run, found.get(part), wanted.get(part), f"{key}.{part}" if key else part)
+    elif found != wanted:
+        raise LowparamError(
+            f"{run.folder}/metrics.json was made with {key} = {found!r}, but params.yaml says {wanted!r}; "
+            f"delete {run.folder} and run again"
+        )

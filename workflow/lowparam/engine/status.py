@@ -1,0 +1,247 @@
+"""Prints one screen: the runs of each experiment, the disk they take, and what `dvc repro` would do.
+
+    python workflow/status.py
+
+It reads what is on disk and asks nothing of Snakemake, so it is quick and works while something runs. A run is stale if
+its specification, data, code or version of torch are not those of now. `snakemake -n` takes longer and knows more: it
+also looks at requirements.lock, tables and figures.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from rich.console import Console
+from rich.table import Table
+
+from lowparam import params as parameters
+from lowparam import provenance
+from lowparam.engine import plans
+from lowparam.engine.progress import duration
+from lowparam.errors import LowparamError
+from lowparam.files import read_json, read_yaml
+from lowparam.params import Params, Run, Scale, run_spec
+
+__all__ = ["disk", "main", "pending", "seconds", "states"]
+
+WORK = Path(".lowparam/runs")
+STATES = {"finished": "green", "running": "cyan", "diverged": "red", "stale": "yellow", "missing": ""}
+PROFILE = 1.1  # a profile takes about a tenth of the training
+
+
+def main() -> None:
+    params = parameters.load()
+    console = Console()
+    found = {name: states(params, name) for name in params.experiments}
+    console.print(experiments_table(params, found))
+    empty = [name for name, runs in found.items() if set(runs.values()) == {"missing"} and name not in params.replicate]
+    if empty:
+        console.print(f"without results: {', '.join(empty)}", style="dim")
+    console.print()
+    console.print(disk_table(disk()))
+    console.print()
+    for line in pending(params, found):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def states(params: Params, experiment: str) -> dict[Run, str]:
+    """Tell of every run of an experiment whether it is finished, running, diverged, stale or missing."""
+    busy = {scale for scale in params.scales(experiment) if is_locked(scale)}
+    return {run: state(params, run, run.scale in busy) for run in params.runs(experiment)}
+
+
+def state(params: Params, run: Run, busy: bool) -> str:
+    try:
+        metrics = read_json(run.folder / "metrics.json")
+    except LowparamError:
+        return "running" if busy and has_begun(run) else "missing"
+    data = params.data[params.experiment(run.scale.experiment).data]
+    made, verb = metrics["provenance"], "stream" if data.stream else "train"
+    same = (
+        metrics["spec"] == run_spec(params, run)
+        and made["torch"].partition("+")[0] == torch_version()
+        and made["data_sha256"] == (data_sha256(metrics["spec"]["data"]["name"]) or made["data_sha256"])
+        and made["code_sha256"] == provenance.code_sha256(verb, architecture=run.scale.architecture)
+    )
+    if same:
+        return metrics["status"]
+    # What was made before stays in place until the training is finished.
+    return "running" if busy and has_begun(run) else "stale"
+
+
+def has_begun(run: Run) -> bool:
+    """Whether there is unfinished work of a run."""
+    return (WORK / run.scale.experiment / run.scale.name / f"seed{run.seed}").is_dir()
+
+
+def is_locked(scale: Scale) -> bool:
+    """Whether a process trains the scale right now."""
+    path = WORK / scale.experiment / f"{scale.name}.lock"
+    if not path.exists():
+        return False
+    try:
+        with FileLock(path, blocking=False):
+            return False
+    except Timeout:
+        return True
+
+
+@cache
+def torch_version() -> str:
+    """The version without the name of the build, asked without importing torch, which takes longer than all else."""
+    return version("torch").partition("+")[0]
+
+
+@cache
+def data_sha256(name: str) -> str | None:
+    """Hash of the prepared data of now; None if they are not here."""
+    manifest = Path("results/data", name, "manifest.json")
+    return read_json(manifest)["sha256"] if manifest.exists() else None
+
+
+def experiments_table(params: Params, found: dict[str, dict[Run, str]]) -> Table:
+    table = Table("experiment", "runs", *STATES, "recorded", box=None, header_style="bold")
+    for column in table.columns[1:-1]:
+        column.justify = "right"
+    for name, runs in found.items():
+        counts = Counter(runs.values())
+        if set(counts) == {"missing"} and name not in params.replicate:
+            continue
+        numbers = [f"[{style}]{counts[word]:,}[/]" if counts[word] and style else "" for word, style in STATES.items()]
+        numbers[-1] = f"{counts['missing']:,}" if counts["missing"] else ""
+        table.add_row(name, f"{len(runs):,}", *numbers, recorded(params, name))
+    return table
+
+
+def recorded(params: Params, name: str) -> str:
+    """Where DVC records the experiment."""
+    file = Path("dvc.lock") if name in params.replicate else Path("results", name, "dvc.lock")
+    return str(file) if file.exists() and f"results/{name}/runs" in file.read_text(encoding="utf-8") else "no"
+
+
+def disk() -> dict[str, int]:
+    """Bytes of prepared data, checkpoints, everything else in results, DVC's cache, and unfinished work."""
+    cache_folder = subprocess.run(["dvc", "cache", "dir"], capture_output=True, text=True).stdout.strip()
+    runs = [path for path in Path("results").glob("*/runs") if path.is_dir()]
+    checkpoints = sum(size(path, ".safetensors") for path in runs)
+    return {
+        "prepared data (results/data)": size(Path("results/data")),
+        "checkpoints (results/*/runs)": checkpoints,
+        "other results": size(Path("results")) - size(Path("results/data")) - checkpoints,
+        "DVC's cache (dvc gc frees what no commit needs)": size(Path(cache_folder)) if cache_folder else 0,
+        "unfinished work (.lowparam)": size(Path(".lowparam")),
+    }
+
+
+def size(folder: Path, suffix: str = "") -> int:
+    """Bytes of the files in a folder, of those with a suffix."""
+    return sum(
+        os.lstat(os.path.join(path, name)).st_size
+        for path, _, names in os.walk(folder)
+        for name in names
+        if name.endswith(suffix)
+    )
+
+
+def disk_table(sizes: dict[str, int]) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(justify="right")
+    for what, count in sizes.items():
+        table.add_row(f"{count / 2**20:,.1f} MB", what)
+    return table
+
+
+def pending(params: Params, found: dict[str, dict[Run, str]]) -> list[str]:
+    """Say what `dvc repro` would do, stage by stage with the reason, and about how long it would take."""
+    asked = subprocess.run(["dvc", "status", "--json", "dvc.yaml"], capture_output=True, text=True)
+    if asked.returncode:
+        return [f"dvc status failed: {asked.stderr.strip().splitlines()[-1]}"]
+    stages = json.loads(asked.stdout)
+    todo = [run for name in params.replicate for run, word in found[name].items() if word in ("stale", "missing")]
+    if not stages and not todo:
+        return ["dvc repro has nothing to do"]
+    lines = ["dvc repro would look at:" if stages else "dvc repro has nothing to do, but runs are missing or stale:"]
+    lines += [f"  {name}: {reasons(changes)}" for name, changes in stages.items()]
+    if todo:
+        lines.append(f"and train {len(todo)} runs: {about(params, todo)}")
+    return lines
+
+
+def reasons(changes: list[Any]) -> str:
+    """Say in one line what DVC found changed for a stage."""
+    words = []
+    for change in changes:
+        if isinstance(change, str):  # changed command
+            words.append(change)
+        else:
+            words += [f"{kind} {', '.join(map(named, what.items()))}" for kind, what in change.items()]
+    return "; ".join(words)
+
+
+def named(changed: tuple[str, Any]) -> str:
+    """A file that changed, and which of its settings, if DVC tells."""
+    file, how = changed
+    return f"{file} ({', '.join(how)})" if isinstance(how, dict) else file
+
+
+def about(params: Params, runs: list[Run]) -> str:
+    """Say how long the training of runs will take, as far as it can be predicted."""
+    count = cores()
+    try:
+        return f"about {duration(seconds(params, runs) * PROFILE / count)} on {count} cores, profiles included"
+    except LowparamError as error:
+        return f"{error} says how long"
+
+
+def cores() -> int:
+    """Return the number of cores that Snakemake starts with.
+
+    Raises
+    ------
+    LowparamError
+        If profiles/default does not say.
+    """
+    path = Path("profiles/default/config.yaml")
+    given = (read_yaml(path, missing="run this in the folder of the repository") or {}).get("cores")
+    if given == "all":
+        return len(os.sched_getaffinity(0))
+    if not re.fullmatch(r"[1-9]\d*", str(given)):
+        raise LowparamError(f"{path}: cores: write a number or all, not {given!r}")
+    return int(given)
+
+
+def seconds(params: Params, runs: list[Run]) -> float:
+    """Predict the seconds of one core that runs will train.
+
+    Raises
+    ------
+    LowparamError
+        If the data are not prepared, from which the number of images is known.
+    """
+    total = 0.0
+    for experiment in dict.fromkeys(run.scale.experiment for run in runs):
+        known = plans.kept(params, experiment)
+        mine = [run for run in runs if run.scale.experiment == experiment]
+        if any(run.scale.name not in known for run in mine):
+            subprocess.run(["lowparam", "plan", experiment], capture_output=True)
+            known = plans.kept(params, experiment)
+        if any(run.scale.name not in known for run in mine):
+            raise LowparamError(f"lowparam plan {experiment}")
+        seeds = len(params.experiment(experiment).seeds)
+        total += sum(known[run.scale.name]["seconds"] / seeds for run in mine)
+    return total
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except LowparamError as error:
+        sys.exit(f"status: {error}")

@@ -1,0 +1,89 @@
+"""The profile of any network of timm, with the weights of a file, without training anything."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from lowparam import data
+from lowparam.errors import LowparamError
+from lowparam.files import write_json, write_text
+from lowparam.interference import figure_data
+from lowparam.interference.profile import load_weights, profile_run, recalibrate, summary
+from lowparam.models import timm_adapter
+from lowparam.params import Profile
+
+__all__ = ["profile_model"]
+
+THROUGH_CLASSIFIER = ("chi", "chi_floor", "ablation_interaction", "gradient_cosine", "gradient_conflict")
+
+
+def profile_model(
+    model: str,
+    data_folder: Path | str,
+    out: Path | str,
+    *,
+    weights: Path | str | None = None,
+    pretrained: bool = False,
+    settings: Profile | None = None,
+    seed: int = 0,
+    device: str | None = None,
+) -> None:
+    """Profile a network of timm and write ``profile.csv``, ``profile.safetensors`` and ``summary.json`` into `out`.
+
+    Parameters
+    ----------
+    model : str
+        ``timm:`` and a name that timm knows.
+    data_folder : Path
+        A prepared data set, as ``lowparam prepare`` makes them.
+    out : Path
+        Folder to write to.
+    weights : Path, optional
+        A safetensors file with the weights, by timm's names; without it the network stays as it was initialised.
+    pretrained : bool
+        Take the weights that timm has at the Hugging Face hub instead. If the data have other classes, what goes
+        through the classifier is undefined.
+    settings : Profile, optional
+        How to measure.
+    seed : int
+        Of the initialisation that stands beside the weights.
+    device : str, optional
+        A GPU where there is one, by default.
+
+    Raises
+    ------
+    LowparamError
+        If timm has no such network, it does not fit the data, the weights are not its own, or the hub has none.
+    """
+    if not model.startswith(timm_adapter.PREFIX):
+        raise LowparamError(f"--model must be {timm_adapter.PREFIX} and a name of timm, not {model!r}")
+    if pretrained and weights is not None:
+        raise LowparamError("--weights and --pretrained are two sources of weights; give one of them")
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    settings, out = settings or Profile(), Path(out)
+    dataset = data.load(data_folder)
+
+    def build(pretrained: bool = False) -> timm_adapter.Adapted:
+        torch.manual_seed(seed)
+        shape = {"classes": len(dataset.classes), "in_channels": dataset.in_channels, "size": dataset.size}
+        return timm_adapter.build(model, **shape, pretrained=pretrained).to(device)
+
+    net, untrained = build(pretrained), build()
+    recalibrate(untrained, dataset)
+    if weights is not None:
+        load_weights(net.net, Path(weights))
+    elif not pretrained:
+        recalibrate(net, dataset)
+    kept: dict[str, Tensor] = {}
+    profile = profile_run(net, dataset, settings, seed=seed, untrained=untrained, kept=kept)
+    if pretrained and net.net.pretrained_cfg["num_classes"] != len(dataset.classes):
+        kept = {key: array for key, array in kept.items() if not key.endswith("/cross_talk")}
+        rows = profile["measure"].isin(THROUGH_CLASSIFIER)
+        profile.loc[rows, ["value", "lower", "upper", "null", "null_sd", "z", "ratio", "untrained"]] = float("nan")
+        profile.loc[rows, "note"] = "the pretrained classifier is of other classes than the data"
+    figure_data.write(out / "profile.safetensors", kept, classes=dataset.classes)
+    write_text(out / "profile.csv", profile.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+    short = {key: None if value != value else value for key, value in summary(profile).items()}
+    source = "pretrained" if pretrained else str(weights) if weights else None
+    write_json(out / "summary.json", {"model": model, "weights": source, **short})
