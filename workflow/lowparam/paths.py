@@ -1,0 +1,140 @@
+"""Where everything is: every path of results and of unfinished work, once.
+
+All paths are relative to the folder with params.yaml, so that they mean the same after a clone. This module imports
+nothing but pathlib, because the Snakefile reads it at every start.
+
+    results/data/<data>/                       a prepared data set
+    results/<experiment>/runs/<scale>/seed<k>/ a run: metrics.json, history.csv, model.safetensors
+    results/<experiment>/profiles/<scale>/     its interference profile: seed<k>.csv
+    results/<experiment>/{runs.csv,claims.csv,tables/,figures/,report.html}
+    .lowparam/                                 unfinished work, predictions, answers kept between starts
+"""
+
+from pathlib import Path
+
+__all__ = [
+    "DATA",
+    "OVERVIEW",
+    "RESULTS",
+    "WORK",
+    "baseline",
+    "benchmarks",
+    "claims",
+    "data",
+    "experiment",
+    "figures",
+    "manifest",
+    "metrics",
+    "page",
+    "plans",
+    "profiles",
+    "record",
+    "run",
+    "runs",
+    "runs_table",
+    "scale",
+    "scale_checks",
+    "tables",
+    "unfinished",
+]
+
+RESULTS = Path("results")
+DATA = RESULTS / "data"
+OVERVIEW = RESULTS / "claims.md"
+"""Every claim over all experiments."""
+WORK = Path(".lowparam")
+
+
+def experiment(name: str) -> Path:
+    """Return the folder of an experiment or of a study."""
+    return RESULTS / name
+
+
+def data(name: str) -> Path:
+    """Return the folder of a prepared data set."""
+    return DATA / name
+
+
+def manifest(name: str) -> Path:
+    """Return the description of a prepared data set: classes, shape, settings, hash."""
+    return data(name) / "manifest.json"
+
+
+def runs(name: str) -> Path:
+    """Return the folder of all runs of an experiment."""
+    return experiment(name) / "runs"
+
+
+def scale(name: str, scale: str) -> Path:
+    """Return the folder of the runs of a scale."""
+    return runs(name) / scale
+
+
+def run(name: str, scale: str, seed: int) -> Path:
+    """Return the folder of a run."""
+    return runs(name) / scale / f"seed{seed}"
+
+
+def profiles(name: str, scale: str = "") -> Path:
+    """Return the folder of the interference profiles of an experiment or of one of its scales."""
+    return experiment(name) / "profiles" / scale
+
+
+def runs_table(name: str) -> Path:
+    """Return the table with one row a run."""
+    return experiment(name) / "runs.csv"
+
+
+def metrics(name: str) -> Path:
+    """Return the summary for ``dvc metrics``."""
+    return experiment(name) / "metrics.json"
+
+
+def baseline(name: str) -> Path:
+    """Return the accuracy that a network has to beat."""
+    return experiment(name) / "baseline.json"
+
+
+def claims(name: str) -> Path:
+    """Return the verdicts of an experiment."""
+    return experiment(name) / "claims.csv"
+
+
+def tables(name: str) -> Path:
+    """Return the folder of the tables."""
+    return experiment(name) / "tables"
+
+
+def figures(name: str) -> Path:
+    """Return the folder of the figures."""
+    return experiment(name) / "figures"
+
+
+def page(name: str) -> Path:
+    """Return the HTML report."""
+    return experiment(name) / "report.html"
+
+
+def benchmarks(name: str) -> Path:
+    """Return the folder of the times that Snakemake measured."""
+    return experiment(name) / "benchmarks"
+
+
+def record(name: str, stage: str) -> Path:
+    """Return the record of how Snakemake made the results of a DVC stage; of data it lies with the data."""
+    return data(name) / "record.json" if stage == "data" else experiment(name) / "records" / f"{stage}.json"
+
+
+def unfinished(name: str, scale: str) -> Path:
+    """Return the work folder of a scale, whose checkpoints survive a kill."""
+    return WORK / "runs" / name / scale
+
+
+def plans(name: str) -> Path:
+    """Return the file of predicted times and memory of an experiment."""
+    return WORK / "plans" / f"{name}.json"
+
+
+def scale_checks(name: str) -> Path:
+    """Return the file of the answers to whether the scales of an experiment can be built."""
+    return WORK / "scales" / f"{name}.json"

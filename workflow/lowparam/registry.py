@@ -1,0 +1,82 @@
+"""Find things that are one file each: a new file in a folder of them is found by itself.
+
+Blocks, parts, probes, losses, penalties, measures, kinds of claims, data sources, tables and figures live in folders of
+this package. Every such folder states its protocol in its ``__init__.py``. A file whose name begins with an underscore,
+or is called ``base.py``, is a helper of the folder and no entry.
+
+Looking at the names imports nothing, because the Snakefile asks for them at every start.
+"""
+
+import ast
+import difflib
+import importlib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+from lowparam.errors import LowparamError
+
+__all__ = ["PACKAGE", "constants", "entries", "get", "load", "nearest"]
+
+PACKAGE = Path(__file__).parent
+Value = TypeVar("Value")
+
+
+def entries(folder: str) -> list[str]:
+    """Return the names of the entries of a folder such as ``"interference/measures"``, sorted, without importing them."""
+    files = sorted((PACKAGE / folder).glob("[!_]*.py"))
+    return [file.stem for file in files if file.stem != "base"]
+
+
+def load(folder: str, name: str) -> ModuleType:
+    """Import one entry of a folder.
+
+    Raises
+    ------
+    LowparamError
+        If there is no such entry; the message offers the nearest name.
+    """
+    known = entries(folder)
+    if name not in known:
+        raise LowparamError(f"no {name!r} in lowparam/{folder}; {nearest(name, known)}")
+    return importlib.import_module(f"lowparam.{folder.replace('/', '.')}.{name}")
+
+
+@cache
+def constants(folder: str, name: str) -> dict[str, Any]:
+    """Read the literal constants (upper case names) at the head of an entry without importing it.
+
+    An entry declares there what the workflow needs to know before anything runs, such as a caption.
+    """
+    tree = ast.parse((PACKAGE / folder / f"{name}.py").read_text(encoding="utf-8"))
+    found: dict[str, Any] = {}
+    for node in tree.body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else None
+        if isinstance(target, ast.Name) and target.id.isupper():
+            try:
+                found[target.id] = ast.literal_eval(node.value)
+            except ValueError:  # not a literal: known only once the entry is imported
+                continue
+    return found
+
+
+def get(name: str, known: Mapping[str, Value], what: str) -> Value:
+    """Look a name up.
+
+    Raises
+    ------
+    LowparamError
+        If it is not known: ``unknown <what> 'name'; did you mean ...``.
+    """
+    if name not in known:
+        raise LowparamError(f"unknown {what} {name!r}; {nearest(name, known)}")
+    return known[name]
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return ``did you mean 'x'?`` for the nearest known name, or the list of all names."""
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
