@@ -390,5 +390,5 @@ def summary(profile: pd.DataFrame) -> dict[str, float]:
 
 def _stage_ends(positions: Mapping[str, float]) -> list[str]:
     """Names of the streams that a smaller map or the head follows, from their positions in the order of data."""
-    following = [*position_similarity.values(), 0][1:]
-    return [site for (site, now), after in zip(position_similarity.items(), following, strict=True) if after < now]
+    following = [*positions.values(), 0][1:]
+    return [site for (site, now), after in zip(positions.items(), following, strict=True) if after < now]
