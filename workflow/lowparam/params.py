@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from lowparam import registry
 from lowparam.errors import LowparamError
 from lowparam.files import read_yaml
 
@@ -218,8 +219,16 @@ class Profile(Section):
     ablation_pairs: int = Field(8, ge=0, description="pairs of channels ablated at the end of a stage; 0 for none")
     ablation_images: int = Field(8, gt=0, description="images on which channels are ablated")
     gradient_images: int = Field(8, ge=0, description="images of a class behind a gradient; 0 for no gradients")
-    sae: bool = Field(False, description="train sparse autoencoders, which costs more than the network did")
     sae_steps: int = Field(8000, ge=100, description="steps of a sparse autoencoder; fewer do not calibrate")
+    measures: list[Name] = Field([], description="measures to add to the default ones, such as sparse_features")
+
+    @model_validator(mode="after")
+    def _measures_exist(self) -> "Profile":
+        known = registry.entries("interference/measures")
+        for name in self.measures:
+            if name not in known:
+                raise ValueError(f"unknown measure {name!r}; {registry.nearest(name, known)}")
+        return self
 
 
 class Experiment(Section):

@@ -271,7 +271,7 @@ def measure_network(
                 seed=seed,
                 device=device,
             )
-    for name in figure_data.at_ends(sites, ends) if settings.sae else []:
+    for name in figure_data.at_ends(sites, ends) if "sparse_features" in settings.measures else []:
         vectors = sparse_features.sample(net, sites[name], images, settings.positions, device)
         values += sparse_features.measure(name, sites[name], vectors, steps=settings.sae_steps)
     return values, figure_data.gather(sites, ends, statistics, effects)
