@@ -19,7 +19,7 @@ install: $(INSTALLED)  ## create .venv with the versions of requirements.lock
 
 $(INSTALLED): pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
-	pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[test]'
+	pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[test,lint]'
 	@touch $@
 
 replicate: $(INSTALLED)  ## run every experiment that params.yaml lists under `replicate`
@@ -46,11 +46,8 @@ test: $(INSTALLED)  ## run the fast tests
 test-all: $(INSTALLED)  ## run all tests, the slow ones too
 	pytest -m ''
 
-lint: $(INSTALLED)  ## check code and workflow
-	ruff check .
-	ruff format --check .
-	snakefmt --check Snakefile workflow/rules
-	snakemake --lint
+lint: $(INSTALLED)  ## check code, types, spelling and workflow, as .pre-commit-config.yaml lists it
+	pre-commit run --all-files --show-diff-on-failure
 
 lock: $(INSTALLED)  ## write the versions of the present environment into requirements.lock
 	{ sed -n '/^#/p' requirements.lock; pip freeze --exclude-editable; } > .requirements.lock && mv .requirements.lock requirements.lock

@@ -1,5 +1,6 @@
 """What every bottleneck shares: its shortcut, the two places of a probe, the names of its sites; and the parts that a
-block file gives of the networks published with the block."""
+block file gives of the networks published with the block.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
