@@ -55,11 +55,11 @@ lock: $(INSTALLED)  ## write the versions of the present environment into requir
 schema: $(INSTALLED)  ## write the JSON schema of params.yaml for editors
 	lowparam schema > docs/params.schema.json
 
-bench: $(INSTALLED)  ## measure speed against a textbook loop; wants a quiet machine
+bench: $(INSTALLED)  ## measure speed against a textbook loop; needs a quiet machine
 	python benchmarks/throughput.py --size 8
 	python benchmarks/throughput.py --size 28
-	python benchmarks/grid.py
-	python benchmarks/limit.py
+	python benchmarks/runs_per_hour.py
+	python benchmarks/roofline.py
 	python benchmarks/overhead.py digits
 
 clean:  ## remove the environment and the logs, no results

@@ -1,9 +1,8 @@
-"""Measure steps and fit what `lowparam plan` predicts them from: seconds a layer, an activation value, a MAC.
+"""Measure training steps and fit the costs behind `lowparam plan`: seconds per layer, activation value and MAC.
 
     python benchmarks/fit_plan.py --repeats 5
 
-Prints the three numbers for `workflow/lowparam/training/plan.py`, the errors of the prediction, and the table of
-docs/performance.md.
+Prints the three costs, the errors of the prediction, and the table of docs/performance.md.
 """
 
 import argparse
@@ -15,8 +14,8 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
+from competitors import NETWORKS, dataset
 from scipy.optimize import nnls
-from sides import NETWORKS, dataset
 
 from lowparam.models import network_for
 from lowparam.models.counts import count
@@ -29,10 +28,10 @@ SETTINGS = [(8, 10_000), (8, 100_000), (28, 25_000), (28, 250_000), (32, 100_000
 FACTORS = ["layers", "values", "macs"]
 
 
-def stepper(name, size, budget, activation):
-    """A training step of a network, and what it counts."""
+def stepper(name, size, budget, probe):
+    """Return a training step of a network, and its counts."""
     spec = {
-        "mode": "controlled", "architecture": name, "probe": activation, "budget": budget,
+        "mode": "controlled", "architecture": name, "probe": probe, "budget": budget,
         "counting": "total", "depth": 2, "divisor": 1, "minimum_width": 4,
     }  # fmt: skip
     net = network_for(spec, classes=10, in_channels=1, size=size)

@@ -1,9 +1,9 @@
-"""What the pipeline costs beside the work in it: wall time of `snakemake` against the times of its jobs.
+"""Measure the overhead of the pipeline: wall time of `snakemake` against the times of its jobs.
 
     python benchmarks/overhead.py digits --epochs 25
 
-Runs the experiment of this repository from nothing in a folder of its own, on all cores, and compares the wall time
-with the sum of the `benchmark:` files over the number of cores. The rest is start-up, planning and idle cores.
+Runs an experiment of params.yaml from scratch in a temporary folder, on all cores, and compares the wall time with the
+sum of the `benchmark:` files divided by the number of cores. The rest is start-up, planning and idle cores.
 """
 
 import argparse
@@ -23,8 +23,8 @@ ROOT = Path(__file__).parent.parent
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("experiment")
-    parser.add_argument("--epochs", type=int, help="in place of those of the recipe")
-    parser.add_argument("--target", default="", help="of snakemake, by default everything")
+    parser.add_argument("--epochs", type=int, help="instead of the recipe's")
+    parser.add_argument("--target", default="", help="target for snakemake, by default everything")
     arguments = parser.parse_args()
     cores = os.cpu_count()
     with tempfile.TemporaryDirectory() as name:

@@ -1,7 +1,7 @@
-"""The way a good engineer trains one small network in an afternoon: what `lowparam` is measured against.
+"""Train one small network as a good engineer would in an afternoon: the loop that lowparam is compared with.
 
-A data set of PIL images with torchvision's transforms, a DataLoader, the network in torch's
-default memory format, torch's default number of threads, AdamW with a cosine, one process a run.
+PIL images with torchvision's transforms, a DataLoader, torch's default memory format and number of threads, AdamW with
+a cosine schedule, one process per run.
 
     python benchmarks/textbook.py mobilenetv2 25000 0 10 results/data/digits weights.pt
 """
@@ -18,11 +18,11 @@ from lowparam import data
 from lowparam.models import network_for
 
 BATCH = 64
-WORKERS = 0  # for images this small, workers cost more than they bring (measured: 3 times as long with 2)
+WORKERS = 0  # for images this small, two workers make it three times as slow (measured)
 
 
 class Pictures(Dataset):
-    """Images with labels; transforms run image by image."""
+    """Images with labels, transformed one by one."""
 
     def __init__(self, pixels, labels, transform):
         squeezed = pixels.permute(0, 2, 3, 1).squeeze(3).numpy()
@@ -38,7 +38,7 @@ class Pictures(Dataset):
 
 
 def loaders(dataset, padding):
-    """DataLoaders of the training and the validation part."""
+    """Return the DataLoaders of the training and the validation split."""
     normalise = [
         transforms.ToTensor(),
         transforms.Normalize((dataset.mean / 255).tolist(), (dataset.std / 255).tolist()),
@@ -51,7 +51,7 @@ def loaders(dataset, padding):
 
 
 def train_epoch(net, loader, optimizer, scheduler, criterion):
-    """One pass over the training images; returns the mean loss."""
+    """Train for one pass over the images; return the mean loss."""
     net.train()
     total = 0.0
     for images, labels in loader:
@@ -66,7 +66,7 @@ def train_epoch(net, loader, optimizer, scheduler, criterion):
 
 @torch.no_grad()
 def accuracy(net, loader):
-    """Share of images that the network gets right."""
+    """Return the share of images that are classified correctly."""
     net.eval()
     correct = sum((net(images).argmax(1) == labels).sum().item() for images, labels in loader)
     return correct / len(loader.dataset)

@@ -1,8 +1,8 @@
-"""Images a second of one training: `lowparam` against a textbook loop, on the same networks and images.
+"""Measure images per second of one training: lowparam against a textbook loop on the same networks and images.
 
     python benchmarks/throughput.py --size 8 --repeats 5
 
-Every side runs in a process of its own, one after the other, and the whole is repeated; the table has medians.
+Each loop runs in its own process, one after the other; the table shows medians over the repeats.
 """
 
 import argparse
@@ -14,18 +14,18 @@ import time
 from pathlib import Path
 
 import pandas as pd
-from sides import NETWORKS, SIDES
+from competitors import NETWORKS, SIDES
 
 FOLDER = Path(__file__).parent
 
 
 def measure(side, size):
-    """Train each network on this side; print images, wall and CPU seconds of an epoch after a first one."""
+    """Train each network with one of the loops; print images per wall and per CPU second after a warm-up epoch."""
     for network in NETWORKS:
         if network.startswith("timm:") and size < 28:
             continue
         epoch, images = SIDES[side](network, size)
-        epoch()  # the first one also compiles kernels
+        epoch()  # warm up: the first epoch also compiles kernels
         wall, cpu = time.perf_counter(), time.process_time()
         epoch()
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
@@ -33,7 +33,7 @@ def measure(side, size):
 
 
 def table(rows):
-    """Medians in images a second, and how many times as fast this engine is as each other side."""
+    """Return medians in images per second, and the ratio of lowparam to each other loop."""
     medians = pd.DataFrame(rows).pivot_table(index="network", columns="side", values=["cpu", "wall"], aggfunc="median")
     columns = {}
     for clock in ("cpu", "wall"):
@@ -49,7 +49,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=8, help="height of the images in pixels")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--add", action="store_true", help="add to the repeats already measured")
+    parser.add_argument("--add", action="store_true", help="add to earlier repeats")
     parser.add_argument("--sides", nargs="+", choices=SIDES, default=list(SIDES))
     parser.add_argument("--side", choices=SIDES, help="measure only this side, in this process")
     arguments = parser.parse_args()
@@ -68,7 +68,7 @@ def main():
             output = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
             rows += [json.loads(line) for line in output.splitlines()]
         file.parent.mkdir(exist_ok=True)
-        file.write_text(json.dumps(rows, indent=1))
+        file.write_text(json.dumps(rows, indent=1) + "\n")
     print(table(rows).to_markdown())
     return None
 

@@ -1,9 +1,9 @@
-"""Where the time of a training step goes, by kind of operator, on our side and on the textbook's.
+"""Profile a training step by kind of operator, for lowparam and for the textbook loop.
 
-    python benchmarks/shares.py --size 8 convnext nodepth_a
+    python benchmarks/operator_shares.py --size 8 convnext nodepth_a
 
-Times are those of torch's profiler within the operators themselves, in ms a step on one thread; what the profiler and
-Python add between them is not counted. They are wall times, so they mean something on a quiet machine alone.
+Prints torch's self times in ms a step on one thread, without the overhead of the profiler and of Python.
+They are wall times, so run it on a quiet machine.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import re
 
 import pandas as pd
 import torch
-from sides import NETWORKS, SIDES
+from competitors import NETWORKS, SIDES
 from torch.profiler import ProfilerActivity, profile
 
 GROUPS = {
@@ -27,12 +27,12 @@ GROUPS = {
 
 
 def group(name: str) -> str:
-    """The kind of an operator."""
+    """Return the kind of an operator."""
     return next((kind for kind, pattern in GROUPS.items() if re.search(pattern, name)), "everything else")
 
 
 def measure(side: str, network: str, size: int, batch: int = 64) -> pd.Series:
-    """Profile one epoch after a first one: ms a step by kind."""
+    """Profile one epoch after a warm-up epoch; return ms a step by kind."""
     epoch, images = SIDES[side](network, size)
     epoch()
     with profile(activities=[ProfilerActivity.CPU]) as profiler:

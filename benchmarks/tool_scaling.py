@@ -1,9 +1,9 @@
-"""How long the tools around the training take, for experiments of any size.
+"""Measure how long Snakemake, DVC and the commands around training take as the number of runs grows.
 
-    python benchmarks/workflow.py 300 3000
+    python benchmarks/tool_scaling.py 300 3000
 
 The runs are copies of one real run and take no time; Snakemake, DVC and all other commands are real. Times are CPU
-seconds, because they mean the same on a busy machine.
+seconds, which a busy machine changes little.
 """
 
 import sys
@@ -20,12 +20,12 @@ from workspace import Workspace, busy, small_params  # noqa: E402
 
 COMMANDS = {
     "start of snakemake": ("snakemake", "--version"),
-    "snakemake: all jobs, their own time left out": ("snakemake", "--cores", "2"),
+    "snakemake: all jobs, without their own time": ("snakemake", "--cores", "2"),
     "snakemake -n, nothing to do": ("snakemake", "--dry-run"),
     "start of dvc": ("dvc", "--version"),
     "dvc repro, to record it": ("dvc", "repro"),
     "dvc status": ("dvc", "status"),
-    "make status": ("python", "workflow/status.py"),
+    "lowparam status": ("lowparam", "status"),
     "lowparam collect": ("lowparam", "collect", "digits"),
     "lowparam tables": ("lowparam", "tables", "digits"),
     "lowparam claims": ("lowparam", "claims", "digits"),
@@ -34,7 +34,7 @@ COMMANDS = {
 
 
 def one_run(folder: Path) -> Workspace:
-    """A workspace with the real run that the others are copies of."""
+    """Return a workspace with the real run that the others are copied from."""
     workspace = Workspace.of_this_repository(folder)
     params = small_params()
     params["experiments"]["digits"] |= {"architectures": ["mobilenetv1"], "probes": ["none"]}
@@ -44,7 +44,7 @@ def one_run(folder: Path) -> Workspace:
 
 
 def measure(real: Workspace, folder: Path, runs: int) -> dict[str, float]:
-    """CPU seconds of each command on a grid of so many runs."""
+    """Return CPU seconds of each command on a grid with this number of runs."""
     workspace = simulate(real, folder, grid(runs))
     workspace.run("lowparam", "check", "digits")  # builds every network once
     seconds = {}
@@ -54,7 +54,7 @@ def measure(real: Workspace, folder: Path, runs: int) -> dict[str, float]:
         seconds[name] = busy() - start
         print(f"{runs} runs: {name} {seconds[name]:.1f} s", file=sys.stderr, flush=True)
     commands = ("collect", "tables", "claims", "figures")
-    seconds["snakemake: all jobs, their own time left out"] -= sum(seconds[f"lowparam {name}"] for name in commands)
+    seconds["snakemake: all jobs, without their own time"] -= sum(seconds[f"lowparam {name}"] for name in commands)
     return seconds
 
 

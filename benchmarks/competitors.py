@@ -1,4 +1,4 @@
-"""The sides that are compared. Each makes a function that trains one network for one epoch."""
+"""Define the two training loops that are compared: each returns a function that trains a network for one epoch."""
 
 import timm
 import torch
@@ -26,7 +26,7 @@ RECIPE = params.Recipe(epochs=10, batch_size=64, lr=4e-3, weight_decay=0.05, aug
 
 
 def dataset(size):
-    """Random images; how long a step takes does not depend on what they show."""
+    """Return random images: the time of a step does not depend on their content."""
     random = torch.Generator().manual_seed(0)
 
     def images(count):
@@ -39,7 +39,7 @@ def dataset(size):
 
 
 def network(name, size):
-    """The network of a name, at the budget where it has one."""
+    """Build a network by name, at the budget if it has one."""
     spec = {
         "mode": "controlled", "architecture": name, "probe": "none", "budget": BUDGET,
         "counting": "total", "depth": 2, "divisor": 1, "minimum_width": 4,
@@ -52,7 +52,7 @@ def ours(name, size):
     torch.set_num_threads(1)
     data = dataset(size)
     training = Training(network(name, size), data, RECIPE, seed=0, device=torch.device("cpu"))
-    # As in Training.run_epoch; the validation part is small on every side, and the textbook's epoch leaves it out.
+    # Includes evaluation on the validation split, which is small; the textbook's epoch leaves it out.
     return training.run_epoch, len(data.train)
 
 

@@ -1,9 +1,9 @@
-"""How near a training step comes to the limit of the machine: its FLOPs and bytes against measured rates.
+"""Compare a training step with the limits of the machine: its FLOPs and bytes against measured rates.
 
-    python benchmarks/limit.py --repeats 5
+    python benchmarks/roofline.py --repeats 5
 
-Bytes are those that a step must move if every layer reads its input and writes its output once, forward, and twice
-that, backward; what caches save is not counted, so a share above 1 of the copy rate from memory is possible.
+Bytes assume that every layer reads its input and writes its output once in the forward pass and twice in the backward
+pass. Savings by caches are not counted, so a share above 1 of the memory's copy rate is possible.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from statistics import median
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from sides import BUDGET, NETWORKS, dataset, network
+from competitors import BUDGET, NETWORKS, dataset, network
 
 from lowparam.models.counts import count
 from lowparam.params import Recipe
@@ -23,7 +23,7 @@ BATCH = 64
 
 
 def seconds(function, repeats):
-    """Median of the time of a call."""
+    """Return the median time of a call."""
     function()
     times = []
     for _ in range(repeats):

@@ -1,9 +1,9 @@
-"""Runs an hour of a small grid, process starts included: `lowparam train` as the pipeline starts it, against a script
-a run, one after the other.
+"""Measure runs per hour of a small grid: `lowparam train` as the pipeline starts it against one script per run.
 
-    python benchmarks/grid.py --repeats 5
+    python benchmarks/runs_per_hour.py --repeats 5
 
-The grid is two architectures at 25k parameters with three seeds each on digits, ten epochs; both sides save weights.
+The grid has two architectures at 25k parameters with three seeds each, ten epochs on digits. The start-up of processes
+counts, and both sides save weights.
 """
 
 import argparse
@@ -50,7 +50,7 @@ PARAMS = {
 
 
 def ours(folder):
-    """A process a scale, as many at once as there are cores, one thread each."""
+    """Train with one process per scale and one thread each, as many at once as there are cores."""
     (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS))
     scales = [scale.name for scale in params.load(folder / "params.yaml").scales("bench")]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -66,7 +66,7 @@ def ours(folder):
 
 
 def textbook(folder):
-    """A process a run, one after the other, torch's own number of threads."""
+    """Train with one process per run, one after the other, with torch's default number of threads."""
     environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
     for architecture in ARCHITECTURES:
         for seed in SEEDS:
@@ -78,9 +78,9 @@ def textbook(folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--add", action="store_true", help="add to the repeats already measured")
+    parser.add_argument("--add", action="store_true", help="add to earlier repeats")
     arguments = parser.parse_args()
-    file = FOLDER / "results" / "grid.json"
+    file = FOLDER / "results" / "runs_per_hour.json"
     seconds = json.loads(file.read_text()) if arguments.add and file.exists() else {"ours": [], "textbook": []}
     for _ in range(arguments.repeats):
         for side in (ours, textbook):
@@ -92,7 +92,7 @@ def main():
                 side(folder)
                 seconds[side.__name__].append(time.perf_counter() - start)
         file.parent.mkdir(exist_ok=True)
-        file.write_text(json.dumps(seconds, indent=1))
+        file.write_text(json.dumps(seconds, indent=1) + "\n")
     runs = len(ARCHITECTURES) * len(SEEDS)
     for side, times in seconds.items():
         middle = median(times)
