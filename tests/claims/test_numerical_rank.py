@@ -2,7 +2,7 @@ import pytest
 
 from lowparam.claims.finding import CONTRADICTED, SUPPORTED, NotTested, verdict
 from lowparam.claims.kinds.numerical_rank import NumericalRank
-from lowparam.studies.stars.dimension import count_dimensions, count_growth
+from lowparam.studies.star.dimension import count_dimensions, count_growth
 
 COMMON = {"id": "it", "about": "what it is about", "outcome": "rank", "run": "star", "kind": "numerical_rank"}
 

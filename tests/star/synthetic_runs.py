@@ -5,7 +5,7 @@ import itertools
 import pandas as pd
 
 from lowparam.report.star_interference import MEASURES
-from lowparam.studies.stars.names import parse
+from lowparam.studies.star.names import parse
 
 
 def table_of(names, budgets=("10k", "25k"), seeds=(0, 1, 2)):

@@ -11,7 +11,7 @@ from lowparam.errors import LowparamError
 from lowparam.models import network_for
 from lowparam.models.skeletons import controlled, published
 from lowparam.report.star import write_bilinear_table
-from lowparam.studies.stars.bilinear import (
+from lowparam.studies.star.bilinear import (
     analyse_network,
     block_interactions,
     decompose,

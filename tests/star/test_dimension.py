@@ -4,7 +4,7 @@ from sympy import GF, ZZ
 from sympy.polys.matrices import DomainMatrix
 
 from lowparam.errors import LowparamError
-from lowparam.studies.stars.dimension import (
+from lowparam.studies.star.dimension import (
     PRIME,
     closed_form,
     count_dimensions,

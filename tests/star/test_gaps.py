@@ -11,7 +11,7 @@ from lowparam.references.stars import TABLES, published
 from lowparam.report.star_figures import star_sweeps, star_variants_figure
 from lowparam.report.star_gaps import star_activation, star_gap, star_variants
 from lowparam.report.star_interference import MEASURES, paired, star_interference, star_interference_figure
-from lowparam.studies.stars.names import standard
+from lowparam.studies.star.names import standard
 
 NAMES = ["demonet_star", "demonet_sum", "demonet_star_noact", "demonet_sum_noact"]
 EXPERIMENTS = params.load(Path(__file__).parents[2] / "params.yaml").experiments

@@ -5,7 +5,7 @@ from safetensors.numpy import load_file
 
 from lowparam.errors import LowparamError
 from lowparam.params import Star
-from lowparam.studies.stars.moons import (
+from lowparam.studies.star.moons import (
     MoonsNet,
     evaluation_grid,
     fit_svms,

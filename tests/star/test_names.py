@@ -1,7 +1,7 @@
 import pytest
 
 from lowparam.models import blocks
-from lowparam.studies.stars.names import StarName, activated, parse, standard, sum_partner
+from lowparam.studies.star.names import StarName, activated, parse, standard, sum_partner
 
 ALL = [
     name

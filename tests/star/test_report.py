@@ -4,8 +4,8 @@ import pytest
 from lowparam import catalogue
 from lowparam.params import Star
 from lowparam.report.star import dimension_table, growth_table, moons_table, write_report
-from lowparam.studies.stars.dimension import write_dimension
-from lowparam.studies.stars.moons import write_moons
+from lowparam.studies.star.dimension import write_dimension
+from lowparam.studies.star.moons import write_moons
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 from lowparam.claims.availability import arms, planned
 from lowparam.params import Experiment
 from lowparam.references.small_nets import published_nets
-from lowparam.studies.stars.names import VARIANTS, activated, parse, standard, sum_partner
+from lowparam.studies.star.names import VARIANTS, activated, parse, standard, sum_partner
 
 __all__ = [
     "CLAIM_FIGURES",

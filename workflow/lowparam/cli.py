@@ -274,7 +274,7 @@ def figures(experiment: Experiment) -> None:
 def bilinear(experiment: Experiment) -> None:
     """Decompose the star blocks without activation of an experiment into eigenvectors."""
     from lowparam.report.star import write_bilinear_table
-    from lowparam.studies.stars.bilinear import write_bilinear
+    from lowparam.studies.star.bilinear import write_bilinear
 
     params = parameters.load()
     write_bilinear(
@@ -308,11 +308,11 @@ def star(part: Annotated[str, typer.Argument(help="dimension, moons or report.")
     """Show what the star operation can do without images; `report` makes the tables and figures of it."""
     settings, folder = parameters.load().star, results("star")
     if part == "dimension":
-        from lowparam.studies.stars.dimension import write_dimension
+        from lowparam.studies.star.dimension import write_dimension
 
         write_dimension(settings, folder)
     elif part == "moons":
-        from lowparam.studies.stars.moons import write_moons
+        from lowparam.studies.star.moons import write_moons
 
         write_moons(settings, folder)
     elif part == "report":

@@ -30,9 +30,9 @@ ENTRIES = {
     "figures": "report/figures.py",
     "toy": "studies/toy.py",
     "toy_report": "report/toy.py",
-    "star_dimension": "studies/stars/dimension.py",
-    "star_moons": "studies/stars/moons.py",
-    "bilinear": "studies/stars/bilinear.py",
+    "star_dimension": "studies/star/dimension.py",
+    "star_moons": "studies/star/moons.py",
+    "bilinear": "studies/star/bilinear.py",
     "star_report": "report/star.py",
 }
 

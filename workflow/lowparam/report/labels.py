@@ -1,6 +1,6 @@
 """What things are called in print."""
 
-from lowparam.studies.stars.names import StarName, parse
+from lowparam.studies.star.names import StarName, parse
 
 __all__ = ["architecture_label", "probe_label"]
 

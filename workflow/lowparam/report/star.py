@@ -16,8 +16,8 @@ from lowparam.files import read_csv
 from lowparam.report.labels import architecture_label
 from lowparam.report.style import MARKERS, TEXT_WIDTH, in_style, save
 from lowparam.report.table import Cell, Table
-from lowparam.studies.stars.dimension import closed_form, paper_growth, printed_form
-from lowparam.studies.stars.moons import X_RANGE, Y_RANGE, training_points
+from lowparam.studies.star.dimension import closed_form, paper_growth, printed_form
+from lowparam.studies.star.moons import X_RANGE, Y_RANGE, training_points
 
 __all__ = ["write_bilinear_table", "write_report"]
 

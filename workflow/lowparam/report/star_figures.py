@@ -12,7 +12,7 @@ from lowparam.claims.statistics import Estimate, mean_interval
 from lowparam.references.stars import TABLES
 from lowparam.report.star_gaps import axes, on_axis, star_variants
 from lowparam.report.style import MARKERS, TEXT_WIDTH
-from lowparam.studies.stars.names import parse
+from lowparam.studies.star.names import parse
 
 __all__ = ["star_sweeps", "star_variants_figure"]
 

@@ -10,7 +10,7 @@ from lowparam.claims.statistics import Estimate, mean_interval
 from lowparam.references.stars import TABLES
 from lowparam.report.labels import architecture_label
 from lowparam.report.table import Cell, Table
-from lowparam.studies.stars.names import VARIANTS, StarName, activated, parse, standard, sum_partner
+from lowparam.studies.star.names import VARIANTS, StarName, activated, parse, standard, sum_partner
 
 __all__ = ["NOT_RUN", "axes", "on_axis", "star_activation", "star_gap", "star_variants"]
 

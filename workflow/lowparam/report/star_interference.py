@@ -14,7 +14,7 @@ from lowparam.report.labels import architecture_label
 from lowparam.report.star_gaps import axes, on_axis
 from lowparam.report.style import MARKERS, TEXT_WIDTH
 from lowparam.report.table import Cell, Table
-from lowparam.studies.stars.names import parse, sum_partner
+from lowparam.studies.star.names import parse, sum_partner
 
 __all__ = ["MEASURES", "paired", "star_interference", "star_interference_figure"]
 
