@@ -29,8 +29,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/interference.smk"
 include: "workflow/rules/report.smk"
-include: "workflow/rules/toy.smk"
-include: "workflow/rules/star.smk"
+include: "workflow/rules/studies.smk"
 include: "workflow/rules/claims.smk"
 
 

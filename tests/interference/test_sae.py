@@ -5,7 +5,7 @@ import torch
 
 from lowparam.interference.measures.sparse_features import agreement, gaussian_like, measure, standardise, train
 from lowparam.models.blocks import Site
-from lowparam.studies.toy import sparse_features, train_identity
+from lowparam.studies.toy.tasks import sparse_features, train_identity
 
 
 def codes(n: int, density: float, m: int = 20) -> torch.Tensor:

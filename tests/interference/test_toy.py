@@ -14,31 +14,22 @@ from lowparam.interference.measures.capacity_used import measure as measure_capa
 from lowparam.interference.measures.dimensionality import dimensionality, directions, measure
 from lowparam.interference.one_pass import positions_of
 from lowparam.models.blocks import Site
-from lowparam.params import Toy
-from lowparam.studies.toy import (
-    SHAPES,
-    antipodal_loss,
-    boundary,
-    dedicated_loss,
-    features_per_neuron,
-    run_absolute,
-    run_phase,
-    run_shapes,
-    run_sweep,
-    sparse_features,
-    train_identity,
-    write_geometry,
-)
+from lowparam.studies.toy import geometry
+from lowparam.studies.toy.absolute import features_per_neuron, run_absolute
+from lowparam.studies.toy.geometry import SHAPES, run_shapes, run_sweep
+from lowparam.studies.toy.phase import antipodal_loss, boundary, dedicated_loss, run_phase
+from lowparam.studies.toy.settings import Settings
+from lowparam.studies.toy.tasks import sparse_features, train_identity
 
 
 @pytest.fixture(scope="module")
 def shapes() -> pd.DataFrame:
-    return run_shapes(Toy())[0]
+    return run_shapes(Settings())[0]
 
 
 @pytest.fixture(scope="module")
 def sweep() -> pd.DataFrame:
-    return run_sweep(Toy())[0]
+    return run_sweep(Settings())[0]
 
 
 @pytest.mark.slow
@@ -163,7 +154,7 @@ def test_neurons_that_read_one_feature_are_monosemantic():
 
 @pytest.mark.slow
 def test_layer_norm_undoes_what_solu_does_to_neurons():
-    table = run_absolute(Toy(absolute_densities=[0.1]))
+    table = run_absolute(Settings(absolute_densities=[0.1]))
     found = table.groupby(["activation", "norm"])["features_per_neuron"].mean()
     assert found["solu", "none"] < found["relu", "none"]
     assert found["solu", "layer norm"] > 3 * found["solu", "none"]
@@ -171,16 +162,16 @@ def test_layer_norm_undoes_what_solu_does_to_neurons():
 
 
 def test_tables_are_written_and_say_the_same_each_time(tmp_path):
-    settings = Toy(features=10, dimensions=3, densities=[0.5, 0.1], seeds=[0], restarts=2, steps=100)
+    settings = Settings(features=10, dimensions=3, densities=[0.5, 0.1], seeds=[0], restarts=2, steps=100)
     for name in ("one", "two"):
-        write_geometry(settings, tmp_path / name)
+        geometry.write(settings, tmp_path / name)
     for file in ("shapes.csv", "grams.csv", "sweep.csv", "sweep_features.csv"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
     assert set(pd.read_csv(tmp_path / "one/sweep.csv")["density"]) == {0.5, 0.1}
 
 
 def test_cells_of_the_phase_diagram_know_their_side():
-    table = run_phase(Toy(phase_cells=3, restarts=2, steps=100))
+    table = run_phase(Settings(phase_cells=3, restarts=2, steps=100))
     assert len(table) == 9
     assert set(table["outcome"]) <= {"superposition", "first", "second", "neither"}
     assert math.isclose(table["importance"].max(), 10) and math.isclose(table["density"].min(), 0.01)

@@ -4,7 +4,6 @@ import torch
 from safetensors.numpy import load_file
 
 from lowparam.errors import LowparamError
-from lowparam.params import Star
 from lowparam.studies.star.moons import (
     MoonsNet,
     evaluation_grid,
@@ -12,8 +11,9 @@ from lowparam.studies.star.moons import (
     run_moons,
     train_net,
     training_points,
-    write_moons,
+    write,
 )
+from lowparam.studies.star.settings import Settings
 
 MEASURES = ["train_best", "train_last", "fresh", "agree_svm_poly", "agree_svm_rbf"]
 
@@ -109,9 +109,9 @@ def test_training_repeats_itself_and_leaves_the_global_state_alone():
 
 @pytest.mark.slow
 def test_results_are_written_the_same_each_time(tmp_path):
-    settings = Star(placements=["++++", "SSSS"], seeds=[0, 1], grid_step=0.5, fresh_points=100)
+    settings = Settings(placements=["++++", "SSSS"], seeds=[0, 1], grid_step=0.5, fresh_points=100)
     for folder in ("a", "b"):
-        write_moons(settings, tmp_path / folder)
+        write(settings, tmp_path / folder)
     for file in ("moons.csv", "moons_grid.safetensors"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
     assert set(load_file(tmp_path / "a" / "moons_grid.safetensors")) == {

@@ -2,21 +2,20 @@ import pandas as pd
 import pytest
 
 from lowparam import catalogue
-from lowparam.params import Star
 from lowparam.report.star import dimension_table, growth_table, moons_table, write_report
-from lowparam.studies.star.dimension import write_dimension
-from lowparam.studies.star.moons import write_moons
+from lowparam.studies.star import dimension, moons
+from lowparam.studies.star.settings import Settings
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Results of a small run."""
     folder = tmp_path_factory.mktemp("star")
-    settings = Star(
+    settings = Settings(
         dimensions=4, growth_limit=50, placements=["++++", "SSSS"], seeds=[0, 1], grid_step=0.5, fresh_points=100
     )
-    write_dimension(settings, folder)
-    write_moons(settings, folder)
+    dimension.write(settings, folder)
+    moons.write(settings, folder)
     write_report(folder)
     return folder
 

@@ -287,40 +287,28 @@ def bilinear(experiment: Experiment) -> None:
 
 
 @command
-def toy(part: Annotated[str, typer.Argument(help="geometry, phase, absolute or report.")]) -> None:
-    """Train toy models whose superposition is known; `report` makes the tables and figures of them."""
-    settings, folder = parameters.load().toy, results("toy")
-    if part == "report":
-        from lowparam.report.toy import write_report
+def study(
+    name: Annotated[str | None, typer.Argument(help="Name of a study, such as star.")] = None,
+    part: Annotated[str | None, typer.Argument(help="One part of it; all without it.")] = None,
+) -> None:
+    """Run a study, which needs no grid of trainings, or one part of it; without a name, list them."""
+    from lowparam import studies
 
-        write_report(folder)
+    if name is None:
+        show([{"study": each.study, "part": each.name, "about": each.about} for each in studies.parts()])
         return
-    from lowparam.studies.toy import write_absolute, write_geometry, write_phase
-
-    parts = {"geometry": write_geometry, "phase": write_phase, "absolute": write_absolute}
-    if part not in parts:
-        raise LowparamError(f"toy has no part {part!r}; it has {', '.join(parts)} and report")
-    parts[part](settings, folder)
+    found = studies.find(name)
+    params = parameters.load()
+    for each in found.parts if part is None else [found.part(part)]:
+        each.run(params)
 
 
 @command
-def star(part: Annotated[str, typer.Argument(help="dimension, moons or report.")]) -> None:
-    """Show what the star operation can do without images; `report` makes the tables and figures of it."""
-    settings, folder = parameters.load().star, results("star")
-    if part == "dimension":
-        from lowparam.studies.star.dimension import write_dimension
+def study_report(name: Annotated[str, typer.Argument(help="Name of a study.")]) -> None:
+    """Write the tables and figures of a study."""
+    import importlib
 
-        write_dimension(settings, folder)
-    elif part == "moons":
-        from lowparam.studies.star.moons import write_moons
-
-        write_moons(settings, folder)
-    elif part == "report":
-        from lowparam.report.star import write_report
-
-        write_report(folder)
-    else:
-        raise LowparamError(f"star has no part {part!r}; it has dimension, moons and report")
+    importlib.import_module(f"lowparam.report.{name}").write_report(results(name))
 
 
 def show(table) -> None:

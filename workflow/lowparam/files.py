@@ -11,7 +11,7 @@ import yaml
 
 from lowparam.errors import LowparamError
 
-__all__ = ["atomic", "read_csv", "read_json", "read_yaml", "write_json", "write_text"]
+__all__ = ["atomic", "read_csv", "read_json", "read_yaml", "write_csv", "write_json", "write_text"]
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +48,12 @@ def write_text(path: Path | str, text: str) -> None:
     """Write `text` to `path` in one step."""
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_csv(path: Path | str, table: "pd.DataFrame") -> None:
+    """Write a table without its index, numbers with six digits and the same line ends on every system."""
+    with atomic(path) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
 
 
 def write_json(path: Path | str, value: Any) -> None:

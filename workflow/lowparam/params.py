@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from lowparam import registry
+from lowparam import registry, studies
 from lowparam.errors import LowparamError
 from lowparam.files import read_yaml
+from lowparam.section import Section
+from lowparam.studies import StudySettings
 
 __all__ = [
     "Augment",
@@ -26,8 +28,6 @@ __all__ = [
     "Run",
     "Scale",
     "Split",
-    "Star",
-    "Toy",
     "format_budget",
     "format_size",
     "load",
@@ -40,14 +40,14 @@ __all__ = [
 
 UNITS = {"k": 1_000, "M": 1_000_000}
 
-RESERVED = {"all", "data", "star", "toy", "prepare", "baseline", "collect", "claims_star", "page_star"}
-RESERVED |= {f"star_{part}" for part in ("dimension", "moons", "report", "claims")}
-RESERVED |= {f"toy_{part}" for part in ("geometry", "phase", "absolute", "report")}
-"""Names of rules and of folders in results, which an experiment cannot have."""
-
 RULES = ["{}", "{}_runs", "{}_profiles", "{}_claims"]
 RULES += [f"{verb}_{{}}" for verb in ("train", "profile", "tables", "figures", "claims", "page", "bilinear")]
 """Names of the rules that an experiment has of its own."""
+
+RESERVED = {"all", "data", "prepare", "baseline", "collect"}
+RESERVED |= {f"{part.study}_{part.name}" for part in studies.parts()}
+RESERVED |= {rule.format(study) for study in studies.names() for rule in [*RULES, "{}_report"]}
+"""Names of other rules and of other folders in results, which an experiment cannot have."""
 
 
 def parse_budget(value: Any) -> int:
@@ -90,12 +90,6 @@ Positive = Annotated[float, Field(gt=0)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 Area = Annotated[float, Field(gt=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:]+$")]
-
-
-class Section(BaseModel):
-    """A part of params.yaml: unknown keys are refused, and text is not taken for a number."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Split(Section):
@@ -281,49 +275,6 @@ class Experiment(Section):
         return list(self.budgets) if self.mode == "controlled" else [None]
 
 
-Placement = Annotated[str, Field(pattern=r"^[S+]{4}$")]
-
-
-class Toy(Section):
-    """Toy models whose superposition is known; the interference measures are calibrated on them."""
-
-    features: int = Field(80, ge=2, description="features of the models that go from dense to sparse")
-    dimensions: int = Field(8, ge=1, description="dimensions that these features share")
-    densities: list[Annotated[float, Field(gt=0, le=1)]] = Field(
-        [1.0, 0.5, 0.25, 0.12, 0.06, 0.03, 0.015], min_length=2, description="how often such a feature is not zero"
-    )
-    absolute_densities: list[Annotated[float, Field(gt=0, le=1)]] = Field(
-        [0.5, 0.1, 0.03], min_length=1, description="the same for the models that compute absolute values"
-    )
-    seeds: list[Annotated[int, Field(ge=0)]] = Field([0, 1, 2], min_length=1, description="models at each density")
-    phase_cells: int = Field(12, ge=2, description="cells of the phase diagram on each axis")
-    restarts: int = Field(10, ge=1, description="models of which the best is kept, where bad minima are known")
-    steps: int = Field(2500, ge=100, description="training steps of a model")
-
-
-class Star(Section):
-    """What is shown of the star operation without images: how many dimensions it has, and what it does to points."""
-
-    dimensions: int = Field(24, ge=2, le=64, description="largest number of channels whose dimensions are counted")
-    layers: int = Field(3, ge=1, le=4, description="most star layers on top of each other")
-    growth_limit: int = Field(1300, ge=10, le=5000, description="stacks of more dimensions are left out, for time")
-    placements: list[Placement] = Field(
-        ["++++", "S+++", "SS++", "SSS+", "SSSS", "+SSS", "++SS", "+++S"],
-        min_length=1,
-        description="networks for the moons: S for star and + for sum, a sign a block",
-    )
-    seeds: list[Annotated[int, Field(ge=0)]] = Field(list(range(10)), min_length=2, description="runs on the moons")
-    grid_step: float = Field(0.02, ge=0.01, le=0.5, description="distance of the points where boundaries are compared")
-    fresh_points: int = Field(10_000, ge=100, description="new points of the moons that accuracy is also measured on")
-
-    @model_validator(mode="after")
-    def _both_operators_are_there(self) -> "Star":
-        missing = [placement for placement in ("++++", "SSSS") if placement not in self.placements]
-        if missing:
-            raise ValueError(f"placements must name {missing[0]!r}: star and sum alone are what is compared")
-        return self
-
-
 class Params(Section):
     """The whole of params.yaml, with `defaults` already merged into the experiments."""
 
@@ -331,8 +282,7 @@ class Params(Section):
     recipes: dict[Name, Recipe] = Field(min_length=1, description="recipes by name")
     defaults: dict[str, Any] = Field({}, description="what an experiment does not say for itself")
     experiments: dict[Name, Experiment] = Field(min_length=1, description="experiments by name")
-    toy: Toy = Field(Toy(), description="toy models of superposition")
-    star: Star = Field(Star(), description="dimensions of star layers, and star networks on points of the plane")
+    studies: StudySettings = Field(StudySettings(), description="settings of the studies, by name")
     replicate: list[Name] = Field(min_length=1, description="experiments that run when no other is named")
 
     @model_validator(mode="after")

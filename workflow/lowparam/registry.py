@@ -2,7 +2,8 @@
 
 Blocks, parts, probes, losses, penalties, measures, kinds of claims, data sources, tables and figures live in folders of
 this package. Every such folder states its protocol in its ``__init__.py``. A file whose name begins with an underscore,
-or is called ``base.py``, is a helper of the folder and no entry.
+or is called ``base.py``, is a helper of the folder and no entry. An entry may also be a folder with an ``__init__.py``:
+a study is.
 
 Looking at the names imports nothing, because the Snakefile asks for them at every start.
 """
@@ -18,16 +19,17 @@ from typing import Any, TypeVar
 
 from lowparam.errors import LowparamError
 
-__all__ = ["PACKAGE", "constants", "entries", "get", "load", "nearest"]
+__all__ = ["PACKAGE", "about", "constants", "entries", "get", "load", "nearest"]
 
 PACKAGE = Path(__file__).parent
 Value = TypeVar("Value")
 
 
 def entries(folder: str) -> list[str]:
-    """Return the names of the entries of a folder such as ``"interference/measures"``, sorted, without importing them."""
-    files = sorted((PACKAGE / folder).glob("[!_]*.py"))
-    return [file.stem for file in files if file.stem != "base"]
+    """Return the names of the entries of a folder such as ``"interference/measures"``, sorted; imports nothing."""
+    files = [*(PACKAGE / folder).glob("[!_]*.py"), *(PACKAGE / folder).glob("[!_]*/__init__.py")]
+    names = [file.parent.name if file.stem == "__init__" else file.stem for file in files]
+    return sorted(name for name in names if name != "base")
 
 
 def load(folder: str, name: str) -> ModuleType:
@@ -50,9 +52,8 @@ def constants(folder: str, name: str) -> dict[str, Any]:
 
     An entry declares there what the workflow needs to know before anything runs, such as a caption.
     """
-    tree = ast.parse((PACKAGE / folder / f"{name}.py").read_text(encoding="utf-8"))
     found: dict[str, Any] = {}
-    for node in tree.body:
+    for node in _tree(folder, name).body:
         target = node.targets[0] if isinstance(node, ast.Assign) else None
         if isinstance(target, ast.Name) and target.id.isupper():
             try:
@@ -60,6 +61,18 @@ def constants(folder: str, name: str) -> dict[str, Any]:
             except ValueError:  # not a literal: known only once the entry is imported
                 continue
     return found
+
+
+@cache
+def about(folder: str, name: str) -> str:
+    """Return the first line of an entry's docstring, without its full stop; empty if there is none."""
+    return (ast.get_docstring(_tree(folder, name)) or "").partition("\n")[0].removesuffix(".")
+
+
+def _tree(folder: str, name: str) -> ast.Module:
+    path = PACKAGE / folder / name / "__init__.py"
+    path = path if path.is_file() else PACKAGE / folder / f"{name}.py"
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def get(name: str, known: Mapping[str, Value], what: str) -> Value:

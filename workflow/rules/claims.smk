@@ -78,18 +78,18 @@ rule page_star:
         captions=CAPTIONS,
         template=TEMPLATE,
         dimension=rules.star_dimension.output,
-        printed=[file for file in STAR_PRINTED if file.endswith(READ)],
+        printed=[file for file in study_printed("star") if file.endswith(READ)],
     output:
-        in_report(f"{STAR}/report.html"),
+        in_report("results/star/report.html"),
     log:
         "logs/star/page.log",
     benchmark:
-        f"{STAR}/benchmarks/page.tsv"
+        "results/star/benchmarks/page.tsv"
     shell:
         "lowparam page star > {log} 2>&1"
 
 
 rule star_claims:
     input:
-        STAR_PRINTED,
+        study_printed("star"),
         rules.page_star.output,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lowparam import params as parameters
 from lowparam import catalogue as contents
-from lowparam import provenance
+from lowparam import provenance, studies
 from lowparam.engine import plans as predictions
 from lowparam.errors import LowparamError
 

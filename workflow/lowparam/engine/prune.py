@@ -15,12 +15,13 @@ from collections import defaultdict
 from pathlib import Path
 
 from lowparam import params as parameters
+from lowparam import studies
 from lowparam.errors import LowparamError
 from lowparam.params import Params
 
 __all__ = ["delete", "main", "unnamed"]
 
-NOT_EXPERIMENTS = {"data", "star", "toy"}
+NOT_EXPERIMENTS = {"data", *studies.names()}
 # What tells the folder of an experiment, or of a data set, from one that somebody put there.
 MADE = ("runs/*/seed*", "profiles/*/seed*", "baseline.json", "runs.csv", "records/*.json")
 PREPARED = ("images.safetensors", "files.json", "manifest.json")

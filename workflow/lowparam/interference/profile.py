@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from lowparam import data
@@ -30,8 +28,8 @@ from lowparam.interference.measures import (
     sparse_features,
 )
 from lowparam.interference.one_pass import HeldOut, Statistics, collect, held_out, pixels_of
-from lowparam.models import network_for
 from lowparam.models.blocks import Site
+from lowparam.models.build import load_weights, network_for
 from lowparam.models.layers.fast import accelerate
 from lowparam.params import Params, Profile, Run, Scale, run_spec
 
@@ -101,25 +99,6 @@ def profile_scale(
         if seed == experiment.seeds[0]:
             figure_data.write(out / f"seed{seed}.safetensors", kept, classes=dataset.classes)
         write_text(out / f"seed{seed}.csv", profile.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
-
-
-def load_weights(net: nn.Module, path: Path) -> None:
-    """Read weights into a network.
-
-    Raises
-    ------
-    LowparamError
-        If the file is missing, damaged, or of another network.
-    """
-    try:
-        net.load_state_dict(load_file(path))
-    except FileNotFoundError as error:
-        raise LowparamError(f"{path} does not exist; train the run first") from error
-    except (OSError, SafetensorError) as error:
-        raise LowparamError(f"cannot read {path}: {error}; delete it and train the run again") from error
-    except RuntimeError as error:
-        first = " ".join(str(error).split())[:200]
-        raise LowparamError(f"{path} holds the weights of another network: {first}") from error
 
 
 def recalibrate(net: nn.Module, dataset: Dataset | Streamed, most: int = 256) -> None:

@@ -9,8 +9,9 @@ from lowparam import data
 from lowparam.errors import LowparamError
 from lowparam.files import write_json, write_text
 from lowparam.interference import figure_data
-from lowparam.interference.profile import load_weights, profile_run, recalibrate, summary
+from lowparam.interference.profile import profile_run, recalibrate, summary
 from lowparam.models import timm_adapter
+from lowparam.models.build import load_weights
 from lowparam.params import Profile
 
 __all__ = ["profile_model"]

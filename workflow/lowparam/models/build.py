@@ -1,13 +1,19 @@
 """From the statement of a run to its network."""
 
 import importlib
+from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from lowparam.errors import LowparamError
 from lowparam.models.budget import solve_width
 from lowparam.models.skeletons import controlled, published
 from lowparam.models.skeletons.controlled import Network
 
-__all__ = ["network_for", "width_for"]
+__all__ = ["load_weights", "network_for", "width_for"]
 
 
 def width_for(spec: dict[str, Any], *, classes: int, in_channels: int, size: int) -> float | None:
@@ -46,6 +52,25 @@ def network_for(spec: dict[str, Any], *, classes: int, in_channels: int, size: i
         return published.build(spec["architecture"], probe=spec["probe"], **images)
     width = width_for(spec, **images)
     return controlled.build(spec["architecture"], width, **_skeleton(spec, classes, in_channels, size))
+
+
+def load_weights(net: nn.Module, path: Path) -> None:
+    """Read the weights of a run into its network.
+
+    Raises
+    ------
+    LowparamError
+        If the file is missing, damaged, or of another network.
+    """
+    try:
+        net.load_state_dict(load_file(path))
+    except FileNotFoundError as error:
+        raise LowparamError(f"{path} does not exist; train the run first") from error
+    except (OSError, SafetensorError) as error:
+        raise LowparamError(f"cannot read {path}: {error}; delete it and train the run again") from error
+    except RuntimeError as error:
+        first = " ".join(str(error).split())[:200]
+        raise LowparamError(f"{path} holds the weights of another network: {first}") from error
 
 
 def _skeleton(spec: dict[str, Any], classes: int, in_channels: int, size: int) -> dict[str, Any]:

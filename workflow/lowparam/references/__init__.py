@@ -1,0 +1,1 @@
+"""Numbers that others published, each with its source, to compare our own runs with."""

@@ -15,7 +15,7 @@ from lowparam import catalogue
 from lowparam.claims.statistics import Estimate, mean_interval
 from lowparam.report.style import MARKERS, TEXT_WIDTH, in_style, save
 from lowparam.report.table import Cell, Table
-from lowparam.studies.toy import boundary
+from lowparam.studies.toy.phase import boundary
 
 __all__ = ["write_report"]
 

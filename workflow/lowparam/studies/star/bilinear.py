@@ -27,10 +27,9 @@ from torch import Tensor, nn
 from lowparam import data
 from lowparam.data import Dataset
 from lowparam.errors import LowparamError
-from lowparam.files import atomic
-from lowparam.interference.profile import load_weights
-from lowparam.models import network_for
+from lowparam.files import write_csv
 from lowparam.models.blocks import Block
+from lowparam.models.build import load_weights, network_for
 from lowparam.models.layers import Product
 from lowparam.models.skeletons.controlled import Network
 from lowparam.params import Params, Run, run_spec
@@ -303,8 +302,7 @@ def write_bilinear(params: Params, experiment: str, *, data_folder: Path, folder
             "add demonet_star_noact to its architectures"
         )
     for name, parts in tables.items():
-        with atomic(folder / f"{name}.csv") as temporary:
-            pd.concat(parts).to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+        write_csv(folder / f"{name}.csv", pd.concat(parts))
 
 
 def _named(table: pd.DataFrame, run: Run, trained: bool) -> pd.DataFrame:

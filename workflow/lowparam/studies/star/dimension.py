@@ -23,8 +23,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lowparam.errors import LowparamError
-from lowparam.files import atomic
-from lowparam.params import Star
+from lowparam.files import write_csv
+from lowparam.studies.star.settings import Settings
 
 __all__ = [
     "PRIME",
@@ -37,8 +37,11 @@ __all__ = [
     "paper_growth",
     "printed_form",
     "rank_modulo",
-    "write_dimension",
+    "write",
 ]
+
+OUTPUTS = ("dimension.csv", "growth.csv")
+SETTINGS = ("dimensions", "layers", "growth_limit")
 
 PRIME = 2**31 - 1  # the largest whose products fit into int64
 SPARE = 8  # points and functions beyond the number that is expected
@@ -258,19 +261,14 @@ def count_growth(layers: int, largest: int, limit: int, seed: int = 0) -> pd.Dat
     return pd.DataFrame(rows)
 
 
-def write_dimension(settings: Star, folder: Path) -> None:
-    """Write ``dimension.csv`` (`count_dimensions`) and ``growth.csv`` (`count_growth`) into `folder`."""
-    tables = {
-        "dimension": count_dimensions(settings.dimensions),
-        "growth": count_growth(settings.layers, settings.dimensions, settings.growth_limit),
-    }
-    for name, table in tables.items():
-        with atomic(folder / f"{name}.csv") as temporary:
-            table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+def write(settings: Settings, folder: Path) -> None:
+    """Count the ranks and write ``dimension.csv`` (`count_dimensions`) and ``growth.csv`` (`count_growth`)."""
+    write_csv(folder / "dimension.csv", count_dimensions(settings.dimensions))
+    write_csv(folder / "growth.csv", count_growth(settings.layers, settings.dimensions, settings.growth_limit))
 
 
 def _count(operator: str, channels: int, bias: bool, layers: int, functions: int, seed: int) -> dict[str, object]:
-    """Rank in both arithmetics beside the closed form."""
+    """Count the rank exactly and in float64, next to the closed form."""
     bound = closed_form(operator, channels, bias=bias, layers=layers)
 
     def values(modulo: int | None) -> NDArray:

@@ -1,4 +1,4 @@
-"""The experiment of Rewrite the Stars on two moons: which boundaries do star and sum networks draw?
+"""The decision boundaries of star and sum networks on two moons, next to those of support vector machines.
 
 Ma et al. 2024, arXiv 2403.19967, section 3.4.2 and figures 4 to 7, settings of table 11, details from the authors'
 code. A network on the plane learns 100 noisy points; its boundary is compared with those of two support vector
@@ -25,8 +25,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lowparam.errors import LowparamError
-from lowparam.files import atomic
-from lowparam.params import Star
+from lowparam.files import atomic, write_csv
+from lowparam.studies.star.settings import Settings
 
 __all__ = [
     "MoonsNet",
@@ -36,8 +36,11 @@ __all__ = [
     "run_moons",
     "train_net",
     "training_points",
-    "write_moons",
+    "write",
 ]
+
+OUTPUTS = ("moons.csv", "moons_grid.safetensors")
+SETTINGS = ("placements", "seeds", "grid_step", "fresh_points")
 
 DEPTH, WIDTH, BRANCH = 4, 100, 300
 EPOCHS, BATCH = 30, 32
@@ -256,14 +259,13 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def write_moons(settings: Star, folder: Path) -> None:
-    """Write ``moons.csv`` and ``moons_grid.safetensors`` (`run_moons`) into `folder`.
+def write(settings: Settings, folder: Path) -> None:
+    """Train the networks and write ``moons.csv`` and ``moons_grid.safetensors`` (`run_moons`) into `folder`.
 
     The networks are those of ``settings.placements`` with ReLU, and star and sum alone without an activation.
     """
     nets = [*((placement, True) for placement in settings.placements), ("++++", False), ("SSSS", False)]
     results, grids = run_moons(nets, seeds=settings.seeds, grid_step=settings.grid_step, fresh=settings.fresh_points)
-    with atomic(folder / "moons.csv") as temporary:
-        results.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+    write_csv(folder / "moons.csv", results)
     with atomic(folder / "moons_grid.safetensors") as temporary:
         save_file(grids, temporary)
