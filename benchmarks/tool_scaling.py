@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests/workflow"))
+sys.path.insert(0, str(ROOT / "tests/helpers"))
 
 from simulated import grid, simulate  # noqa: E402
 from workspace import Workspace, busy, small_params  # noqa: E402

@@ -158,7 +158,7 @@ def test_two_processes_train_one_network_and_go_on_from_a_checkpoint(place):
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("epoch 3/3") == 2  # once a seed: only the first process speaks
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2)
-    killed = place.run(stopped, *TRAIN, program=(*torchrun, Path(__file__).with_name("stoppable.py"), 1))
+    killed = place.run(stopped, *TRAIN, program=(*torchrun, Path(__file__).parents[1] / "helpers/stoppable.py", 1))
     assert killed.returncode != 0 and not contents(stopped)
     done = place.run(stopped, *TRAIN, "--processes", 2)
     assert done.returncode == 0, done.stderr

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).with_name("train_quick.py")
+SCRIPT = Path(__file__).parents[1] / "helpers/train_quick.py"
 
 
 def start(data, work, results, seeds=2):

@@ -1,15 +1,12 @@
 """A folder of photographs becomes tables, as docs/data.md says."""
 
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from workspace import ROOT, Workspace, small_params
-
-sys.path.append(str(ROOT / "tests/data"))
 from pictures import SHAPES, draw_folder
+from workspace import Workspace, small_params
 
 pytestmark = pytest.mark.slow
 

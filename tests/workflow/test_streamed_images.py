@@ -1,14 +1,10 @@
 """Images that stay on disk go through the same workflow as those in memory."""
 
-import sys
-
 import pandas as pd
 import pytest
 
-from workspace import ROOT, Workspace, small_params
-
-sys.path.append(str(ROOT / "tests/data"))
 from pictures import draw_folder
+from workspace import Workspace, small_params
 
 pytestmark = pytest.mark.slow
 
