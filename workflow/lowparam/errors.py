@@ -1,11 +1,11 @@
-"""The one exception that reaches a user: a line that says what is wrong and what would be right."""
+"""Define the one exception whose message is meant for users."""
 
 __all__ = ["LowparamError"]
 
 
 class LowparamError(Exception):
-    """A mistake in the input or the surroundings, not in the program.
+    """Report a mistake in the input or the environment, not in the program.
 
-    The message is one line, names the key, file or value, and says what would be right.
+    The message is one line, names the key, file or value, and what would be right.
     The command line prints it without a traceback and exits with 1.
     """

@@ -1,8 +1,8 @@
-"""Files that are either whole or not there."""
+"""Read and write files; a written file is complete or absent."""
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,12 +16,12 @@ __all__ = ["atomic", "read_csv", "read_json", "read_yaml", "write_csv", "write_j
 if TYPE_CHECKING:
     import pandas as pd
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is seven times faster, where it was built
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # written in C and seven times as fast, if available
 
 
 @contextmanager
-def atomic(path: Path | str) -> Iterator[Path]:
-    """Give a temporary path beside `path`; move it there when the block ends without an error.
+def atomic(path: Path | str) -> Generator[Path]:
+    """Yield a temporary path next to `path`; move it there when the block ends without an error.
 
     The temporary file keeps the suffix of `path`, because some writers choose their format by it.
 
@@ -35,9 +35,9 @@ def atomic(path: Path | str) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        with open(temporary, "rb") as written:
+        with temporary.open("rb") as written:
             os.fsync(written.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
         raise LowparamError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
@@ -51,7 +51,7 @@ def write_text(path: Path | str, text: str) -> None:
 
 
 def write_csv(path: Path | str, table: "pd.DataFrame") -> None:
-    """Write a table without its index, numbers with six digits and the same line ends on every system."""
+    """Write a table without its index, with six significant digits and the same line ends on every system."""
     with atomic(path) as temporary:
         table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
 
@@ -98,7 +98,7 @@ def read_csv(path: Path | str) -> "pd.DataFrame":
 
 
 def read_yaml(path: Path | str, *, missing: str) -> Any:
-    """Read YAML; `missing` says what to do if there is no such file.
+    """Read YAML; `missing` is the advice if there is no such file.
 
     Raises
     ------
