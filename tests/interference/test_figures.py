@@ -10,16 +10,11 @@ from lowparam import catalogue
 from lowparam.interference import figure_data
 from lowparam.interference.profile import profile_run
 from lowparam.params import Profile
-from lowparam.report.interference import (
-    cross_talk_figure,
-    directions_figure,
-    profile_figure,
-    profile_figures,
-    random_band,
-    spectra_figure,
-    summary_table,
-    write_model_report,
-)
+from lowparam.registry import constants, entries
+from lowparam.report.context import Profiles
+from lowparam.report.figures import cross_talk, directions, profile, spectra
+from lowparam.report.figures.spectra import random_band
+from lowparam.report.model_report import PROFILE_FIGURES, summary_table, write_model_report
 from lowparam.report.toy import SWEEP, behaviour_table
 
 CHEAP = Profile(images=100, ablation_pairs=0, gradient_images=0)
@@ -41,13 +36,17 @@ def closed():
     plt.close("all")
 
 
+def inside(arrays, classes=()):
+    return Profiles({}, {"trained": arrays}, list(classes))
+
+
 def drawn(axis, label):
     return next(line for line in axis.lines if line.get_label() == label).get_ydata().tolist()
 
 
 def test_lines_show_the_values_of_the_profile(profiles):
     tables, _ = profiles
-    figure = profile_figure({"own activation": tables[:1]})
+    figure = profile.draw(Profiles({"own activation": tables[:1]}, {}, []))
     ratio, chi = figure.axes[:2]
     first = tables[0].set_index(["measure", "site"])
     assert drawn(chi, "trained") == pytest.approx(first.loc["chi", "value"].tolist())
@@ -63,14 +62,14 @@ def test_lines_show_the_values_of_the_profile(profiles):
 
 def test_several_networks_have_a_row_each(profiles):
     tables, _ = profiles
-    figure = profile_figure({"own activation": tables, "SoLU (S1)": tables[:1]})
+    figure = profile.draw(Profiles({"own activation": tables, "SoLU (S1)": tables[:1]}, {}, []))
     assert [axis.get_ylabel() for axis in figure.axes[::4]] == ["own activation", "SoLU (S1)"]
 
 
 def test_a_measure_that_is_nowhere_defined_says_so(profiles):
     table = profiles[0][0].copy()
     table.loc[table["measure"] == "chi", "value"] = math.nan
-    figure = profile_figure({"trained": [table]})
+    figure = profile.draw(Profiles({"trained": [table]}, {}, []))
     assert [text.get_text() for text in figure.axes[1].texts] == ["undefined"]
 
 
@@ -81,16 +80,16 @@ def test_equal_profiles_give_equal_files(profiles, tmp_path):
         tables[0].to_csv(tmp_path / name / "profile.csv", index=False)
         write_model_report(tmp_path / name, "timm:some")
     for suffix in catalogue.FIGURE_SUFFIXES:
-        for kind in catalogue.PROFILE_FIGURES:
+        for kind in PROFILE_FIGURES:
             first = (tmp_path / f"one/{kind}.{suffix}").read_bytes()
             assert first == (tmp_path / f"two/{kind}.{suffix}").read_bytes()
     for suffix in catalogue.TABLE_SUFFIXES:
         assert (tmp_path / f"one/summary.{suffix}").read_bytes() == (tmp_path / f"two/summary.{suffix}").read_bytes()
 
 
-def test_figures_are_those_that_the_contents_name(profiles):
-    tables, kept = profiles
-    assert set(profile_figures({"a": tables}, {"a": kept}, list("0123456789"))) == set(catalogue.PROFILE_FIGURES)
+def test_figures_are_those_that_the_catalogue_has_for_each_family():
+    per_family = {name for name in entries("report/figures") if constants("report/figures", name).get("PER")}
+    assert per_family == set(PROFILE_FIGURES)
 
 
 def test_the_summary_is_the_mean_over_sites_of_a_kind(profiles):
@@ -107,7 +106,7 @@ def test_directions_are_sorted_so_that_copies_are_neighbours():
     base = torch.randn(30, 5, generator=generator)
     order = torch.randperm(15, generator=generator)
     vectors = base.repeat(1, 3)[:, order] + 0.01 * torch.randn(30, 15, generator=generator)
-    figure = directions_figure({"trained": {"stages.0.0.projection/directions": vectors}})
+    figure = directions.draw(inside({"stages.0.0.projection/directions": vectors}))
     shown = np.asarray(figure.axes[0].images[0].get_array())
     for start in range(0, 15, 3):
         block = shown[start : start + 3, start : start + 3]
@@ -118,7 +117,7 @@ def test_directions_are_sorted_so_that_copies_are_neighbours():
 
 def test_the_last_projection_in_the_order_of_data_is_shown():
     found = {f"stages.{stage}.0.projection/directions": torch.randn(4, stage + 3) for stage in (2, 10, 9)}
-    figure = directions_figure({"trained": found})
+    figure = directions.draw(inside(found))
     assert figure.axes[0].images[0].get_array().shape == (13, 13)
 
 
@@ -126,7 +125,7 @@ def test_cross_talk_is_shown_with_its_chi():
     effects = torch.randn(10, 10, generator=torch.Generator().manual_seed(0))
     simplex = torch.eye(10) - 0.1
     kept = {"stages.0.1.stream/cross_talk": effects, "stages.1.1.stream/cross_talk": simplex}
-    figure = cross_talk_figure({"trained": kept}, [str(k) for k in range(10)])
+    figure = cross_talk.draw(inside(kept, [str(k) for k in range(10)]))
     shown = figure.axes[0].images[0].get_array().data
     assert shown == pytest.approx((effects / effects.abs().max()).numpy())
     assert figure.axes[1].get_title() == "stage 2, block 2, χ = 0.00"
@@ -136,7 +135,7 @@ def test_noise_stays_in_the_band_of_a_random_matrix():
     noise = torch.randn(2000, 20, generator=torch.Generator().manual_seed(0))
     values = torch.linalg.eigvalsh(torch.corrcoef(noise.T)).flip(0)
     kept = {"stages.0.1.stream/eigenvalues": values, "stages.0.1.stream/images": torch.tensor(2000.0)}
-    axis = spectra_figure({"trained": kept}).axes[0]
+    axis = spectra.draw(inside(kept)).axes[0]
     assert drawn(axis, "trained") == pytest.approx(values.tolist())
     low, high = random_band(20, 2000)
     assert (low, high) == pytest.approx((0.81, 1.21))
@@ -145,7 +144,7 @@ def test_noise_stays_in_the_band_of_a_random_matrix():
 
 
 def test_nothing_to_show_is_said():
-    for figure in (directions_figure({"a": {}}), spectra_figure({"a": {}}), cross_talk_figure({"a": {}}, [])):
+    for figure in (directions.draw(inside({})), spectra.draw(inside({})), cross_talk.draw(inside({}))):
         assert figure.axes[0].texts[0].get_text()
 
 

@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lowparam import catalogue
 from lowparam.params import load
-from lowparam.report import figures
+from lowparam.registry import load as load_entry
 from lowparam.report.claims import write_claim_report
+from lowparam.report.model_report import PROFILE_FIGURES
 from lowparam.report.page import write_page
 from lowparam.report.paper import write_paper
 from lowparam.report.style import only_text
-from lowparam.report.tables import write_tables
+from lowparam.report.write import write_figures, write_tables
 from synthetic import add, experiment_grid, noisy
 
 PARAMS = """
@@ -56,10 +56,10 @@ def folder(tmp_path_factory):
         baseline = {"parameters": 650, "training_images": 1078, "test": {"accuracy": 0.9, "images": 450}}
         (results / "baseline.json").write_text(json.dumps(baseline), encoding="utf-8")
         # The inside of networks is not simulated.
-        patch.setattr(figures, "_inside", lambda *which: which)
-        patch.setattr(figures, "profile_figures", lambda *_: {k: only_text(k) for k in catalogue.PROFILE_FIGURES})
+        for name in PROFILE_FIGURES:
+            patch.setattr(load_entry("report/figures", name), "make", lambda context: only_text(context.output.name))
         write_tables(params, "digits")
-        figures.draw_figures(params, "digits")
+        write_figures(params, "digits")
         write_claim_report(params, "digits")
         write_page(params, "digits")
     return results

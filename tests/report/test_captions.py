@@ -1,39 +1,48 @@
-"""Whatever an experiment prints has a caption in the report."""
+"""Every table and figure has a caption, in its own file, that reads as one."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from lowparam import catalogue
+from lowparam import catalogue, registry
+from lowparam.errors import LowparamError
 from lowparam.params import load
 
 PARAMS = load(Path(__file__).parents[2] / "params.yaml")
-PRINTED = {
-    "star": ([*catalogue.STAR_TABLES, *catalogue.CLAIM_TABLES, "bilinear"], [*catalogue.STAR_FIGURES, "claims"]),
-    "toy": (catalogue.TOY_TABLES, catalogue.TOY_FIGURES),
-    **{
-        name: (
-            [*catalogue.tables(chosen), *catalogue.CLAIM_TABLES],
-            [*catalogue.figures(chosen), *catalogue.claim_figures(chosen)],
-        )
-        for name, chosen in PARAMS.experiments.items()
-    },
-}
+SUBJECTS = {**PARAMS.experiments, "star": "star", "toy": "toy"}
 
 
-@pytest.mark.parametrize("experiment", PRINTED)
-def test_every_table_and_figure_has_a_caption(experiment):
-    for kind, names in zip(("tables", "figures"), PRINTED[experiment], strict=True):
-        for name in names:
-            text = catalogue.caption(kind, name).read_text(encoding="utf-8")
-            assert text.strip().endswith("."), name
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_every_table_and_figure_has_a_caption(name):
+    for folder in (catalogue.TABLES, catalogue.FIGURES):
+        for of in (None, "verdicts"):
+            for output in catalogue.outputs(folder, SUBJECTS[name], of):
+                assert output.caption.strip().endswith((".", "}")), output.name
+                assert output.about.endswith("."), output.name
 
 
-def test_every_caption_is_of_something():
+@pytest.mark.parametrize("folder", [catalogue.TABLES, catalogue.FIGURES])
+def test_every_file_is_a_table_or_figure_of_something(folder):
     used = {
-        catalogue.caption(kind, name)
-        for printed in PRINTED.values()
-        for kind, names in zip(("tables", "figures"), printed, strict=True)
-        for name in names
+        output.entry
+        for subject in SUBJECTS.values()
+        for of in (None, "verdicts")
+        for output in catalogue.outputs(folder, subject, of)
     }
-    assert used == set(catalogue.CAPTIONS.glob("*/*.rst"))
+    assert used == set(registry.entries(folder))
+
+
+@pytest.mark.parametrize("folder", [catalogue.TABLES, catalogue.FIGURES])
+def test_captions_are_in_the_words_of_the_field(folder):
+    for name in registry.entries(folder):
+        caption = registry.constants(folder, name)["CAPTION"]
+        assert not re.search(r"\b(says|beside|stands|for want of|goes on)\b", caption), name
+
+
+def test_a_condition_that_does_not_exist_is_named_with_the_nearest(monkeypatch):
+    monkeypatch.setattr(registry, "constants", lambda *_: {"CAPTION": "Some.", "APPLIES": ("compares_probe",)})
+    catalogue._declared.cache_clear()
+    with pytest.raises(LowparamError, match=r"unknown condition .*did you mean 'compares_probes'"):
+        catalogue.tables("digits")
+    catalogue._declared.cache_clear()

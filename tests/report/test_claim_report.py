@@ -10,8 +10,8 @@ from lowparam import catalogue
 from lowparam.claims.registry import load_registry
 from lowparam.params import load
 from lowparam.report.claims import write_claim_report
-from lowparam.report.evidence import format_number, format_p
-from lowparam.report.table import LATEX
+from lowparam.report.formats import format_number, format_p
+from lowparam.report.table_format import LATEX
 
 
 def siunitx(text: str) -> str:
@@ -24,7 +24,7 @@ def test_the_same_number_stands_in_every_form(folder):
     judged = pd.read_csv(folder / "claims.csv")
     page = (folder / "claims.md").read_text(encoding="utf-8")
     macros = (folder / "tables/macros.tex").read_text(encoding="utf-8")
-    tables = {name: (folder / f"tables/{name}.{{}}").as_posix() for name in catalogue.CLAIM_TABLES}
+    tables = {name: (folder / f"tables/{name}.{{}}").as_posix() for name in catalogue.tables("star", "verdicts")}
     compared = 0
     for row in judged[judged["estimate"].notna()].itertuples():
         low, high = format_number(row.low, row.unit), format_number(row.high, row.unit)
@@ -51,9 +51,10 @@ def test_the_same_number_stands_in_every_form(folder):
 
 def test_a_figure_without_runs_is_not_drawn_and_that_is_said(folder):
     page = (folder / "claims.md").read_text(encoding="utf-8")
-    assert "ablation: not drawn, for want of runs." in page
+    assert "ablation: not drawn, because the runs for it are missing." in page
     assert not (folder / "figures/ablation.pdf").exists()
-    for link in re.findall(r"\]\((figures/.*?)\)", page):
+    assert "](shown/claims.png)" in page
+    for link in re.findall(r"\]\((shown/.*?)\)", page):
         assert (folder / link).exists(), link
 
 

@@ -7,7 +7,7 @@ from lowparam import catalogue
 from lowparam import params as parameters
 from lowparam.files import write_json
 from lowparam.references.small_nets import NETS, published_nets
-from lowparam.report.tables import write_tables
+from lowparam.report.write import write_tables
 
 PARAMS = """
 data: {fashion_mnist: {source: fashion_mnist, split: {train: 0.9, validation: 0.1}}}

@@ -9,7 +9,7 @@ import pytest
 from pypdf import PdfReader
 
 from lowparam.report.claims import command_name
-from lowparam.report.evidence import format_number, format_p
+from lowparam.report.formats import format_number, format_p
 
 ACCURACY = re.compile(r"(\d+\.\d)[* ]*± ?(\d+\.\d)")
 

@@ -10,7 +10,8 @@ from lowparam.data import Dataset, Images
 from lowparam.errors import LowparamError
 from lowparam.models import network_for
 from lowparam.models.skeletons import controlled, published
-from lowparam.report.star import write_bilinear_table
+from lowparam.report.context import Context
+from lowparam.report.tables import bilinear
 from lowparam.studies.star.bilinear import (
     analyse_network,
     block_interactions,
@@ -187,11 +188,11 @@ def test_all_runs_of_an_experiment_are_analysed_beside_their_untrained_selves(tr
     complete = accuracies.groupby(["seed", "trained"])["explained"].last()
     assert complete.tolist() == [pytest.approx(1)] * 4
 
-    write_bilinear_table(folder, "small")
-    table = pd.read_csv(folder / "tables" / "bilinear.csv").set_index(["trained", "quantity"])["mean"]
+    made = bilinear.make(Context(params.load(), "small"))
+    table = made.numbers.set_index(["trained", "quantity"])["mean"]
     expected = classes[classes["trained"]]["effective_rank"].mean()
     assert table[(True, "effective_rank")] == pytest.approx(expected, rel=1e-4)
-    assert (folder / "tables" / "bilinear.tex").exists()
+    assert made.latex("small")
 
 
 def test_experiment_without_such_blocks_is_refused_in_one_line(trained):

@@ -1,34 +1,45 @@
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
 from lowparam import catalogue
-from lowparam.report.star import dimension_table, growth_table, moons_table, write_report
+from lowparam.params import load
+from lowparam.report.star import dimension_table, growth_table, moons_table
+from lowparam.report.write import write_figures, write_tables
 from lowparam.studies.star import dimension, moons
 from lowparam.studies.star.settings import Settings
+
+PARAMS = load(Path(__file__).parents[2] / "params.yaml")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Results of a small run."""
-    folder = tmp_path_factory.mktemp("star")
+    place = tmp_path_factory.mktemp("star")
+    folder = place / "results/star"
     settings = Settings(
         dimensions=4, growth_limit=50, placements=["++++", "SSSS"], seeds=[0, 1], grid_step=0.5, fresh_points=100
     )
     dimension.write(settings, folder)
     moons.write(settings, folder)
-    write_report(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        write_tables(PARAMS, "star")
+        write_figures(PARAMS, "star")
     return folder
 
 
 def test_everything_that_the_workflow_expects_is_written(folder):
-    expected = {f"tables/{name}.{end}" for name in catalogue.STAR_TABLES for end in catalogue.TABLE_SUFFIXES}
-    expected |= {f"figures/{name}.{end}" for name in catalogue.STAR_FIGURES for end in catalogue.FIGURE_SUFFIXES}
+    expected = {f"tables/{name}.{end}" for name in catalogue.tables("star") for end in catalogue.TABLE_SUFFIXES}
+    expected |= {f"figures/{name}.{end}" for name in catalogue.figures("star") for end in catalogue.FIGURE_SUFFIXES}
     assert {str(p.relative_to(folder)) for p in folder.glob("*/*")} == expected
 
 
-def test_figures_are_the_same_each_time(folder):
+def test_figures_are_the_same_each_time(folder, monkeypatch):
+    monkeypatch.chdir(folder.parents[1])
     before = {path.name: path.read_bytes() for path in folder.glob("figures/*")}
-    write_report(folder)
+    write_figures(PARAMS, "star")
     assert before == {path.name: path.read_bytes() for path in folder.glob("figures/*")}
 
 

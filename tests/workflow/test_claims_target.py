@@ -4,9 +4,10 @@ import re
 import shutil
 
 from lowparam import catalogue
+from lowparam.params import load
 from workspace import busy
 
-PRINTED = ("tables/*", "figures/*", "claims.*", "report.html")
+PRINTED = ("tables/*", "figures/*", "shown/*", "claims.*", "report.html")
 
 
 def printed(workspace) -> dict[str, bytes]:
@@ -17,7 +18,7 @@ def test_everything_that_is_read_comes_back_from_the_runs(workspace):
     before = printed(workspace)
     assert {"tables/claims.tex", "figures/claims.pdf", "claims.md", "report.html"} <= before.keys()
     results = workspace.folder / "results/digits"
-    for name in ("tables", "figures"):
+    for name in ("tables", "figures", "shown"):
         shutil.rmtree(results / name)
     for name in ("claims.csv", "claims.md", "report.html"):
         (results / name).unlink()
@@ -35,8 +36,8 @@ def test_every_table_and_figure_is_in_the_report_with_a_caption(finished, tmp_pa
     shown = [*finished.contents("tables/*.csv"), *finished.contents("figures/*.png"), "report.html"]
     assert added == {name.rpartition("/")[2] for name in shown}
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    for name in shown:
-        folder, _, file = name.rpartition("/")
-        caption = catalogue.caption(folder, file.partition(".")[0]) if folder else catalogue.CAPTIONS / "page.rst"
-        words = re.findall(r"[a-z]{5,}", caption.read_text(encoding="utf-8"))[:3]
-        assert words and all(word in page for word in words), name
+    chosen = load(finished.folder / "params.yaml").experiment("digits")
+    for folder in (catalogue.TABLES, catalogue.FIGURES):
+        for of in (None, "verdicts"):
+            for output in catalogue.outputs(folder, chosen, of):
+                assert output.about and output.about in page, output.name

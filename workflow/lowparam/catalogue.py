@@ -1,126 +1,188 @@
-"""What an experiment reports: names of tables and figures. Light, as the workflow reads it at every start."""
+"""List the tables and figures of every experiment and study: names, captions, and the conditions for each.
 
+Each file in ``report/tables`` and ``report/figures`` is one table or figure and declares with literal constants what it
+is about (the protocol is at the head of those two packages). This module reads the constants without importing
+anything, and is the only place that decides which tables and figures an experiment or a study has: the workflow and
+the report both ask here. It imports neither pandas nor torch, because the Snakefile reads it at every start.
+
+A *subject* is an `Experiment` of params.yaml, or the name of a study such as ``"star"``.
+"""
+
+import ast
 import re
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
 
+from lowparam import registry
 from lowparam.claims.availability import arms, planned
+from lowparam.errors import LowparamError
 from lowparam.params import Experiment
 from lowparam.references.small_nets import published_nets
 from lowparam.studies.star.names import VARIANTS, activated, parse, standard, sum_partner
 
 __all__ = [
-    "CLAIM_FIGURES",
-    "CLAIM_TABLES",
+    "CONDITIONS",
+    "FIGURES",
     "FIGURE_SUFFIXES",
-    "PROFILE_FIGURES",
-    "STAR_FIGURES",
-    "STAR_TABLES",
+    "TABLES",
     "TABLE_SUFFIXES",
-    "TOY_FIGURES",
-    "TOY_TABLES",
     "VARIANT_TABLES",
-    "caption",
-    "claim_figures",
+    "Output",
+    "condition",
     "families",
+    "families_with_profile_figures",
     "figures",
-    "has_bilinear",
+    "has_bilinear_blocks",
     "is_bilinear",
-    "opened",
-    "page_figures",
-    "page_tables",
-    "profile_name",
-    "reported",
+    "known_figures",
+    "outputs",
+    "report_outputs",
     "tables",
 ]
 
+TABLES, FIGURES = "report/tables", "report/figures"
 TABLE_SUFFIXES = ("tex", "md", "csv")
 FIGURE_SUFFIXES = ("pdf", "png")
 
-# Of each architecture of an experiment.
-PROFILE_FIGURES = ("profile", "directions", "spectra", "cross_talk")
+Subject = Experiment | str
 
-# Of `results/toy`, on which the measures of interference are calibrated.
-TOY_TABLES = ("shapes", "sweep", "behaviour", "absolute")
-TOY_FIGURES = ("grams", "geometry", "phase")
-
-# Of `results/star`, which belongs to no experiment.
-STAR_TABLES = ("dimension", "growth", "moons")
-STAR_FIGURES = ("dimension", "moons_boundaries", "moons_placement")
-
-# Of StarNet's variants, with the number of the paper's table.
+# StarNet's variants, with the number of the table in Ma et al. 2024.
 VARIANT_TABLES = {"star_stages": 7, "star_placement": 9, "star_kind": 17, "star_designs": 18}
 
-# How names of published networks end: mobilenetv2_x0.5, convnext_w16, demonet_star_d12_w32, starnet_s050.
+# The size at the end of a published network's name: mobilenetv2_x0.5, convnext_w16, demonet_star_d12_w32, starnet_s050.
 SIZE = re.compile(r"_(x[\d.]+|(d\d+_)?w\d+|s\d+)(?=@|$)")
 
-# Of everything that claims are judged on.
-CLAIM_TABLES = ("claims", "claim_readings")
-# An experiment has those of these that it has runs for.
-CLAIM_FIGURES = ("claims", "scaling", "crossing", "interference_accuracy", "ablation", "dose_response")
 
-CAPTIONS = Path(__file__).parents[1] / "report"
+@dataclass(frozen=True)
+class Output:
+    """A table or figure of a subject.
 
+    Parameters
+    ----------
+    name : str
+        Name of its files without suffix: that of the entry, followed by the family if there is one figure a family.
+    entry : str
+        Name of the file in ``report/tables`` or ``report/figures``.
+    about : str
+        First line of the file's docstring.
+    caption : str
+        Its ``CAPTION``, with placeholders that are filled in when it is written.
+    family : str
+        The architecture without its size, for a figure a family; otherwise empty.
+    members : tuple of str
+        Architectures of that family, in the order of params.yaml.
+    on_page : bool
+        Whether the HTML report contains it.
+    shown : bool
+        Whether Markdown pages show the figure, so that git keeps the picture.
+    """
 
-def tables(experiment: Experiment) -> list[str]:
-    """Names of the tables; the SoLU gap needs the architecture's own activation and another to compare."""
-    names = ["accuracy", "interference", *(["solu_gap"] if has_gap(experiment) else [])]
-    if published_nets(experiment.data) and "none" in experiment.probes:
-        names.append("published")
-    if len(experiment.seeds) > 1:
-        names.append("reliability")
-    if has_star_gap(experiment):
-        names += ["star_gap", "star_interference"]
-    if any(activated(name) in experiment.architectures for name in experiment.architectures):
-        names.append("star_activation")
-    return [*names, *(name for name, number in VARIANT_TABLES.items() if has_variants(experiment, number))]
-
-
-def reported(experiment: Experiment) -> list[str]:
-    """Names of the files and folders in `results/<experiment>` that are about all runs together."""
-    eigenvectors = ["bilinear.csv", "bilinear_accuracy.csv"] if has_bilinear(experiment) else []
-    return ["runs.csv", "metrics.json", "claims.csv", "claims.md", "report.html", *eigenvectors, "tables", "figures"]
-
-
-def figures(experiment: Experiment) -> list[str]:
-    """Names of the figures: those of the tables that are about networks, and the profile of each family."""
-    of_tables = [name for name in tables(experiment) if name in ("accuracy", "interference", "solu_gap")]
-    swept = len({star.size for star in map(parse, experiment.architectures) if star and star.depth_width}) > 1
-    star = {
-        "star_interference": has_star_gap(experiment) and (swept or len(experiment.sizes) > 1),
-        "star_sweeps": swept,
-        "star_variants": any(has_variants(experiment, number) for number in VARIANT_TABLES.values()),
-    }
-    inside = [profile_name(kind, family) for family in opened(experiment) for kind in PROFILE_FIGURES]
-    return [*of_tables, *(name for name, there in star.items() if there), *inside]
+    name: str
+    entry: str
+    about: str
+    caption: str
+    family: str = ""
+    members: tuple[str, ...] = ()
+    on_page: bool = True
+    shown: bool = False
 
 
-def opened(experiment: Experiment) -> dict[str, list[str]]:
-    """The families whose inside is drawn: not StarNets that differ from another in one thing."""
-    return {
-        family: members
-        for family, members in families(experiment.architectures).items()
-        if standard(family) is None or not (parse(family).variant or parse(family).summed)
-    }
+def tables(subject: Subject, of: str | None = None) -> list[str]:
+    """Return the names of the tables of a subject; `of` as in `outputs`."""
+    return [output.name for output in outputs(TABLES, subject, of)]
 
 
-def families(architectures: Sequence[str]) -> dict[str, list[str]]:
-    """Architectures by their name without the size that published networks have in theirs, in order."""
-    found: dict[str, list[str]] = {}
-    for name in architectures:
-        found.setdefault(SIZE.sub("", name), []).append(name)
+def figures(subject: Subject, of: str | None = None) -> list[str]:
+    """Return the names of the figures of a subject; `of` as in `outputs`."""
+    return [output.name for output in outputs(FIGURES, subject, of)]
+
+
+def outputs(folder: str, subject: Subject, of: str | None = None) -> list[Output]:
+    """List the tables or figures of a subject, sorted by ``ORDER`` and name.
+
+    Parameters
+    ----------
+    folder : str
+        `TABLES` or `FIGURES`.
+    subject : Experiment or str
+        An experiment of params.yaml, or the name of a study.
+    of : str, optional
+        ``"verdicts"`` for the outputs that show verdicts on claims. By default those of the experiment or study itself.
+
+    Raises
+    ------
+    LowparamError
+        If a file lacks a constant or names an unknown condition.
+    """
+    experiment = subject if isinstance(subject, Experiment) else None
+    of = of or ("experiment" if experiment else str(subject))
+    found: list[Output] = []
+    for name in _in_order(folder):
+        declared = _declared(folder, name)
+        if declared.get("OF", "experiment") != of or not _applies(folder, name, declared, experiment, of):
+            continue
+        about = _about(folder, name)
+        caption, on_page, shown = (declared.get(key, value) for key, value in DEFAULTS.items())
+        if declared.get("PER") == "family":
+            assert experiment is not None, f"{folder}/{name}.py: PER is for experiments"
+            for family, members in families_with_profile_figures(experiment).items():
+                file = f"{name}_{family.replace(':', '.')}"
+                found.append(Output(file, name, about, caption, family, tuple(members), on_page, shown))
+        else:
+            found.append(Output(name, name, about, caption, on_page=on_page, shown=shown))
     return found
 
 
-def profile_name(kind: str, family: str) -> str:
-    """Name of a figure about the inside of an architecture, or of the last one of a family."""
-    return f"{kind}_{family.replace(':', '.')}"
+def known_figures(of: str) -> list[str]:
+    """Return the names of all figures of a kind of subject, whether or not some experiment has the runs for them."""
+    return [name for name in _in_order(FIGURES) if _declared(FIGURES, name).get("OF", "experiment") == of]
 
 
-def claim_figures(experiment: Experiment | None) -> list[str]:
-    """Names of the figures behind the verdicts that the experiment has runs for; None is for `results/star`."""
+def report_outputs(experiment: Experiment) -> list[str]:
+    """Return the files and folders in ``results/<experiment>`` that summarise all of its runs."""
+    eigenvectors = ["bilinear.csv", "bilinear_accuracy.csv"] if has_bilinear_blocks(experiment) else []
+    return ["runs.csv", "metrics.json", "claims.csv", "claims.md", "report.html", *eigenvectors, "tables", "figures"]
+
+
+# What a file declares.
+
+DEFAULTS = {"CAPTION": "", "ON_PAGE": True, "SHOWN": False}
+KNOWN = {"CAPTION", "APPLIES", "OF", "PER", "ORDER", "ON_PAGE", "SHOWN"}
+
+
+@cache
+def _declared(folder: str, name: str) -> dict:
+    declared = registry.constants(folder, name)
+    if not isinstance(declared.get("CAPTION"), str) or not declared["CAPTION"].strip():
+        raise LowparamError(f"lowparam/{folder}/{name}.py has no CAPTION; write a sentence that explains it")
+    for condition in declared.get("APPLIES", ()):
+        registry.get(condition, CONDITIONS, f"condition in APPLIES of lowparam/{folder}/{name}.py")
+    return {key: value for key, value in declared.items() if key in KNOWN}
+
+
+def _in_order(folder: str) -> list[str]:
+    names = registry.entries(folder)
+    return sorted(names, key=lambda name: (_declared(folder, name).get("ORDER", 100), name))
+
+
+@cache
+def _about(folder: str, name: str) -> str:
+    text = ast.get_docstring(ast.parse((registry.PACKAGE / folder / f"{name}.py").read_text(encoding="utf-8"))) or ""
+    return text.partition("\n")[0]
+
+
+def _applies(folder: str, name: str, declared: dict, experiment: Experiment | None, of: str) -> bool:
+    if of == "verdicts" and folder == FIGURES and name not in _verdict_figures(experiment):
+        return False
+    conditions = declared.get("APPLIES", ())
+    return not conditions or (experiment is not None and all(CONDITIONS[name](experiment) for name in conditions))
+
+
+def _verdict_figures(experiment: Experiment | None) -> set[str]:
+    """Return the figures behind the verdicts that an experiment has runs for; None stands for a study."""
     if experiment is None:
-        return ["claims"]
+        return {"claims"}
     tests = [test for _, test in planned(experiment)]
     kinds = {test["kind"] for test in tests}
     curves = experiment.mode == "controlled" and "none" in experiment.probes and len(experiment.sizes) > 1
@@ -132,59 +194,135 @@ def claim_figures(experiment: Experiment | None) -> list[str]:
         "interference_accuracy": bool(kinds & {"rank", "slopes"}),
         "scaling": curves,
     }
-    return [name for name in CLAIM_FIGURES if there[name]]
+    return {name for name, has_runs in there.items() if has_runs}
 
 
-def has_bilinear(experiment: Experiment) -> bool:
-    """Whether the experiment has star blocks without activation, which can be decomposed into eigenvectors."""
-    return "none" in experiment.probes and any(map(is_bilinear, experiment.architectures))
+def _is_ablation(test: dict) -> bool:
+    """Whether a test compares a block with the same block changed in one factor."""
+    names = [name for arm in arms(test) for name in arm["architecture"]]
+    return test["kind"] == "paired" and all(name.startswith("ablation_") for name in names)
+
+
+# Families of architectures, and what they are asked for.
+
+
+def families(architectures: Sequence[str]) -> dict[str, list[str]]:
+    """Group architectures by their name without the size that published networks have in theirs, in order."""
+    found: dict[str, list[str]] = {}
+    for name in architectures:
+        found.setdefault(SIZE.sub("", name), []).append(name)
+    return found
+
+
+def families_with_profile_figures(experiment: Experiment) -> dict[str, list[str]]:
+    """Return the families that have figures of their profiles: all but variants of StarNet."""
+    return {
+        family: members
+        for family, members in families(experiment.architectures).items()
+        if standard(family) is None or not (parse(family).variant or parse(family).summed)
+    }
 
 
 def is_bilinear(architecture: str) -> bool:
-    """Whether it is a DemoNet with products and without activation."""
+    """Whether an architecture is a DemoNet with products and without activation."""
     found = parse(architecture)
     return found is not None and (found.family, found.operator, found.variant) == ("demonet", "star", "noact")
 
 
-def has_star_gap(experiment: Experiment) -> bool:
-    """Whether the experiment trains a network with products and the same with sums."""
-    return any(sum_partner(name) in experiment.architectures for name in experiment.architectures)
+# Conditions, which files name in APPLIES.
+
+CONDITIONS: dict[str, Callable[[Experiment], bool]] = {}
 
 
-def has_variants(experiment: Experiment, table: int) -> bool:
-    """Whether the experiment trains variants of StarNet that a table of the paper is about, and the standard block."""
-    found = [parse(name) for name in experiment.architectures if standard(name) in experiment.architectures]
-    return any(star.operator == "mixed" if table == 7 else star.variant in _named(table) for star in found)
+def condition(function: Callable[[Experiment], bool]) -> Callable[[Experiment], bool]:
+    """Make a function of an experiment available to ``APPLIES`` under its name."""
+    CONDITIONS[function.__name__] = function
+    return function
 
 
-def _named(table: int) -> set[str]:
-    return set(VARIANTS[table].values()) - {""}
+@condition
+def has_several_seeds(experiment: Experiment) -> bool:
+    """Whether each scale is trained more than once."""
+    return len(experiment.seeds) > 1
 
 
-def page_tables(experiment: Experiment | None) -> list[str]:
-    """Names of the tables on the page of an experiment, or of `results/star`."""
-    return [*(STAR_TABLES if experiment is None else tables(experiment)), "claim_readings"]
+@condition
+def has_several_sizes(experiment: Experiment) -> bool:
+    """Whether networks are trained at more than one number of parameters."""
+    return len(experiment.sizes) > 1 or sweeps_demonet(experiment)
 
 
-def page_figures(experiment: Experiment | None) -> list[str]:
-    """Names of the figures on that page; of those about the inside of a network only the first kind."""
-    names = STAR_FIGURES if experiment is None else figures(experiment)
-    inside = tuple(f"{kind}_" for kind in PROFILE_FIGURES[1:])
-    return [*claim_figures(experiment), *(name for name in names if not name.startswith(inside))]
-
-
-def caption(kind: str, name: str) -> Path:
-    """The file with the caption of a table or figure; those of one kind about the inside of architectures share it."""
-    shared = next((inside for inside in PROFILE_FIGURES if name.startswith(f"{inside}_")), name)
-    return CAPTIONS / kind / f"{shared}.rst"
-
-
-def has_gap(experiment: Experiment) -> bool:
-    """Whether the experiment trains the same scale with and without a probe."""
+@condition
+def compares_probes(experiment: Experiment) -> bool:
+    """Whether the same scale is trained with and without a probe."""
     return "none" in experiment.probes and len(experiment.probes) > 1
 
 
-def _is_ablation(test: dict) -> bool:
-    """Whether a test sets a block changed in one factor against the block it was made from."""
-    names = [name for arm in arms(test) for name in arm["architecture"]]
-    return test["kind"] == "paired" and all(name.startswith("ablation_") for name in names)
+@condition
+def has_published_networks(experiment: Experiment) -> bool:
+    """Whether there are published results on the same data to compare with."""
+    return bool(published_nets(experiment.data)) and "none" in experiment.probes
+
+
+@condition
+def compares_star_and_sum(experiment: Experiment) -> bool:
+    """Whether a network with products and the same network with sums are trained."""
+    return any(sum_partner(name) in experiment.architectures for name in experiment.architectures)
+
+
+@condition
+def compares_activation(experiment: Experiment) -> bool:
+    """Whether a StarNet or DemoNet is trained with and without its activation."""
+    return any(activated(name) in experiment.architectures for name in experiment.architectures)
+
+
+@condition
+def sweeps_demonet(experiment: Experiment) -> bool:
+    """Whether published DemoNets of several depths or widths are trained."""
+    return len({star.size for star in map(parse, experiment.architectures) if star and star.depth_width}) > 1
+
+
+@condition
+def has_bilinear_blocks(experiment: Experiment) -> bool:
+    """Whether star blocks without activation are trained, which can be decomposed into eigenvectors."""
+    return "none" in experiment.probes and any(map(is_bilinear, experiment.architectures))
+
+
+@condition
+def varies_starnet_stages(experiment: Experiment) -> bool:
+    """Whether StarNets with sums in some stages are trained, and the standard one (table 7 of Ma et al.)."""
+    return any(star.operator == "mixed" for star in _starnets(experiment))
+
+
+@condition
+def varies_starnet_placement(experiment: Experiment) -> bool:
+    """Whether StarNets with the activation in other places are trained, and the standard one (table 9)."""
+    return _varies_starnet(experiment, 9)
+
+
+@condition
+def varies_starnet_kind(experiment: Experiment) -> bool:
+    """Whether StarNets with other activations are trained, and the standard one (table 17)."""
+    return _varies_starnet(experiment, 17)
+
+
+@condition
+def varies_starnet_design(experiment: Experiment) -> bool:
+    """Whether StarNets with other designs of the block are trained, and the standard one (table 18)."""
+    return _varies_starnet(experiment, 18)
+
+
+@condition
+def varies_starnet(experiment: Experiment) -> bool:
+    """Whether any of StarNet's variants is trained, and the standard one."""
+    return varies_starnet_stages(experiment) or any(_varies_starnet(experiment, table) for table in VARIANTS)
+
+
+def _starnets(experiment: Experiment) -> list:
+    """Return the parsed names of StarNets whose standard block is trained too."""
+    return [parse(name) for name in experiment.architectures if standard(name) in experiment.architectures]
+
+
+def _varies_starnet(experiment: Experiment, table: int) -> bool:
+    named = set(VARIANTS[table].values()) - {""}
+    return any(star.variant in named for star in _starnets(experiment))

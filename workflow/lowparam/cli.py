@@ -199,7 +199,7 @@ def profile(
         if experiment is not None or data is None or out is None:
             raise LowparamError("--model needs --data and --out, and no experiment")
         from lowparam.interference.profile_timm import profile_model
-        from lowparam.report.interference import write_model_report
+        from lowparam.report.model_report import write_model_report
 
         profile_model(model, data, out, weights=weights, pretrained=pretrained, device=device)
         write_model_report(out, model, "trained" if weights or pretrained else "as initialised")
@@ -257,7 +257,7 @@ def paper() -> None:
 @command
 def tables(experiment: Experiment) -> None:
     """Write the tables of an experiment as LaTeX, Markdown and csv."""
-    from lowparam.report.tables import write_tables
+    from lowparam.report.write import write_tables
 
     write_tables(parameters.load(), experiment)
 
@@ -265,15 +265,14 @@ def tables(experiment: Experiment) -> None:
 @command
 def figures(experiment: Experiment) -> None:
     """Draw the figures of an experiment as PDF and PNG."""
-    from lowparam.report.figures import draw_figures
+    from lowparam.report.write import write_figures
 
-    draw_figures(parameters.load(), experiment)
+    write_figures(parameters.load(), experiment)
 
 
 @command
 def bilinear(experiment: Experiment) -> None:
     """Decompose the star blocks without activation of an experiment into eigenvectors."""
-    from lowparam.report.star import write_bilinear_table
     from lowparam.studies.star.bilinear import write_bilinear
 
     params = parameters.load()
@@ -283,7 +282,6 @@ def bilinear(experiment: Experiment) -> None:
         data_folder=data_folder(params.experiment(experiment).data),
         folder=results(experiment),
     )
-    write_bilinear_table(results(experiment), experiment)
 
 
 @command
@@ -306,9 +304,12 @@ def study(
 @command
 def study_report(name: Annotated[str, typer.Argument(help="Name of a study.")]) -> None:
     """Write the tables and figures of a study."""
-    import importlib
+    from lowparam import studies
+    from lowparam.report.write import write_figures, write_tables
 
-    importlib.import_module(f"lowparam.report.{name}").write_report(results(name))
+    params = parameters.load()
+    write_tables(params, studies.find(name).name)
+    write_figures(params, name)
 
 
 def show(table) -> None:

@@ -6,7 +6,7 @@ nothing but pathlib, because the Snakefile reads it at every start.
     results/data/<data>/                       a prepared data set
     results/<experiment>/runs/<scale>/seed<k>/ a run: metrics.json, history.csv, model.safetensors
     results/<experiment>/profiles/<scale>/     its interference profile: seed<k>.csv
-    results/<experiment>/{runs.csv,claims.csv,tables/,figures/,report.html}
+    results/<experiment>/{runs.csv,claims.csv,tables/,figures/,shown/,report.html}
     .lowparam/                                 unfinished work, predictions, answers kept between starts
 """
 
@@ -34,6 +34,7 @@ __all__ = [
     "runs_table",
     "scale",
     "scale_checks",
+    "shown",
     "tables",
     "unfinished",
 ]
@@ -108,6 +109,11 @@ def tables(name: str) -> Path:
 def figures(name: str) -> Path:
     """Return the folder of the figures."""
     return experiment(name) / "figures"
+
+
+def shown(name: str) -> Path:
+    """Return the folder of the pictures that Markdown pages show, the only ones that git keeps."""
+    return experiment(name) / "shown"
 
 
 def page(name: str) -> Path:

@@ -26,16 +26,16 @@ ENTRIES = {
     "collect": "collect.py",
     "claims": "report/claims.py",
     "page": "report/page.py",
-    "tables": "report/tables.py",
-    "figures": "report/figures.py",
+    "tables": "report/write.py",
+    "figures": "report/write.py",
     "toy_absolute": "studies/toy/absolute.py",
     "toy_geometry": "studies/toy/geometry.py",
     "toy_phase": "studies/toy/phase.py",
-    "toy_report": "report/toy.py",
+    "toy_report": "report/write.py",
     "star_dimension": "studies/star/dimension.py",
     "star_moons": "studies/star/moons.py",
     "bilinear": "studies/star/bilinear.py",
-    "star_report": "report/star.py",
+    "star_report": "report/write.py",
 }
 
 # How settings are read, files are written and errors are worded changes no result. What the settings say does, and
@@ -43,7 +43,9 @@ ENTRIES = {
 WITHOUT_EFFECT = {"__init__.py", "errors.py", "files.py", "params.py", "provenance.py"}
 
 
-def sources(verb: str, *, architecture: str | None = None, source: str | None = None) -> list[Path]:
+def sources(
+    verb: str, *, architecture: str | None = None, source: str | None = None, files: tuple[str, ...] = ()
+) -> list[Path]:
     """List the files of this package that a command runs through, relative to the package's folder, sorted.
 
     Parameters
@@ -54,19 +56,23 @@ def sources(verb: str, *, architecture: str | None = None, source: str | None = 
         Adds the one block file that the architecture is in; the other blocks have no effect on it.
     source : str or None
         Adds the one file that reads the data set.
+    files : tuple of str
+        Adds more files, relative to the package, such as those of the tables of an experiment.
 
     Raises
     ------
     LowparamError
         If the architecture or the source has no file.
     """
-    files = set(_reached(ENTRIES[verb]))
+    found = set(_reached(ENTRIES[verb]))
     if architecture is not None:
         timm = architecture.startswith("timm:")
-        files |= set(_reached("models/timm_adapter.py" if timm else _block(architecture)))
+        found |= set(_reached("models/timm_adapter.py" if timm else _block(architecture)))
     if source is not None:
-        files |= set(_reached(f"data/sources/{source}.py"))
-    return [Path(file) for file in sorted(files - WITHOUT_EFFECT)]
+        found |= set(_reached(f"data/sources/{source}.py"))
+    for file in files:
+        found |= set(_reached(file))
+    return [Path(file) for file in sorted(found - WITHOUT_EFFECT)]
 
 
 @cache

@@ -1,8 +1,7 @@
 # Every claim of the papers on the runs of an experiment: verdicts, tables, macros for running text, figures, the page.
 
 CLAIMS = here(ROOT / "workflow/claims.yaml")
-CAPTIONS = [here(path) for path in sorted(contents.CAPTIONS.glob("*/*.rst"))]
-READ = (".md", ".png", "claims.csv")  # what the page is made of
+READ = (".csv", ".png")  # what the page is made of
 TEMPLATE = here(provenance.PACKAGE / "report/templates/report.html")
 
 
@@ -12,12 +11,11 @@ for experiment in PARAMS.experiments:
         name:
             f"claims_{experiment}"
         input:
-            code=code("claims"),
+            code=report_code("claims", experiment, tables=VERDICTS, figures=VERDICTS),
             registry=CLAIMS,
-            captions=CAPTIONS,
             runs=f"results/{experiment}/runs.csv",
         output:
-            shown(claim_files(experiment)),
+            claim_files(experiment),
         log:
             f"logs/{experiment}/claims.log",
         benchmark:
@@ -31,11 +29,12 @@ for experiment in PARAMS.experiments:
         name:
             f"page_{experiment}"
         input:
-            code=code("page"),
+            code=report_code("page", experiment, tables=BOTH, figures=BOTH),
             registry=CLAIMS,
-            captions=CAPTIONS,
             template=TEMPLATE,
             runs=f"results/{experiment}/runs.csv",
+            baseline=f"results/{experiment}/baseline.json",
+            bilinear=bilinear_files(experiment),
             printed=[file for file in printed(experiment) if file.endswith(READ)],
         output:
             in_report(f"results/{experiment}/report.html"),
@@ -57,12 +56,11 @@ for experiment in PARAMS.experiments:
 
 rule claims_star:
     input:
-        code=code("claims"),
+        code=report_code("claims", "star", tables=VERDICTS, figures=VERDICTS),
         registry=CLAIMS,
-        captions=CAPTIONS,
         dimension=rules.star_dimension.output,
     output:
-        shown(claim_files("star")),
+        claim_files("star"),
     log:
         "logs/star/claims.log",
     benchmark:
@@ -73,9 +71,8 @@ rule claims_star:
 
 rule page_star:
     input:
-        code=code("page"),
+        code=report_code("page", "star", tables=BOTH, figures=BOTH),
         registry=CLAIMS,
-        captions=CAPTIONS,
         template=TEMPLATE,
         dimension=rules.star_dimension.output,
         printed=[file for file in study_printed("star") if file.endswith(READ)],

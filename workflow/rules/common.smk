@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from lowparam import params as parameters
-from lowparam import catalogue as contents
+from lowparam import catalogue
 from lowparam import provenance, studies
 from lowparam.engine import plans as predictions
 from lowparam.errors import LowparamError
@@ -89,9 +89,7 @@ def scale_of(wildcards):
 
 def family(wildcards):
     """The scales of an architecture with an probe."""
-    return families(wildcards.experiment)[
-        f"{wildcards.architecture}-{wildcards.probe}"
-    ]
+    return families(wildcards.experiment)[f"{wildcards.architecture}-{wildcards.probe}"]
 
 
 def runs_of(scales):
@@ -179,75 +177,108 @@ def location_file(name):
     return [f"results/data/{name}/location.json"] if PARAMS.data[name].stream else []
 
 
-# What `snakemake --report` shows of the forms of a table or figure.
-SHOWN = {"csv": "tables", "png": "figures"}
-
-
-def report_files(experiment, folder, names, suffixes):
-    """Tables or figures of an experiment, or of results/star or results/toy."""
+def table_files(subject, of=None):
+    """Tables of an experiment or a study, or (of="verdicts") of the verdicts on it."""
     return [
-        f"results/{experiment}/{folder}/{name}.{suffix}"
-        for name in names
-        for suffix in suffixes
+        in_report(f"results/{subject}/tables/{table.name}.{suffix}", table)
+        for table in tables_of(subject, of)
+        for suffix in catalogue.TABLE_SUFFIXES
     ]
 
 
-def table_files(experiment, names):
-    return report_files(experiment, "tables", names, contents.TABLE_SUFFIXES)
-
-
-def figure_files(experiment, names):
-    return report_files(experiment, "figures", names, contents.FIGURE_SUFFIXES)
-
-
-def shown(files):
-    """Mark the tables and figures that `snakemake --report` shows, each with its caption."""
+def figure_files(subject, of=None):
+    """Figures of them; the PNGs that Markdown shows are copied to a folder that git keeps."""
     return [
-        (
-            in_report(file)
-            if SHOWN.get(Path(file).suffix[1:]) in Path(file).parts
-            else file
+        in_report(file, figure)
+        for figure in figures_of(subject, of)
+        for file in (
+            *(
+                f"results/{subject}/figures/{figure.name}.{suffix}"
+                for suffix in catalogue.FIGURE_SUFFIXES
+            ),
+            *([f"results/{subject}/shown/{figure.name}.png"] if figure.shown else []),
         )
-        for file in files
     ]
 
 
-def in_report(file):
-    """Mark one file for the report: its caption is in workflow/report, by the name of the file."""
-    _, experiment, *folder, name = Path(file).parts
-    kind = folder[0] if folder else ""
-    name = Path(name).stem
-    caption = contents.caption(kind, name) if kind else contents.CAPTIONS / "page.rst"
-    claim = not kind or name in (*contents.CLAIM_TABLES, *contents.CLAIM_FIGURES)
-    return report(
-        file,
-        caption=str(caption),
-        category="Claims" if claim else kind.capitalize(),
-        subcategory=experiment,
-        labels={"experiment": experiment, kind[:-1] or "page": name.replace("_", " ")},
+@cache
+def tables_of(subject, of=None):
+    return catalogue.outputs(
+        catalogue.TABLES, PARAMS.experiments.get(subject, subject), of
     )
 
 
-def claim_files(experiment):
-    """What is written about claims."""
-    folder = f"results/{experiment}"
+@cache
+def figures_of(subject, of=None):
+    return catalogue.outputs(
+        catalogue.FIGURES, PARAMS.experiments.get(subject, subject), of
+    )
+
+
+def report_code(verb, subject, *, tables=(), figures=()):
+    """The source files of a command that writes some tables and figures of a subject."""
+    entries = {
+        *(
+            f"report/tables/{t.entry}.py"
+            for of in tables
+            for t in tables_of(subject, of)
+        ),
+        *(
+            f"report/figures/{f.entry}.py"
+            for of in figures
+            for f in figures_of(subject, of)
+        ),
+    }
+    return code(verb, files=tuple(sorted(entries)))
+
+
+# Of the subject itself, and of the verdicts on it.
+OWN, VERDICTS, BOTH = (None,), ("verdicts",), (None, "verdicts")
+
+
+# The forms of tables and figures that `snakemake --report` shows.
+IN_REPORT = {"tables": ".csv", "figures": ".png"}
+
+
+def in_report(file, output=None):
+    """Mark a file for `snakemake --report`: a csv table, a figure, or (without output) the page."""
+    _, subject, *folder, name = Path(file).parts
+    kind = folder[0] if folder else "page"
+    if output is not None and IN_REPORT.get(kind) != Path(file).suffix:
+        return file
+    claim = output is None or output in (
+        *tables_of(subject, "verdicts"),
+        *figures_of(subject, "verdicts"),
+    )
+    return report(
+        file,
+        caption=str(ROOT / f"workflow/report/{kind}.rst"),
+        category="Claims" if claim else kind.capitalize(),
+        subcategory=subject,
+        labels={
+            kind.removesuffix("s"): Path(file).stem.replace("_", " "),
+            "shows": output.about if output else "All verdicts with their evidence.",
+        },
+    )
+
+
+def claim_files(subject):
+    """Everything that is written about the verdicts on an experiment or a study."""
+    folder = f"results/{subject}"
     return [
         f"{folder}/claims.csv",
         f"{folder}/claims.md",
         f"{folder}/tables/macros.tex",
-        *table_files(experiment, contents.CLAIM_TABLES),
-        *figure_files(
-            experiment, contents.claim_figures(PARAMS.experiments.get(experiment))
-        ),
+        *table_files(subject, "verdicts"),
+        *figure_files(subject, "verdicts"),
     ]
 
 
 def printed(experiment):
     """Everything that is made of finished runs for reading."""
-    chosen = PARAMS.experiment(experiment)
     return [
-        *table_files(experiment, contents.tables(chosen)),
-        *figure_files(experiment, contents.figures(chosen)),
+        *table_files(experiment),
+        *figure_files(experiment),
         *claim_files(experiment),
         f"results/{experiment}/report.html",
     ]
@@ -255,12 +286,11 @@ def printed(experiment):
 
 def bilinear_files(experiment):
     """Eigenvectors of star blocks, where an experiment has blocks that are bilinear."""
-    if not contents.has_bilinear(PARAMS.experiment(experiment)):
+    if not catalogue.has_bilinear_blocks(PARAMS.experiment(experiment)):
         return []
     return [
         f"results/{experiment}/bilinear.csv",
         f"results/{experiment}/bilinear_accuracy.csv",
-        *table_files(experiment, ["bilinear"]),
     ]
 
 

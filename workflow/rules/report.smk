@@ -22,13 +22,12 @@ for experiment in PARAMS.experiments:
         name:
             f"tables_{experiment}"
         input:
-            code=code("tables"),
+            code=report_code("tables", experiment, tables=OWN),
             runs=f"results/{experiment}/runs.csv",
+            bilinear=bilinear_files(experiment),
             baseline=f"results/{experiment}/baseline.json",
         output:
-            shown(
-                table_files(experiment, contents.tables(PARAMS.experiment(experiment)))
-            ),
+            table_files(experiment),
         log:
             f"logs/{experiment}/tables.log",
         benchmark:
@@ -42,17 +41,13 @@ for experiment in PARAMS.experiments:
         name:
             f"figures_{experiment}"
         input:
-            code=code("figures"),
+            code=report_code("figures", experiment, figures=OWN),
             runs=f"results/{experiment}/runs.csv",
             baseline=f"results/{experiment}/baseline.json",
             profiles=profile_files(experiment),
             arrays=array_files(experiment),
         output:
-            shown(
-                figure_files(
-                    experiment, contents.figures(PARAMS.experiment(experiment))
-                )
-            ),
+            figure_files(experiment),
         log:
             f"logs/{experiment}/figures.log",
         benchmark:

@@ -1,16 +1,9 @@
 # What needs no grid of trainings: the parts that each study declares, its tables and figures, its verdicts.
 # Rules that come out: <study>_<part>, <study>_report, <study> for each study; bilinear_<experiment>.
 
-STUDY_TABLES = {"star": contents.STAR_TABLES, "toy": contents.TOY_TABLES}
-STUDY_FIGURES = {"star": contents.STAR_FIGURES, "toy": contents.TOY_FIGURES}
-
-
 def study_report(study):
     """The tables and figures of a study."""
-    return [
-        *table_files(study, STUDY_TABLES[study]),
-        *figure_files(study, STUDY_FIGURES[study]),
-    ]
+    return [*table_files(study), *figure_files(study)]
 
 
 def study_printed(study):
@@ -53,10 +46,10 @@ for study in studies.names():
         name:
             f"{study}_report"
         input:
-            code=code(f"{study}_report"),
+            code=report_code(f"{study}_report", study, tables=OWN, figures=OWN),
             results=[str(file) for file in studies.find(study).outputs],
         output:
-            shown(study_report(study)),
+            study_report(study),
         log:
             f"logs/{study}/report.log",
         benchmark:
@@ -80,17 +73,17 @@ for experiment in filter(bilinear_files, PARAMS.experiments):
         name:
             f"bilinear_{experiment}"
         input:
-            code=sorted({*code("bilinear"), *code("star_report")}),
+            code=code("bilinear"),
             data=data_files(PARAMS.experiment(experiment).data),
             lock=LOCK,
             runs=[
                 str(run.folder / file)
                 for run in PARAMS.runs(experiment)
-                if contents.is_bilinear(run.scale.architecture)
+                if catalogue.is_bilinear(run.scale.architecture)
                 for file in ("metrics.json", "model.safetensors")
             ],
         output:
-            shown(bilinear_files(experiment)),
+            bilinear_files(experiment),
         log:
             f"logs/{experiment}/bilinear.log",
         benchmark:

@@ -62,7 +62,7 @@ def stages(params: Params, name: str, suffix: str = "") -> dict[str, Any]:
             [*RULES, "workflow/claims.yaml", "workflow/lowparam", "workflow/report", *made],
             [
                 in_cache(f"{folder}/{file}") if file.endswith(".html") else in_git(f"{folder}/{file}")
-                for file in catalogue.reported(chosen)
+                for file in catalogue.report_outputs(chosen)
                 if file != "metrics.json"
             ],
             metrics=[in_git(f"{folder}/metrics.json")],

@@ -1,7 +1,5 @@
 """The verdicts of an experiment as figures: all estimates, and the ablations in one factor."""
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -14,30 +12,14 @@ from lowparam.claims.kinds.contrast import contrast, over_budgets
 from lowparam.claims.kinds.paired import Paired
 from lowparam.claims.registry import Registry
 from lowparam.claims.statistics import mean_interval
-from lowparam.report.claim_curves import crossing, dose_response, interference_accuracy, scaling
 from lowparam.report.labels import architecture_label
-from lowparam.report.style import TEXT_WIDTH, in_style, only_text, save
+from lowparam.report.style import TEXT_WIDTH, only_text
 
-__all__ = ["ablation", "draw_claims", "forest"]
+__all__ = ["ablation", "forest"]
 
 COLOURS = {SUPPORTED: "#1b7837", CONTRADICTED: "#b2182b", INCONCLUSIVE: "0.45"}
 SHAPES = {SUPPORTED: "o", CONTRADICTED: "s", INCONCLUSIVE: "D"}  # not by colour alone
 ABLATED = {"r_projection": "change of r at projections", "test_accuracy": "change of test accuracy (points)"}
-
-
-def draw_claims(judged: pd.DataFrame, runs: pd.DataFrame, registry: Registry, names: list[str], folder: Path) -> None:
-    """Draw the named figures into `folder`, as PDF and PNG."""
-    draw = {
-        "claims": lambda: forest(judged),
-        "ablation": lambda: ablation(runs, registry),
-        "crossing": lambda: crossing(runs, registry),
-        "dose_response": lambda: dose_response(runs, registry),
-        "interference_accuracy": lambda: interference_accuracy(runs),
-        "scaling": lambda: scaling(runs),
-    }
-    with in_style():
-        for name in names:
-            save(draw[name](), folder / name)
 
 
 def forest(judged: pd.DataFrame) -> Figure:

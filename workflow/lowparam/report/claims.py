@@ -12,9 +12,10 @@ from lowparam.claims.registry import Registry, load_registry
 from lowparam.claims.statistics import mean_interval
 from lowparam.files import write_text
 from lowparam.params import Params, format_size
-from lowparam.report.claim_figures import draw_claims
+from lowparam.report.context import Context
 from lowparam.report.evidence import Evidence, format_number, format_p, rounded
-from lowparam.report.table import LATEX, Table
+from lowparam.report.table_format import LATEX, Table
+from lowparam.report.write import write_figures, write_tables
 
 __all__ = ["claims_table", "command_name", "macros", "page", "readings_table", "write_claim_report"]
 
@@ -33,18 +34,18 @@ def write_claim_report(params: Params, experiment: str) -> None:
     """Judge the claims on an experiment and write everything that is printed about them.
 
     ``claims.csv`` and ``claims.md`` in ``results/<experiment>``, the tables ``claims`` and ``claim_readings`` and
-    ``macros.tex`` in its ``tables``, and the figures that `catalogue.claim_figures` names.
+    ``macros.tex`` in its ``tables``, and the figures of verdicts that `catalogue` names.
     """
     registry = load_registry()
     judged = write_claims(params, experiment)
     runs = read_runs(params, experiment)
     folder = Path("results", experiment)
-    for table in (claims_table(judged, registry, experiment), readings_table(judged, registry, experiment)):
-        table.write(folder / "tables", experiment)
+    context = Context(params, experiment, verdicts=judged)
+    write_tables(params, experiment, "verdicts", context=context)
     write_text(folder / "tables" / "macros.tex", macros(judged, runs, params, experiment))
-    names = catalogue.claim_figures(None if experiment == STAR else params.experiment(experiment))
-    write_text(folder / "claims.md", page(judged, registry, experiment, names))
-    draw_claims(judged, runs, registry, names, folder / "figures")
+    figures = catalogue.outputs(catalogue.FIGURES, context.subject, "verdicts")
+    write_text(folder / "claims.md", page(judged, registry, experiment, figures))
+    write_figures(params, experiment, "verdicts", context=context)
 
 
 def claims_table(judged: pd.DataFrame, registry: Registry, experiment: str) -> Table:
@@ -83,7 +84,7 @@ def readings_table(judged: pd.DataFrame, registry: Registry, experiment: str) ->
     )
 
 
-def page(judged: pd.DataFrame, registry: Registry, experiment: str, figures: list[str]) -> str:
+def page(judged: pd.DataFrame, registry: Registry, experiment: str, figures: list[catalogue.Output]) -> str:
     """The claims as Markdown: an overview, every claim with all its tests, and the figures that were drawn."""
     first = judged[judged["primary"].eq(True) | judged["test"].isna()].set_index("claim")
     overview = [
@@ -114,10 +115,9 @@ def page(judged: pd.DataFrame, registry: Registry, experiment: str, figures: lis
         parts += [f"- `{row.test}`: {_remark(row)}" for row in tests.itertuples() if _remark(row)]
         parts += [f"- `{row.test}`: the paper's value is from {row.paper_where}." for row, e in shown if e.paper]
     parts += ["## Figures"]
-    for name in catalogue.CLAIM_FIGURES:
-        about = catalogue.caption("figures", name).read_text(encoding="utf-8").strip()
-        drawn = f"[{name}](figures/{name}.png): {about}" if name in figures else f"{name}: not drawn, for want of runs."
-        parts.append(f"- {drawn}")
+    drawn = {figure.name: f"[{figure.name}](shown/{figure.name}.png): {figure.caption}" for figure in figures}
+    for name in catalogue.known_figures("verdicts"):
+        parts.append(f"- {drawn.get(name, f'{name}: not drawn, because the runs for it are missing.')}")
     return "\n\n".join(parts).replace("\n\n- ", "\n- ").replace("|\n- ", "|\n\n- ") + "\n"
 
 

@@ -11,7 +11,7 @@ from lowparam.claims.registry import Registry, load_registry
 from lowparam.errors import LowparamError
 from lowparam.files import read_csv, write_text
 from lowparam.params import Params
-from lowparam.report.table import Table
+from lowparam.report.table_format import Table
 
 __all__ = ["judged_experiments", "overview_page", "overview_table", "read_verdicts", "write_overview"]
 

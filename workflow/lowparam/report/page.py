@@ -1,7 +1,6 @@
 """One HTML file with everything about an experiment: verdicts, their evidence, tables, figures and runs."""
 
 import base64
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,11 +8,9 @@ from typing import Any
 import jinja2
 import numpy as np
 import pandas as pd
-from markdown_it import MarkdownIt
-from markupsafe import Markup
 from PIL import Image
 
-from lowparam import __version__, catalogue
+from lowparam import __version__, catalogue, paths
 from lowparam.claims.base import Kind
 from lowparam.claims.best_variant import best_variants
 from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, NOT_TESTED, SUPPORTED, NotTested
@@ -21,15 +18,18 @@ from lowparam.claims.judge import STAR, read_runs
 from lowparam.claims.kinds.contrast import chosen
 from lowparam.claims.registry import Claim, Registry, load_registry
 from lowparam.claims.statistics import mean_interval
+from lowparam.errors import LowparamError
 from lowparam.files import read_csv, write_text
 from lowparam.params import Experiment, Params
-from lowparam.report.evidence import Evidence, rounded
-from lowparam.report.labels import architecture_label
+from lowparam.report.context import Context
+from lowparam.report.evidence import Evidence
+from lowparam.report.formats import format_spread
+from lowparam.report.table_format import Table
+from lowparam.report.write import make_tables
 
 __all__ = ["write_page"]
 
 TEMPLATES = Path(__file__).parent / "templates"
-COLOURS = 64  # of a figure; lines and text need no more, and the file is a third of the size
 WIDTH = 400  # of the drawing of an interval
 
 
@@ -58,8 +58,11 @@ def write_page(params: Params, experiment: str) -> None:
     judged = read_csv(folder / "claims.csv")
     runs = read_runs(params, experiment)
     chosen_params = None if experiment == STAR else params.experiment(experiment)
-    names = catalogue.page_figures(chosen_params)
-    figures = {name: _picture(folder, name) for name in names}
+    context = Context(params, experiment, verdicts=judged)
+    shown = [
+        output for of in ("verdicts", None) for output in catalogue.outputs(catalogue.FIGURES, context.subject, of)
+    ]
+    figures = {output.name: _picture(context, output) for output in shown if output.on_page}
     first = judged[judged["primary"].eq(True) | judged["test"].isna()]["verdict"]
     template = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
@@ -71,9 +74,9 @@ def write_page(params: Params, experiment: str) -> None:
         again=f"snakemake {experiment}_claims",
         counts={word: int((first == word).sum()) for word in (SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_TESTED)},
         claims=[_claim(claim, registry, judged, runs, list(figures)) for claim in registry.claims],
-        tables=[_table(folder, name) for name in catalogue.page_tables(chosen_params)],
+        tables=[_table(context, table) for of in (None, "verdicts") for table in make_tables(context, of, page=True)],
         figures=figures,
-        missing=[name for name in catalogue.CLAIM_FIGURES if name not in figures],
+        missing=[name for name in catalogue.known_figures("verdicts") if name not in figures],
         scales=[] if experiment == STAR else _scales(runs),
     )
     write_text(folder / "report.html", text)
@@ -181,24 +184,21 @@ def _bar(row: Any) -> dict | None:
     }
 
 
-def _table(folder: Path, name: str) -> dict:
-    path = folder / "tables" / name
-    text = path.with_suffix(".md").read_text(encoding="utf-8")
-    html = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
-    return {"name": name, "title": name.replace("_", " "), "path": path.as_posix(), "html": Markup(html)}
+def _table(context: Context, table: Table) -> dict:
+    path = paths.tables(context.name) / table.name
+    return {"name": table.name, "title": table.name.replace("_", " "), "path": path.as_posix(), "html": table.html()}
 
 
-def _picture(folder: Path, name: str) -> Picture:
-    path = folder / "figures" / f"{name}.png"
-    with Image.open(path) as image:
-        small = io.BytesIO()
-        image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
-        width, height = image.size
-    about = catalogue.caption("figures", name).read_text(encoding="utf-8").strip()
-    if name.startswith("profile_"):
-        about = f"{architecture_label(name.removeprefix('profile_'))}. {about}"
-    data = base64.b64encode(small.getvalue()).decode()
-    return Picture(name, about, path.with_suffix(".pdf").as_posix(), width, height, data)
+def _picture(context: Context, output: catalogue.Output) -> Picture:
+    path = paths.figures(context.name) / output.name
+    picture = path.with_suffix(".png")
+    try:
+        with Image.open(picture) as image:
+            width, height = image.size
+    except OSError as error:
+        raise LowparamError(f"{picture} is missing or damaged; run: lowparam figures {context.name}") from error
+    data = base64.b64encode(picture.read_bytes()).decode()
+    return Picture(output.name, context.caption(output), path.with_suffix(".pdf").as_posix(), width, height, data)
 
 
 def _scales(runs: pd.DataFrame) -> list[dict]:
@@ -211,16 +211,8 @@ def _scales(runs: pd.DataFrame) -> list[dict]:
                 "parameters": f"{group['parameters_total'].iloc[0]:,}".replace(",", " "),
                 "seeds": ", ".join(map(str, group["seed"])),
                 "diverged": int((group["status"] == "diverged").sum()),
-                "accuracy": _spread(100 * group["test_accuracy"], 1),
-                "r": _spread(group["r_projection"], 2),
+                "accuracy": format_spread(mean_interval(100 * group["test_accuracy"]), 1),
+                "r": format_spread(mean_interval(group["r_projection"]), 2),
             }
         )
     return rows
-
-
-def _spread(values: pd.Series, digits: int) -> str:
-    estimate = mean_interval(values)
-    if np.isnan(estimate.mean):
-        return "–"
-    half = "" if np.isnan(estimate.half_width) else f" ± {rounded(estimate.half_width, digits)}"
-    return f"{rounded(estimate.mean, digits)}{half}"

@@ -19,8 +19,9 @@ from lowparam.errors import LowparamError
 from lowparam.files import atomic, write_text
 from lowparam.params import Params
 from lowparam.report.claims import command_name
+from lowparam.report.context import Context
 from lowparam.report.overview import judged_experiments, overview_table, read_verdicts
-from lowparam.report.table import LATEX
+from lowparam.report.table_format import LATEX
 
 __all__ = ["write_paper"]
 
@@ -87,10 +88,15 @@ def _numbers(registry: Registry, verdicts: pd.DataFrame, names: list[str], resul
 
 def _section(params: Params, name: str, results: str, verdicts: pd.DataFrame) -> str:
     """What is shown of an experiment: its tables of claims and networks, and its figures but the profiles."""
-    chosen = None if name == STAR else params.experiment(name)
     folder = Path("results", name)
-    tables = [*catalogue.CLAIM_TABLES, *(catalogue.STAR_TABLES if chosen is None else catalogue.tables(chosen))]
-    figures = [figure for figure in catalogue.page_figures(chosen) if not figure.startswith("profile_")]
+    context = Context(params, name)
+    tables = [table for of in ("verdicts", None) for table in catalogue.tables(context.subject, of)]
+    figures = [
+        figure
+        for of in ("verdicts", None)
+        for figure in catalogue.outputs(catalogue.FIGURES, context.subject, of)
+        if figure.on_page and not figure.family
+    ]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
@@ -105,17 +111,14 @@ def _section(params: Params, name: str, results: str, verdicts: pd.DataFrame) ->
         name=name,
         title=name.replace("_", " "),
         p=command_name([name]),
-        star=chosen is None,
+        star=name == STAR,
         verdicts={word: _tests(verdicts, name, word) for word in (SUPPORTED, CONTRADICTED, INCONCLUSIVE)},
         results=results,
         tables=[table for table in tables if (folder / "tables" / f"{table}.tex").exists()],
         figures=[
-            {
-                "name": figure,
-                "caption": catalogue.caption("figures", figure).read_text("utf-8").strip().translate(LATEX),
-            }
+            {"name": figure.name, "caption": context.caption(figure).translate(LATEX)}
             for figure in figures
-            if (folder / "figures" / f"{figure}.pdf").exists()
+            if (folder / "figures" / f"{figure.name}.pdf").exists()
         ],
     )
 

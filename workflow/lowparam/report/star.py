@@ -1,25 +1,29 @@
 """Tables and figures of the star operation without images: implicit dimensions and the two moons."""
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from safetensors.numpy import load_file
 
-from lowparam import catalogue
 from lowparam.claims.statistics import mean_interval
-from lowparam.files import read_csv
+from lowparam.report.formats import Cell
 from lowparam.report.labels import architecture_label
-from lowparam.report.style import MARKERS, TEXT_WIDTH, in_style, save
-from lowparam.report.table import Cell, Table
+from lowparam.report.style import MARKERS, TEXT_WIDTH
+from lowparam.report.table_format import Table
 from lowparam.studies.star.dimension import closed_form, paper_growth, printed_form
 from lowparam.studies.star.moons import X_RANGE, Y_RANGE, training_points
 
-__all__ = ["write_bilinear_table", "write_report"]
+__all__ = [
+    "bilinear_table",
+    "boundary_figure",
+    "dimension_figure",
+    "dimension_table",
+    "growth_table",
+    "moons_table",
+    "placement_figure",
+]
 
 PRINTED_WIDTHS = (1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 32, 48, 64)
 STACKED_WIDTHS = range(1, 13)
@@ -34,33 +38,6 @@ MACHINES = {"svm_poly": "SVM, polynomial", "svm_rbf": "SVM, Gaussian"}
 ACTIVATIONS = {"relu": "ReLU", "none": "none"}
 # Comments in the authors' code (ma-xu/Rewrite-the-Stars, 2D_visual/main.py); the paper gives no numbers.
 PUBLISHED_TRAIN = {("++++", "relu"): "about 85", ("SSSS", "relu"): "about 95"}
-
-
-def write_report(folder: Path) -> None:
-    """Write the tables and figures that `contents` names into `folder`, from the results in it."""
-    dimensions, growth, moons = (read_csv(folder / f"{name}.csv") for name in ("dimension", "growth", "moons"))
-    grids = load_file(folder / "moons_grid.safetensors")
-    tables = {
-        "dimension": lambda: dimension_table(dimensions),
-        "growth": lambda: growth_table(growth),
-        "moons": lambda: moons_table(moons),
-    }
-    figures = {
-        "dimension": lambda: dimension_figure(dimensions, growth),
-        "moons_boundaries": lambda: boundary_figure(moons, grids),
-        "moons_placement": lambda: placement_figure(moons),
-    }
-    for name in catalogue.STAR_TABLES:
-        tables[name]().write(folder / "tables", "star")
-    with in_style():
-        for name in catalogue.STAR_FIGURES:
-            save(figures[name](), folder / "figures" / name)
-
-
-def write_bilinear_table(folder: Path, experiment: str) -> None:
-    """Write the table of the eigenvectors of star blocks of an experiment from ``bilinear*.csv`` in its folder."""
-    classes, accuracies = (read_csv(folder / f"{name}.csv") for name in ("bilinear", "bilinear_accuracy"))
-    bilinear_table(classes, accuracies, experiment).write(folder / "tables", experiment)
 
 
 def bilinear_table(classes: pd.DataFrame, accuracies: pd.DataFrame, experiment: str) -> Table:

@@ -8,8 +8,9 @@ import pandas as pd
 from lowparam.catalogue import VARIANT_TABLES
 from lowparam.claims.statistics import Estimate, mean_interval
 from lowparam.references.stars import TABLES
+from lowparam.report.formats import Cell
 from lowparam.report.labels import architecture_label
-from lowparam.report.table import Cell, Table
+from lowparam.report.table_format import Table
 from lowparam.studies.star.names import VARIANTS, StarName, activated, parse, standard, sum_partner
 
 __all__ = ["NOT_RUN", "axes", "on_axis", "star_activation", "star_gap", "star_variants"]
@@ -74,7 +75,7 @@ def star_variants(name: str, runs: pd.DataFrame, baseline: dict, experiment: str
     Parameters
     ----------
     name : str
-        A key of `contents.VARIANT_TABLES`.
+        A key of `catalogue.VARIANT_TABLES`.
     runs, baseline, experiment
         As for every table.
     """

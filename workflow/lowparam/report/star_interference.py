@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from lowparam.claims.statistics import mean_interval
+from lowparam.report.formats import Cell
 from lowparam.report.labels import architecture_label
 from lowparam.report.star_gaps import axes, on_axis
 from lowparam.report.style import MARKERS, TEXT_WIDTH
-from lowparam.report.table import Cell, Table
+from lowparam.report.table_format import Table
 from lowparam.studies.star.names import parse, sum_partner
 
 __all__ = ["MEASURES", "paired", "star_interference", "star_interference_figure"]

@@ -1,7 +1,5 @@
 """Tables and figures of the toy models: what the measures say where superposition is known."""
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -11,13 +9,21 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from scipy import stats
 
-from lowparam import catalogue
 from lowparam.claims.statistics import Estimate, mean_interval
-from lowparam.report.style import MARKERS, TEXT_WIDTH, in_style, save
-from lowparam.report.table import Cell, Table
+from lowparam.report.formats import Cell
+from lowparam.report.style import MARKERS, TEXT_WIDTH
+from lowparam.report.table_format import Table
 from lowparam.studies.toy.phase import boundary
 
-__all__ = ["write_report"]
+__all__ = [
+    "absolute_table",
+    "behaviour_table",
+    "geometry_figure",
+    "grams_figure",
+    "phase_figure",
+    "shapes_table",
+    "sweep_table",
+]
 
 LINES = {"1": 1, "3/4": 3 / 4, "2/3": 2 / 3, "1/2": 1 / 2, "2/5": 2 / 5, "3/8": 3 / 8}
 SWEEP = {
@@ -39,28 +45,6 @@ OUTCOMES = {
 }
 SPARSE, FOLLOWS, MOVES = 0.5, 0.9, 1.2
 NAMES = {"relu": "ReLU", "gelu": "GELU", "solu": "SoLU"}
-
-
-def write_report(folder: Path) -> None:
-    """Write the tables and figures that `contents` names into `folder`, from the results in it."""
-    names = ("shapes", "grams", "sweep", "sweep_features", "phase", "absolute")
-    shapes, grams, sweep, features, phase, absolute = (pd.read_csv(folder / f"{name}.csv") for name in names)
-    tables = {
-        "shapes": shapes_table(shapes),
-        "sweep": sweep_table(sweep),
-        "behaviour": behaviour_table(sweep),
-        "absolute": absolute_table(absolute),
-    }
-    for name in catalogue.TOY_TABLES:
-        tables[name].write(folder / "tables", "toy")
-    figures = {
-        "grams": lambda: grams_figure(shapes, grams),
-        "geometry": lambda: geometry_figure(sweep, features),
-        "phase": lambda: phase_figure(phase),
-    }
-    with in_style():
-        for name in catalogue.TOY_FIGURES:
-            save(figures[name](), folder / "figures" / name)
 
 
 def shapes_table(shapes: pd.DataFrame) -> Table:

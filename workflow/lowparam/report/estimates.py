@@ -1,0 +1,47 @@
+"""Means over seeds, and differences paired by seed, that tables and figures share."""
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from lowparam.claims.statistics import mean_interval
+
+__all__ = ["GRID", "gap_by_seed", "in_order", "mean_by_scale"]
+
+GRID = ["architecture", "probe", "budget"]
+"""Columns of runs.csv that name a scale."""
+
+
+def in_order(values: Iterable[str]) -> list[str]:
+    """Return the distinct values in the order of their first occurrence."""
+    return list(dict.fromkeys(values))
+
+
+def mean_by_scale(runs: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Compute mean and half-width of the 95 % interval over seeds, one row a scale, in the order of the runs.
+
+    Returns
+    -------
+    DataFrame
+        Columns architecture, probe, budget, quantity, mean, half_width and n.
+    """
+    rows = []
+    for key, group in runs.groupby(GRID, sort=False):
+        estimate = mean_interval(group[column])
+        rows.append({**dict(zip(GRID, key, strict=True)), "quantity": column, **vars(estimate)})
+    return pd.DataFrame(rows)
+
+
+def gap_by_seed(runs: pd.DataFrame) -> pd.DataFrame:
+    """Subtract the accuracy of each probed run from that of the run without probe of the same scale and seed.
+
+    Returns
+    -------
+    DataFrame
+        Columns architecture, probe, budget, seed and gap, in percentage points of test accuracy.
+    """
+    base = runs[runs["probe"] == "none"].set_index(["architecture", "budget", "seed"])["test_accuracy"]
+    probed = runs[runs["probe"] != "none"].copy()
+    partner = pd.MultiIndex.from_frame(probed[["architecture", "budget", "seed"]])
+    probed["gap"] = 100 * (base.reindex(partner).to_numpy() - probed["test_accuracy"].to_numpy())
+    return probed[[*GRID, "seed", "gap"]]

@@ -1,0 +1,62 @@
+"""Effect of moving the stream towards a class on each logit, at the ends of stages."""
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from lowparam.interference.measures.class_cross_talk import chi
+from lowparam.report.context import Context, Profiles
+from lowparam.report.figures._arrays import place, sites, without_content
+from lowparam.report.style import TEXT_WIDTH
+
+CAPTION = (
+    "{family}: effect of moving the stream towards a class (rows) on each logit (columns) at the end of each stage, "
+    "first seed at the largest size. Each panel is scaled to its largest entry."
+)
+PER = "family"
+ORDER = 230
+ON_PAGE = False
+
+
+def make(context: Context) -> Figure:
+    """Draw the figure of a family."""
+    return draw(context.profiles)
+
+
+def draw(profiles: Profiles) -> Figure:
+    """Draw the effects (K, K) at the ends of stages, one row for each network.
+
+    Each panel is scaled to its largest entry. Without interference only the diagonal is red, and the rest is evenly
+    pale blue.
+    """
+    arrays, classes = profiles.arrays, profiles.classes
+    ends = sites(arrays, "cross_talk")
+    if not ends:
+        return without_content("χ is undefined")
+    figure, axes = plt.subplots(
+        len(arrays),
+        len(ends),
+        figsize=(TEXT_WIDTH, 0.5 + 1.95 * len(arrays)),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    image = None
+    for row, (label, found) in zip(axes, arrays.items(), strict=True):
+        for axis, site in zip(row, ends, strict=True):
+            axis.grid(False)
+            effects = found.get(f"{site}/cross_talk")
+            if effects is None:
+                axis.text(0.5, 0.5, "undefined", transform=axis.transAxes, ha="center", color="0.5")
+                continue
+            matrix = (effects / effects.abs().max()).numpy()
+            image = axis.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
+            axis.set_title(f"{place(site)}, χ = {chi(effects.double()).item():.2f}")
+            if len(classes) == len(effects) <= 20:
+                axis.set_xticks(range(len(classes)), classes, rotation=90 if max(map(len, classes)) > 2 else 0)
+                axis.set_yticks(range(len(classes)), classes)
+        row[0].set_ylabel(f"{label}\npushed towards" if len(arrays) > 1 else "pushed towards")
+    for axis in axes[-1]:
+        axis.set_xlabel("logit")
+    figure.colorbar(image, ax=axes, label="change of the logit / largest", shrink=0.7, pad=0.01)
+    return figure

@@ -1,0 +1,56 @@
+"""Lay estimates out as most tables of an experiment do: a row an architecture and probe, a column a budget."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from lowparam.claims.statistics import Estimate
+from lowparam.report.context import Context
+from lowparam.report.estimates import in_order
+from lowparam.report.formats import Cell
+from lowparam.report.labels import architecture_label, probe_label
+
+__all__ = ["grid", "header", "schedule"]
+
+SHORT = 10  # epochs; published networks are trained for hundreds
+
+
+def header(runs: pd.DataFrame) -> list[str]:
+    """Return the header of `grid`."""
+    return ["architecture", "probe", *in_order(runs["budget"])]
+
+
+def grid(
+    estimates: pd.DataFrame, *, digits: int, best: str, mark: Callable[[pd.Series], str] = lambda row: ""
+) -> list[list[str | Cell]]:
+    """Arrange the rows of `mean_by_scale`.
+
+    Parameters
+    ----------
+    estimates : DataFrame
+        With columns architecture, probe, budget, mean, half_width and n.
+    digits : int
+        Digits after the point.
+    best : {"max", "min"}
+        Which mean of a column is printed in bold.
+    mark : callable
+        From a row to the sign behind its number.
+    """
+    top = estimates.groupby("budget")["mean"].agg(best)
+    rows: dict[tuple[str, str], list[str | Cell]] = {}
+    for _, row in estimates.iterrows():
+        labels = (architecture_label(row["architecture"]), probe_label(row["probe"]))
+        is_best = np.round(row["mean"], digits) == np.round(top[row["budget"]], digits)
+        estimate = Estimate(row["mean"], row["half_width"], row["n"])
+        rows.setdefault(labels, list(labels)).append(Cell(estimate, digits, best=is_best, mark=mark(row)))
+    return list(rows.values())
+
+
+def schedule(context: Context) -> str:
+    """Describe how long the networks are trained, and warn where that is much shorter than usual."""
+    lengths = sorted({context.params.recipe(scale).epochs for scale in context.params.scales(context.name)})
+    epochs = f"{lengths[0]} to {lengths[-1]} epochs" if len(lengths) > 1 else f"{lengths[0]} epochs"
+    images = context.baseline["training_images"]
+    text = f"trained for {'1 epoch' if lengths == [1] else epochs} on {images:,} images"
+    return f"A short schedule: {text}." if lengths[-1] < SHORT else f"{text.capitalize()}."

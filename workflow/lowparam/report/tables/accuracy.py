@@ -1,0 +1,39 @@
+"""Test accuracy of every scale, compared with a logistic regression."""
+
+import pandas as pd
+
+from lowparam.report.context import Context
+from lowparam.report.estimates import mean_by_scale
+from lowparam.report.table_format import Table
+from lowparam.report.tables._grid import grid, header, schedule
+
+CAPTION = (
+    "Test accuracy in % on {experiment} by parameter budget: mean over {seeds} seeds with 95 % t interval, "
+    "{images} test images. Bold: best in a column."
+)
+ORDER = 10
+
+
+def make(context: Context) -> Table:
+    """Compute the table; a dagger marks networks without probe that do not beat the logistic regression."""
+    baseline = context.baseline
+    threshold = 100 * baseline["test"]["accuracy"]
+    means = mean_by_scale(context.runs, "test_accuracy")
+    percent = means.assign(mean=100 * means["mean"], half_width=100 * means["half_width"])
+
+    def mark(row: pd.Series) -> str:
+        return "†" if row["probe"] == "none" and not row["mean"] > threshold else ""
+
+    rows = grid(percent, digits=1, best="max", mark=mark)
+    marked = any(cell.mark for row in rows for cell in row[2:])
+    rows.append(
+        ["logistic regression", f"{baseline['parameters']} parameters", *[f"{threshold:.1f}"] * (len(rows[0]) - 2)]
+    )
+    return Table(
+        header=header(context.runs),
+        rows=rows,
+        labels=2,
+        numbers=percent.assign(unit="percent"),
+        notes=[*(["† does not beat the logistic regression in the mean."] if marked else []), schedule(context)],
+        details={"images": baseline["test"]["images"]},
+    )
