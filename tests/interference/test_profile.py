@@ -181,7 +181,9 @@ def test_every_measure_reaches_the_summary(digits, untrained):
 
 def test_settings_ask_for_autoencoders_at_the_ends_of_stages(digits, untrained):
     # 100 steps calibrate nothing; they show that a line in params.yaml is enough.
-    settings = Profile(images=100, ablation_pairs=0, gradient_images=0, steering_images=2, measures=["sparse_features"], sae_steps=100)
+    settings = Profile(
+        images=100, ablation_pairs=0, gradient_images=0, steering_images=2, measures=["sparse_features"], sae_steps=100
+    )
     profile = profile_run(untrained("mobilenext", digits), digits, settings)
     rows = values(profile, "sae_features")
     assert rows["site"].tolist() == [f"stages.{stage}.1.reduction" for stage in range(3)]

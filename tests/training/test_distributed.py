@@ -162,7 +162,7 @@ def test_two_processes_train_one_network_and_go_on_from_a_checkpoint(place):
     assert killed.returncode != 0 and not contents(stopped)
     done = place.run(stopped, *TRAIN, "--processes", 2)
     assert done.returncode == 0, done.stderr
-    assert "seed 0: goes on after epoch 1" in done.stdout
+    assert "seed 0: resumes after epoch 1" in done.stdout
     assert contents(whole) == contents(stopped)
     files = {f"seed{seed}/{name}" for seed in (0, 1) for name in ("metrics.json", "history.csv", "model.safetensors")}
     assert {"/".join(name.split("/")[-2:]) for name in contents(whole)} == files

@@ -12,7 +12,7 @@ from lowparam.errors import LowparamError
 from lowparam.models.skeletons.controlled import build
 from lowparam.params import Augment, Recipe
 from lowparam.training import loop
-from lowparam.training.loop import COMPILE_FROM, Training, compiles, halves, pick_device
+from lowparam.training.loop import COMPILE_FROM, Training, pick_device, should_compile, uses_bfloat16
 
 
 def training(dataset, architecture="mobilenetv2", seed=0, **recipe):
@@ -136,9 +136,13 @@ def test_bfloat16_reaches_about_the_same_loss(dataset):
 
 def test_a_gpu_halves_and_compiles_what_is_long_and_a_cpu_does_neither():
     gpu, cpu = torch.device("cuda"), torch.device("cpu")
-    assert [halves(gpu, p) for p in ("auto", "bfloat16", "float32")] == [True, True, False]
-    assert [halves(cpu, p) for p in ("auto", "bfloat16", "float32")] == [False, True, False]
-    assert compiles(gpu, COMPILE_FROM) and not compiles(gpu, COMPILE_FROM - 1) and not compiles(cpu, 10**9)
+    assert [uses_bfloat16(gpu, p) for p in ("auto", "bfloat16", "float32")] == [True, True, False]
+    assert [uses_bfloat16(cpu, p) for p in ("auto", "bfloat16", "float32")] == [False, True, False]
+    assert (
+        should_compile(gpu, COMPILE_FROM)
+        and not should_compile(gpu, COMPILE_FROM - 1)
+        and not should_compile(cpu, 10**9)
+    )
 
 
 @pytest.mark.parametrize("present", [True, False])
@@ -154,7 +158,7 @@ def test_a_gpu_is_picked_where_there_is_one(monkeypatch, present):
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile on a CPU needs a C++ compiler")
 def test_a_compiled_training_is_that_of_the_network(dataset, monkeypatch):
     plain = training(dataset, "mobilenetv1", epochs=2)
-    monkeypatch.setattr(loop, "compiles", lambda device, steps: True)
+    monkeypatch.setattr(loop, "should_compile", lambda device, steps: True)
     compiled = training(dataset, "mobilenetv1", epochs=2)
     assert compiled.forward is not compiled.net
     for run in (plain, compiled):

@@ -11,7 +11,7 @@ from filelock import FileLock
 from rich.console import Console
 
 from lowparam import params as parameters
-from lowparam import provenance
+from lowparam import runs
 from lowparam.engine import plans, status
 from lowparam.errors import LowparamError
 from lowparam.params import Params, run_spec
@@ -23,7 +23,6 @@ KEYS = [("mobilenetv1", 0), ("mobilenetv1", 1), ("nodepth_a", 0), ("nodepth_a", 
 @pytest.fixture
 def params(tmp_path, monkeypatch) -> Params:
     monkeypatch.chdir(tmp_path)
-    status.data_sha256.cache_clear()
     settings = small_params()
     settings["experiments"]["digits"]["probes"] = ["none"]
     settings["experiments"]["later"] = settings["experiments"]["digits"]
@@ -35,18 +34,14 @@ def params(tmp_path, monkeypatch) -> Params:
 def finish(params: Params, architecture: str, seed: int, **changed) -> None:
     """Write the metrics of a run that was made just now, but for what `changed` says."""
     (run,) = [run for run in params.runs("digits") if (run.scale.architecture, run.seed) == (architecture, seed)]
-    made = {
-        "torch": f"{status.torch_version()}+cpu",
-        "data_sha256": "d",
-        "code_sha256": provenance.code_sha256("train", architecture=architecture),
-    }
-    metrics = {"status": changed.pop("status", "finished"), "spec": run_spec(params, run), "provenance": made | changed}
+    made = runs.made_with(params, run.scale, data_sha256="d")
+    metrics = {"status": changed.pop("status", "finished"), "spec": run_spec(params, run), "made_with": made | changed}
     run.folder.mkdir(parents=True, exist_ok=True)
-    (run.folder / "metrics.json").write_text(json.dumps(metrics))
+    (run.folder / "metrics.json").write_text(json.dumps(runs.seal(metrics)))
 
 
 def words(params: Params) -> dict[tuple[str, int], str]:
-    return {(run.scale.architecture, run.seed): word for run, word in status.states(params, "digits").items()}
+    return {(run.scale.architecture, run.seed): word for run, word in runs.states(params, "digits").items()}
 
 
 def test_finished_and_diverged_runs_are_told_from_missing_ones(params):
@@ -97,10 +92,10 @@ def test_the_time_left_is_that_of_the_plan_for_the_runs_to_come(params):
 
     names = [scale.name for scale in params.scales("digits")]
     plans.keep(params, "digits", pd.DataFrame({"scale": names, "seconds": [100, 500], "memory_mb": [1, 1]}))
-    runs = params.runs("digits")
-    assert status.seconds(params, runs) == 600
-    assert status.seconds(params, [run for run in runs if run.seed == 0]) == 300
-    assert status.about(params, runs) == "about 6 min on 2 cores, profiles included"
+    todo = params.runs("digits")
+    assert status.seconds(params, todo) == 600
+    assert status.seconds(params, [run for run in todo if run.seed == 0]) == 300
+    assert status.about(params, todo) == "about 6 min on 2 cores, profiles included"
 
 
 def test_cores_are_read_as_snakemake_reads_them(params):
@@ -137,7 +132,7 @@ def test_disk_is_counted_by_what_it_holds(params):
 def test_the_screen_names_the_experiments_with_results(params):
     finish(params, "mobilenetv1", 0)
     console = Console(width=120, file=io.StringIO())
-    console.print(status.experiments_table(params, {name: status.states(params, name) for name in params.experiments}))
+    console.print(status.experiments_table(params, {name: runs.states(params, name) for name in params.experiments}))
     header, row = console.file.getvalue().splitlines()
     assert header.split() == ["experiment", "runs", "finished", "running", "diverged", "stale", "missing", "recorded"]
     assert row.split() == ["digits", "4", "1", "3", "no"]

@@ -4,7 +4,6 @@ Libraries that are slow to import are imported inside the commands that need the
 """
 
 import difflib
-import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -151,36 +150,11 @@ def train(
     ] = False,
 ) -> None:
     """Train all seeds of the scales; keeps what is trained and goes on where it was interrupted."""
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch: large pages for large maps; read when it is imported
+    from lowparam.training.train import train as train_scales
+
     params = parameters.load()
     chosen = find_scales(params, experiment, scales)
-    source = params.experiment(experiment).data
-    where = {"data_folder": data_folder(source), "device": device}
-
-    from lowparam.training.begun import begun, is_trained
-
-    if params.data[source].stream:
-        from lowparam.training import distributed
-
-        for scale in chosen:
-            distributed.load(params, scale, where["data_folder"])  # one clear line rather than one from every process
-        alone = "WORLD_SIZE" not in os.environ
-        count = (processes or distributed.count_processes(device)) if alone else 1
-        if count > 1:
-            named = [*([] if device is None else ["--device", device]), *(["--again"] if again else [])]
-            raise typer.Exit(distributed.start_processes(count, ["train", experiment, *scales, *named]))
-        train_one = distributed.train_streamed
-    else:
-        from lowparam.training.train_scale import train_scale as train_one
-
-    for scale in chosen:
-        with begun(scale):
-            if again or not is_trained(params, scale, data_folder=where["data_folder"]):
-                train_one(params, scale, **where)
-            else:
-                print(f"{scale.name} is trained", flush=True)
-    if params.data[source].stream:
-        distributed.leave()
+    raise typer.Exit(train_scales(params, chosen, device=device, processes=processes, again=again))
 
 
 @command

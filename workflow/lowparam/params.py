@@ -175,8 +175,10 @@ class Recipe(Section):
     drop_path: Decay = Field(
         0.0, description="how often the last residual branch is skipped; rises linearly from 0 at the first block"
     )
-    incoherence_penalty: float = Field(
-        0.0, ge=0, description="times the mean squared cosine between columns of projections is added to the loss"
+    loss: Name = Field("cross_entropy", description="a file in training/losses")
+    loss_options: dict[Name, float] = Field({}, description="options of the loss, by name")
+    penalties: dict[Name, Annotated[float, Field(ge=0)]] = Field(
+        {}, description="weights of penalties that are added to the loss, by their file in training/penalties"
     )
     clip_norm: float | None = Field(None, gt=0, description="largest norm of the gradient")
     ema: Decay | None = Field(None, description="decay a step of the averaged weights that are evaluated and kept")

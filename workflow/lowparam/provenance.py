@@ -1,131 +1,398 @@
-"""Which source files a result depends on, read off the imports themselves.
+"""Identify code by what it means: the hash of all definitions that a result depends on.
 
-The rules take these files as inputs and every run records their hash, so a result is made anew when, and only when,
-code that it went through has changed.
+A result depends on a function, on the definitions that this function names, on those that these name, and so on. Two
+versions of the code get the same digest if those definitions are the same but for comments, docstrings, formatting,
+annotations of functions, the wording of errors and messages, the names of functions, classes and modules, and the file
+that each is in. What is not reached does not count. So a rename, a new block or a comment makes nothing stale, and a
+changed multiplication makes stale exactly the runs that multiply there.
+
+What is chosen by name while running (the block, its parts, the probe, a loss) cannot be seen in the source. It is
+looked up through `lowparam.registry`, which is not followed, and is given to `digest` by the caller.
+
+The digests are read off the source without importing it, because the Snakefile needs them at every start.
 """
 
 import ast
-import difflib
 import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from lowparam import registry
 from lowparam.errors import LowparamError
+from lowparam.params import Profile, Recipe
 
-__all__ = ["code_sha256", "sources"]
+__all__ = ["ENTRIES", "PACKAGE", "digest", "files", "of_measures", "of_network", "of_recipe", "of_source", "reached"]
 
 PACKAGE = Path(__file__).parent
 
 ENTRIES = {
-    "build": "models/__init__.py",
-    "prepare": "data/prepare.py",
-    "baseline": "training/baseline.py",
-    "train": "training/train_scale.py",
-    "stream": "training/distributed.py",
-    "profile": "interference/profile.py",
-    "collect": "collect.py",
+    "prepare": "data/prepare.py:prepare",
+    "baseline": "training/baseline.py:fit_baseline",
+    "train": "training/train_scale.py:train_scale",
+    "train_on_disk": "training/distributed.py:train_streamed",
+    "profile": "interference/profile.py:profile_scale",
+    "collect": "collect.py:collect",
     "claims": "report/claims.py",
     "page": "report/page.py",
     "tables": "report/write.py",
     "figures": "report/write.py",
-    "toy_absolute": "studies/toy/absolute.py",
-    "toy_geometry": "studies/toy/geometry.py",
-    "toy_phase": "studies/toy/phase.py",
     "toy_report": "report/write.py",
-    "star_dimension": "studies/star/dimension.py",
-    "star_moons": "studies/star/moons.py",
-    "bilinear": "studies/star/bilinear.py",
     "star_report": "report/write.py",
+    "bilinear": "studies/star/bilinear.py:write_bilinear",
 }
+"""Where the code of a phase begins. Of reports, the catalogue knows which files make them."""
 
-# How settings are read, files are written and errors are worded changes no result. What the settings say does, and
-# that stands in the parameters of the rules.
-WITHOUT_EFFECT = {"__init__.py", "errors.py", "files.py", "params.py", "provenance.py"}
+WITHOUT_EFFECT = {"catalogue", "engine", "errors", "files", "params", "paths", "provenance", "registry", "runs"}
+WITHOUT_EFFECT |= {"models.counts", "training.malloc"}
+"""Modules and packages that change no result: how settings are read, files written, errors worded, things found.
+
+What the settings say does change results; it is in the specification of a run.
+"""
+
+EFFECTS = "<module>"
+"""The name of statements of a module that run when it is imported and define nothing."""
 
 
-def sources(
-    verb: str, *, architecture: str | None = None, source: str | None = None, files: tuple[str, ...] = ()
-) -> list[Path]:
-    """List the files of this package that a command runs through, relative to the package's folder, sorted.
+@dataclass(frozen=True)
+class Definition:
+    """A function, class or constant at the top of a module, without its name.
+
+    ``text`` is its syntax tree with a mark in place of each reference to another definition of this package;
+    ``references`` are those, as (file, name), in the order of the marks.
+    """
+
+    text: str
+    references: tuple[tuple[str, str], ...]
+
+
+@dataclass
+class Module:
+    """The top level of a file: the statements that make each name, and where imported names come from."""
+
+    statements: dict[str, list[ast.stmt]] = field(default_factory=dict)
+    imports: dict[str, str] = field(default_factory=dict)
+
+
+@cache
+def digest(*targets: str) -> str:
+    """Hash the meaning of all definitions that some targets reach.
 
     Parameters
     ----------
-    verb : str
-        A command of the pipeline: prepare, baseline, train, profile, collect, tables or figures.
-    architecture : str or None
-        Adds the one block file that the architecture is in; the other blocks have no effect on it.
-    source : str or None
-        Adds the one file that reads the data set.
-    files : tuple of str
-        Adds more files, relative to the package, such as those of the tables of an experiment.
+    *targets : str
+        ``"training/loop.py:Training"`` for a definition, ``"models/blocks/nodepth.py:ARCHITECTURES[nodepth_a]"`` for
+        one value of a dictionary, ``"models/parts/se.py"`` for everything in a file. Paths are relative to the package.
+
+    Returns
+    -------
+    str
+        A sha256 in hexadecimal.
 
     Raises
     ------
     LowparamError
-        If the architecture or the source has no file.
+        If there is no such file or no such name in it.
     """
-    found = set(_reached(ENTRIES[verb]))
-    if architecture is not None:
-        timm = architecture.startswith("timm:")
-        found |= set(_reached("models/timm_adapter.py" if timm else _block(architecture)))
-    if source is not None:
-        found |= set(_reached(f"data/sources/{source}.py"))
-    for file in files:
-        found |= set(_reached(file))
-    return [Path(file) for file in sorted(found - WITHOUT_EFFECT)]
+    total = hashlib.sha256()
+    order = reached(*targets)
+    for key in order:
+        definition = _definition(*key)
+        total.update(definition.text.encode())
+        total.update(" ".join(str(order[reference]) for reference in definition.references).encode() + b"\n")
+    return total.hexdigest()
 
 
-@cache
-def code_sha256(verb: str, *, architecture: str | None = None, source: str | None = None) -> str:
-    """Hash the names and contents of `sources`."""
-    digest = hashlib.sha256()
-    for file in sources(verb, architecture=architecture, source=source):
-        content = (PACKAGE / file).read_bytes()
-        digest.update(f"{file.as_posix()} {len(content)}\n".encode() + content)
-    return digest.hexdigest()
+def reached(*targets: str) -> dict[tuple[str, str], int]:
+    """Number the definitions that some targets reach, as (file, name), in the order in which they are reached."""
+    order: dict[tuple[str, str], int] = {}
+    waiting = [key for target in reversed(targets) for key in reversed(_named(target))]
+    while waiting:
+        key = waiting.pop()
+        if key not in order:
+            order[key] = len(order)
+            waiting += reversed(_definition(*key).references)
+    return order
 
 
-def _block(architecture: str) -> str:
-    """The file of an architecture is named by what stands before the first underscore."""
-    file = f"models/blocks/{architecture.split('_')[0]}.py"
+def files(*targets: str) -> list[str]:
+    """List the files that have what some targets reach, relative to the package, sorted."""
+    return sorted({file for file, _ in reached(*targets)})
+
+
+def of_network(architecture: str, probe: str) -> list[str]:
+    """Targets of `digest` for what makes an architecture, with its parts, and a probe."""
+    if architecture.startswith("timm:"):
+        return ["models/timm_adapter.py:build"]
+    block, *parts = architecture.split("+")
+    return [_block(block), *(f"models/parts/{part}.py" for part in parts), *_probe(probe)]
+
+
+def _block(name: str) -> str:
+    """The entry of an architecture in the file that is named by what is before its first underscore."""
+    file = f"models/blocks/{name.split('_')[0].replace('ablation', 'design_space')}.py"
     if not (PACKAGE / file).is_file():
-        known = sorted(path.stem for path in (PACKAGE / "models/blocks").glob("[!_]*.py"))
-        near = difflib.get_close_matches(Path(file).stem, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there is no {file}"
-        raise LowparamError(f"unknown architecture {architecture!r}: {hint}")
+        known = registry.entries("models/blocks")
+        raise LowparamError(f"unknown architecture {name!r}; {registry.nearest(name.split('_')[0], known)}")
+    for listing in ("ARCHITECTURES", "ABLATIONS", "PUBLISHED"):
+        if listing in _module(file).statements and _has(file, listing, name):
+            return f"{file}:{listing}[{name}]"
     return file
 
 
-@cache
-def _reached(entry: str) -> frozenset[str]:
-    """Follow the imports inside this package from one file."""
-    found: set[str] = set()
-    waiting = [entry]
-    while waiting:
-        file = waiting.pop()
-        if file in found:
-            continue
-        found.add(file)
-        waiting += _imports(file)
-    return frozenset(found)
+def _has(file: str, listing: str, name: str) -> bool:
+    return _value(_module(file).statements[listing], name) is not None
+
+
+def _probe(name: str) -> list[str]:
+    return [] if name == "none" else ["models/probes.py"]
+
+
+def of_recipe(recipe: Recipe) -> list[str]:
+    """Targets of `digest` for what a recipe chooses by name: its loss and its penalties."""
+    penalties = [f"training/penalties/{name}.py" for name in sorted(recipe.penalties)]
+    return [f"training/losses/{recipe.loss}.py", *penalties]
+
+
+def of_measures(profile: Profile) -> list[str]:
+    """Targets of `digest` for the measures of a profile."""
+    return [f"interference/measures/{name}.py" for name in registry.entries("interference/measures")]
+
+
+def of_source(name: str) -> list[str]:
+    """Targets of `digest` for what reads a data set."""
+    return [f"data/sources/{name}.py"]
+
+
+def _named(target: str) -> list[tuple[str, str]]:
+    """Split a target of `digest` into its definitions."""
+    file, _, name = target.partition(":")
+    statements = _module(file).statements
+    if name.partition("[")[0] not in {*statements, ""}:
+        raise LowparamError(f"lowparam/{file} has no {name.partition('[')[0]}: nothing is defined by that name")
+    return [(file, name)] if name else [(file, each) for each in statements]
 
 
 @cache
-def _imports(file: str) -> list[str]:
+def _module(file: str) -> Module:
     path = PACKAGE / file
-    if not path.exists():
-        raise LowparamError(f"{file} does not exist in {PACKAGE}: nothing has that name")
-    modules = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("lowparam"):
-            modules += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    if not path.is_file():
+        raise LowparamError(f"lowparam/{file} does not exist: nothing is defined there")
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    module = Module()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            module.imports |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
-            modules += [alias.name for alias in node.names if alias.name.startswith("lowparam")]
-    return [file for module in modules for file in _files(module)]
+            for alias in node.names:
+                module.imports[alias.asname or alias.name.partition(".")[0]] = (
+                    alias.name if alias.asname else alias.name.partition(".")[0]
+                )
+    for statement in tree.body:
+        for name in _made_by(statement, module.statements):
+            module.statements.setdefault(name, []).append(statement)
+    return module
 
 
-def _files(module: str) -> list[str]:
-    """Find the file of a module, with the `__init__.py` of every package above it that is read on the way."""
-    parts = module.split(".")[1:]
-    packages = ["/".join([*parts[:depth], "__init__.py"]) for depth in range(1, len(parts) + 1)]
-    return [file for file in [*packages, "/".join(parts) + ".py"] if (PACKAGE / file).is_file()]
+def _made_by(statement: ast.stmt, known: dict[str, list[ast.stmt]]) -> list[str]:
+    """Names that a statement at the top of a module defines or changes."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [statement.name]
+    if isinstance(statement, ast.Import | ast.ImportFrom) or _is_text(statement):
+        return []
+    stored = [node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+    used = [node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and node.id in known]
+    if isinstance(statement, ast.If) and "__name__" in ast.dump(statement.test):
+        return []
+    if isinstance(statement, ast.Assign | ast.AnnAssign) and stored:
+        return list(dict.fromkeys(stored))
+    if isinstance(statement, ast.If) and "TYPE_CHECKING" in ast.dump(statement.test):
+        return []
+    return list(dict.fromkeys([*stored, *used])) or [EFFECTS]  # a loop that fills a dictionary, a call that changes one
+
+
+@cache
+def _definition(file: str, name: str) -> Definition:
+    module = _module(file)
+    base, _, key = name.partition("[")
+    statements = module.statements[base]
+    reader = _Reader(file, base)
+    if key and (value := _value(statements, key.removesuffix("]"))) is not None:
+        texts = [reader.read(value)]
+    else:
+        texts = [reader.read(statement) for statement in statements]
+    if EFFECTS in module.statements and base != EFFECTS:
+        reader.references.append((file, EFFECTS))
+    return Definition("\n".join(texts), tuple(reader.references))
+
+
+def _value(statements: list[ast.stmt], key: str) -> ast.expr | None:
+    """The value of a key in a dictionary that is written out; None if it is not."""
+    if len(statements) == 1 and isinstance(statements[0], ast.Assign) and isinstance(statements[0].value, ast.Dict):
+        for each, value in zip(statements[0].value.keys, statements[0].value.values, strict=True):
+            if isinstance(each, ast.Constant) and each.value == key:
+                return value
+    return None
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _is_message(node: ast.AST) -> bool:
+    """Whether a statement only prints."""
+    call = node.value if isinstance(node, ast.Expr) else None
+    return isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "print"
+
+
+class _Reader:
+    """Write a syntax tree as text, without what has no meaning, and collect the references in it."""
+
+    def __init__(self, file: str, name: str) -> None:
+        self.file, self.name = file, name
+        self.references: list[tuple[str, str]] = []
+        self.locals: list[set[str]] = []
+
+    def read(self, node: ast.AST) -> str:
+        return self._text(node, top=True)
+
+    def _text(self, node: object, *, top: bool = False) -> str:
+        if isinstance(node, list):
+            kept = [each for each in node if not _is_text(each) and not _is_message(each)]
+            return "[" + ",".join(self._text(each) for each in kept) + "]"
+        if not isinstance(node, ast.AST):
+            return repr(node)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            return self._function(node, top)
+        if isinstance(node, ast.ClassDef):
+            head = self._text([*node.bases, *node.keywords, *node.decorator_list])
+            body = ",".join(self._member(each) for each in node.body if not _is_text(each))
+            return f"class {'' if top else node.name}({head}{body})"
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            return "import"
+        if isinstance(node, ast.Raise):
+            error = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+            return f"raise({self._text(error)})"
+        if isinstance(node, ast.Assert):
+            return f"assert({self._text(node.test)})"
+        if isinstance(node, ast.AnnAssign):
+            return f"=({self._text(node.target)},{self._text(node.value)})"
+        if isinstance(node, _COMPREHENSIONS):
+            targets = [each.target for each in node.generators]
+            self.locals.append(
+                {each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)}
+            )
+            text = self._fields(node)
+            self.locals.pop()
+            return text
+        if isinstance(node, ast.Name | ast.Attribute):
+            return self._reference(node)
+        return self._fields(node)
+
+    def _fields(self, node: ast.AST) -> str:
+        fields = [f"{key}={self._text(value)}" for key, value in ast.iter_fields(node) if key not in _SILENT]
+        return f"{type(node).__name__}({','.join(fields)})"
+
+    def _member(self, node: ast.stmt) -> str:
+        """A statement in the body of a class, where an annotation makes a field."""
+        kind = ast.unparse(node.annotation) if isinstance(node, ast.AnnAssign) else ""
+        return kind + self._text(node)
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, top: bool) -> str:
+        arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        arguments += [each for each in (node.args.vararg, node.args.kwarg) if each]
+        around = self._text([*node.args.defaults, *node.args.kw_defaults])  # they are read outside the function
+        decorators = "" if isinstance(node, ast.Lambda) else self._text(node.decorator_list)
+        self.locals.append({argument.arg for argument in arguments} | set(_stored(node)))
+        names = [argument.arg for argument in arguments]
+        shape = [len(node.args.posonlyargs), len(node.args.args), len(node.args.kwonlyargs), len(node.args.defaults)]
+        shape += [node.args.vararg is not None, node.args.kwarg is not None]
+        body = self._text(node.body)
+        self.locals.pop()
+        name = "" if top or isinstance(node, ast.Lambda) else node.name
+        return f"{type(node).__name__} {name}({decorators}{names}{shape}{around}{body})"
+
+    def _reference(self, node: ast.Name | ast.Attribute) -> str:
+        """A mark for a definition of this package, the full name of one of another, or the name of a variable."""
+        chain: list[str] = []
+        inner: ast.expr = node
+        while isinstance(inner, ast.Attribute):
+            chain.insert(0, inner.attr)
+            inner = inner.value
+        if not isinstance(inner, ast.Name):  # an attribute of an expression
+            assert isinstance(node, ast.Attribute)
+            return f"{self._text(node.value)}.{node.attr}"
+        name = inner.id
+        if any(name in names for names in self.locals):
+            return ".".join([name, *chain])
+        module = _module(self.file)
+        if name in module.statements:
+            if name == self.name:
+                return ".".join(["<self>", *chain])
+            self.references.append((self.file, name))
+            return ".".join(["<>", *chain])
+        if name not in module.imports:
+            return ".".join([name, *chain])  # a builtin
+        return self._imported(module.imports[name].split("."), chain)
+
+    def _imported(self, name: list[str], chain: list[str]) -> str:
+        """Follow an imported name, and the attributes after it, to a definition or as far as modules go."""
+        if name[0] != "lowparam":
+            return ".".join([*name, *chain])
+        if {".".join(name[1:length]) for length in range(2, len(name) + 1)} & WITHOUT_EFFECT:
+            return "lowparam"
+        parts = [*name[1:], *chain]
+        for length in range(len(parts), -1, -1):
+            file = _file(parts[:length])
+            if file is None:
+                continue
+            rest = parts[length:]
+            if not rest:  # the module itself is passed on, and anything in it may be used
+                self.references += [(file, each) for each in _module(file).statements]
+                return "<module>"
+            inside = _module(file)
+            if rest[0] in inside.statements:
+                self.references.append((file, rest[0]))
+                return ".".join(["<>", *rest[1:]])
+            if rest[0] in inside.imports:
+                return _Moved(self, file)._imported(inside.imports[rest[0]].split("."), rest[1:])
+            return ".".join(["lowparam", *parts[:length], *rest])  # __version__ and the like
+        return ".".join(["lowparam", *parts])
+
+
+class _Moved(_Reader):
+    """A reader that goes on in another file, on behalf of the first."""
+
+    def __init__(self, reader: _Reader, file: str) -> None:
+        super().__init__(file, "")
+        self.references = reader.references
+
+
+_SILENT = {"ctx", "type_comment", "kind", "returns", "annotation"}
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+def _file(parts: list[str]) -> str | None:
+    """The file of a module of this package, relative to it."""
+    for file in ("/".join(parts) + ".py", "/".join([*parts, "__init__.py"])):
+        if (PACKAGE / file).is_file():
+            return file
+    return None
+
+
+def _stored(function: ast.AST) -> Iterator[str]:
+    """Names that a function assigns or defines itself, not those of the functions and comprehensions inside it."""
+    waiting = list(ast.iter_child_nodes(function))
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.comprehension):
+            waiting += [node.iter, *node.ifs]
+        elif not isinstance(node, ast.Lambda):
+            if isinstance(node, ast.ExceptHandler) and node.name:
+                yield node.name
+            waiting += ast.iter_child_nodes(node)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lowparam import params as parameters
 from lowparam import catalogue
-from lowparam import provenance, studies
+from lowparam import provenance, runs, studies
 from lowparam.engine import plans as predictions
 from lowparam.errors import LowparamError
 
@@ -22,7 +22,7 @@ try:
     PARAMS = parameters.load()
     if workflow.is_main_process:
         stale_locks.clear()
-        metadata_records.mark_failed()
+        metadata_records.mark_stale(PARAMS)
         metadata_records.restore()
 except LowparamError as error:
     sys.exit(f"lowparam: {error}")
@@ -54,10 +54,11 @@ LOCK = here(ROOT / "requirements.lock")
 
 
 @cache
-def code(verb, **which):
+def code(verb, *more):
     """The source files that a command runs through."""
+    entry = provenance.ENTRIES.get(verb, verb)
     return [
-        here(provenance.PACKAGE / file) for file in provenance.sources(verb, **which)
+        here(provenance.PACKAGE / file) for file in provenance.files(entry, *more)
     ]
 
 
@@ -104,7 +105,7 @@ def runs_of(scales):
 def specs(scales):
     """All that determines the runs of some scales, by run folder: a change in here makes them run again."""
     return {
-        str(run.folder): parameters.run_spec(PARAMS, run) for run in runs_of(scales)
+        str(run.folder): runs.identity(PARAMS, run) for run in runs_of(scales)
     }
 
 
@@ -229,7 +230,7 @@ def report_code(verb, subject, *, tables=(), figures=()):
             for f in figures_of(subject, of)
         ),
     }
-    return code(verb, files=tuple(sorted(entries)))
+    return code(verb, *sorted(entries))
 
 
 # Of the subject itself, and of the verdicts on it.

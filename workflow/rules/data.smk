@@ -6,7 +6,7 @@ for name, chosen in PARAMS.data.items():
         name:
             f"prepare_{name}"
         input:
-            code=code("prepare", source=chosen.source),
+            code=code("prepare", *provenance.of_source(chosen.source)),
         output:
             data_files(name),
             location_file(name),

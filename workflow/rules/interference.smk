@@ -6,11 +6,7 @@ for experiment, chosen in PARAMS.experiments.items():
         name:
             f"profile_{experiment}"
         input:
-            code=lambda wildcards: code(
-                "profile", architecture=family(wildcards)[0].architecture
-            ),
             data=data_files(chosen.data),
-            lock=LOCK,
             runs=lambda wildcards: [
                 str(run.folder / file)
                 for run in runs_of(family(wildcards))
@@ -46,7 +42,9 @@ for experiment, chosen in PARAMS.experiments.items():
             ),
             gpu=GPUS,
         params:
-            profile=chosen.profile.model_dump(),
+            profile=lambda wildcards: runs.profile_identity(
+                PARAMS, family(wildcards)[0]
+            ),
             scales=lambda wildcards: " ".join(scale.name for scale in family(wildcards)),
         shell:
             "lowparam profile {wildcards.experiment} {params.scales} > {log} 2>&1"

@@ -23,7 +23,7 @@ for part in studies.parts():
         name:
             f"{part.study}_{part.name}"
         input:
-            code=code(f"{part.study}_{part.name}"),
+            code=code(part.target),
             lock=LOCK,
         output:
             [str(file) for file in part.outputs],

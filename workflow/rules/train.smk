@@ -7,12 +7,7 @@ for experiment, chosen in PARAMS.experiments.items():
         name:
             f"train_{experiment}"
         input:
-            code=lambda wildcards: code(
-                "stream" if streams(wildcards.experiment) else "train",
-                architecture=scale_of(wildcards).architecture,
-            ),
             data=data_files(chosen.data),
-            lock=LOCK,
         output:
             update(
                 expand(

@@ -9,10 +9,11 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from lowparam import provenance
 from lowparam.errors import LowparamError
 from lowparam.files import write_json
 from lowparam.params import Data, Params, Run, Scale, run_spec
-from lowparam.provenance import PACKAGE, code_sha256
+from lowparam.provenance import PACKAGE
 
 __all__ = ["check_scales"]
 
@@ -62,7 +63,7 @@ def _questions(params: Params, scale: Scale, shape: dict[str, int]) -> list[list
     """
     spec = run_spec(params, Run(scale, params.experiment(scale.experiment).seeds[0]))
     network = {key: spec[key] for key in spec if key not in ("experiment", "seed", "data", "recipe")}
-    code = code_sha256("build", architecture=scale.architecture)
+    code = provenance.digest("models/build.py:network_for", *provenance.of_network(scale.architecture, scale.probe))
     if scale.architecture.startswith("timm:"):
         return [["network", network, shape, code]]
     return [["probe", scale.probe, {}, code], ["network", network | {"probe": "none"}, shape, code]]
@@ -92,7 +93,9 @@ def _shape(params: Params, name: str, answers: dict, questions: dict) -> dict[st
         channels, size, _ = stored["shape"]
         return {"classes": len(stored["classes"]), "in_channels": channels, "size": size}
     if (PACKAGE / f"data/sources/{data.source}.py").exists() and data.path is None:
-        key = json.dumps(["shape", data.spec(), code_sha256("prepare", source=data.source)])
+        key = json.dumps(
+            ["shape", data.spec(), provenance.digest(provenance.ENTRIES["prepare"], *provenance.of_source(data.source))]
+        )
         questions[key] = answers.get(key) or _ask_source(name, data)
         return questions[key]
     return _ask_source(name, data)

@@ -19,13 +19,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from lowparam import paths, runs
 from lowparam.errors import LowparamError
 from lowparam.files import read_json, write_text
+from lowparam.params import Params
 
-__all__ = ["mark_failed", "restore", "save"]
+__all__ = ["mark_stale", "restore", "save"]
 
 SNAKEMAKE = Path(".snakemake")
-WORK = ".lowparam/runs"  # where lowparam.training.begun marks trainings
 SEEN = SNAKEMAKE / "records.json"  # what `restore` looked at already
 MOMENTARY = ("starttime", "endtime", "job_hash")  # differ from one making of the same file to the next
 
@@ -86,11 +87,17 @@ def below(paths: Iterable[Path]) -> list[Path]:
     return sorted(file for file in found if file.is_file() and not file.name.startswith("."))
 
 
-def mark_failed() -> None:
-    """Let Snakemake make again what a training left that did not end, whatever Snakemake believes of it."""
-    for mark in Path(WORK).glob("*/*.begun"):
-        for file in Path("results", mark.parent.name, "runs", mark.stem).glob("seed*/metrics.json"):
-            if not entry_path("incomplete", file).exists():
+def mark_stale(params: Params) -> None:
+    """Let Snakemake train stale runs again, whatever it believes of them.
+
+    When a training fails, Snakemake puts back the results that were there before and takes them for the failed job's.
+    """
+    for name in params.experiments:
+        if not paths.runs(name).is_dir():
+            continue
+        for run, state in runs.states(params, name).items():
+            file = run.folder / "metrics.json"
+            if state == "stale" and not entry_path("incomplete", file).exists():
                 mark_incomplete(file)
 
 
@@ -132,10 +139,6 @@ def settle(file: Path, wanted: str, job: dict[str, Any]) -> list[int] | None:
         write_entry(file, job)
     elif not made_here:
         mark_incomplete(file)
-        if file.parts[2] == "runs":
-            doubt = Path(WORK, file.parts[1], f"{file.parts[3]}.doubtful")
-            doubt.parent.mkdir(parents=True, exist_ok=True)
-            doubt.touch()
     return state(file)
 
 

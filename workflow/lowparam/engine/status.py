@@ -13,26 +13,22 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.table import Table
 
 from lowparam import params as parameters
-from lowparam import provenance
+from lowparam import runs
 from lowparam.engine import plans
 from lowparam.engine.progress import duration
 from lowparam.errors import LowparamError
-from lowparam.files import read_json, read_yaml
-from lowparam.params import Params, Run, Scale, run_spec
+from lowparam.files import read_yaml
+from lowparam.params import Params, Run
 
-__all__ = ["disk", "main", "pending", "seconds", "states"]
+__all__ = ["disk", "main", "pending", "seconds"]
 
-WORK = Path(".lowparam/runs")
 STATES = {"finished": "green", "running": "cyan", "diverged": "red", "stale": "yellow", "missing": ""}
 PROFILE = 1.1  # a profile takes about a tenth of the training
 
@@ -40,9 +36,11 @@ PROFILE = 1.1  # a profile takes about a tenth of the training
 def main() -> None:
     params = parameters.load()
     console = Console()
-    found = {name: states(params, name) for name in params.experiments}
+    found = {name: runs.states(params, name) for name in params.experiments}
     console.print(experiments_table(params, found))
-    empty = [name for name, runs in found.items() if set(runs.values()) == {"missing"} and name not in params.replicate]
+    empty = [
+        name for name, states in found.items() if set(states.values()) == {"missing"} and name not in params.replicate
+    ]
     if empty:
         console.print(f"without results: {', '.join(empty)}", style="dim")
     console.print()
@@ -52,72 +50,17 @@ def main() -> None:
         console.print(line, highlight=False, soft_wrap=True)
 
 
-def states(params: Params, experiment: str) -> dict[Run, str]:
-    """Tell of every run of an experiment whether it is finished, running, diverged, stale or missing."""
-    busy = {scale for scale in params.scales(experiment) if is_locked(scale)}
-    return {run: state(params, run, run.scale in busy) for run in params.runs(experiment)}
-
-
-def state(params: Params, run: Run, busy: bool) -> str:
-    try:
-        metrics = read_json(run.folder / "metrics.json")
-    except LowparamError:
-        return "running" if busy and has_begun(run) else "missing"
-    data = params.data[params.experiment(run.scale.experiment).data]
-    made, verb = metrics["provenance"], "stream" if data.stream else "train"
-    same = (
-        metrics["spec"] == run_spec(params, run)
-        and made["torch"].partition("+")[0] == torch_version()
-        and made["data_sha256"] == (data_sha256(metrics["spec"]["data"]["name"]) or made["data_sha256"])
-        and made["code_sha256"] == provenance.code_sha256(verb, architecture=run.scale.architecture)
-    )
-    if same:
-        return metrics["status"]
-    # What was made before stays in place until the training is finished.
-    return "running" if busy and has_begun(run) else "stale"
-
-
-def has_begun(run: Run) -> bool:
-    """Whether there is unfinished work of a run."""
-    return (WORK / run.scale.experiment / run.scale.name / f"seed{run.seed}").is_dir()
-
-
-def is_locked(scale: Scale) -> bool:
-    """Whether a process trains the scale right now."""
-    path = WORK / scale.experiment / f"{scale.name}.lock"
-    if not path.exists():
-        return False
-    try:
-        with FileLock(path, blocking=False):
-            return False
-    except Timeout:
-        return True
-
-
-@cache
-def torch_version() -> str:
-    """The version without the name of the build, asked without importing torch, which takes longer than all else."""
-    return version("torch").partition("+")[0]
-
-
-@cache
-def data_sha256(name: str) -> str | None:
-    """Hash of the prepared data of now; None if they are not here."""
-    manifest = Path("results/data", name, "manifest.json")
-    return read_json(manifest)["sha256"] if manifest.exists() else None
-
-
 def experiments_table(params: Params, found: dict[str, dict[Run, str]]) -> Table:
     table = Table("experiment", "runs", *STATES, "recorded", box=None, header_style="bold")
     for column in table.columns[1:-1]:
         column.justify = "right"
-    for name, runs in found.items():
-        counts = Counter(runs.values())
+    for name, states in found.items():
+        counts = Counter(states.values())
         if set(counts) == {"missing"} and name not in params.replicate:
             continue
         numbers = [f"[{style}]{counts[word]:,}[/]" if counts[word] and style else "" for word, style in STATES.items()]
         numbers[-1] = f"{counts['missing']:,}" if counts["missing"] else ""
-        table.add_row(name, f"{len(runs):,}", *numbers, recorded(params, name))
+        table.add_row(name, f"{len(states):,}", *numbers, recorded(params, name))
     return table
 
 

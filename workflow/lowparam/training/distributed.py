@@ -1,8 +1,8 @@
-"""Training on images that stay on disk, on one device or on many: what ImageNet needs.
+"""Train on images that stay on disk, on one device or on many: what ImageNet needs.
 
-`lowparam train` comes here where a data set is streamed. With more than one GPU it starts a process for each with
+`lowparam train` uses this where a data set is streamed. With more than one GPU it starts a process for each with
 torchrun; each of them runs the same command again and finds itself among the others. The loop, the recipe, the
-checkpoints and the published files are those of `job.py`; only where batches come from and how processes add up
+checkpoints and the published files are those of `train_scale.py`; only where batches come from and how processes add up
 differ. Images are decoded and changed by workers of torch's DataLoader with timm's transforms.
 """
 
@@ -13,7 +13,6 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import timm.data
@@ -27,20 +26,16 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, Dataset
 from torchvision.datasets.folder import pil_loader
 
-from lowparam import __version__, data
-from lowparam.data import PARTS, Files, Streamed
+from lowparam import data, paths, runs
+from lowparam.data import Files, Streamed
 from lowparam.errors import LowparamError
-from lowparam.models import network_for
-from lowparam.models.cost import cost
 from lowparam.models.skeletons.controlled import Network
-from lowparam.params import Params, Recipe, Run, Scale, run_spec
-from lowparam.provenance import code_sha256
-from lowparam.training import checkpoint
+from lowparam.params import Params, Recipe, Scale
 from lowparam.training.augment import Draws, draw, mix
-from lowparam.training.loop import Training, compiles, pick_device
-from lowparam.training.train_scale import Seed, shape
+from lowparam.training.loop import Training, pick_device, should_compile
+from lowparam.training.train_scale import seed_runs
 
-__all__ = ["StreamedTraining", "count_processes", "leave", "load", "start_processes", "train_streamed"]
+__all__ = ["StreamedTraining", "count_processes", "leave_group", "load", "start_processes", "train_streamed"]
 
 IN_MEMORY = ("crop_padding", "rotation")
 """Augmentation for images that have their size already."""
@@ -80,12 +75,12 @@ class StreamedTraining(Training):
         self.rank, self.world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
         if self.world > 1:
             shared = DistributedDataParallel(self.net)
-            pays = compiles(device, recipe.epochs * self.steps_per_epoch)
+            pays = should_compile(device, recipe.epochs * self.steps_per_epoch)
             self.forward = torch.compile(shared) if pays else shared
         self.known: dict[tuple[int, str], dict[str, float]] = {}
         augment, image = recipe.augment, (dataset.in_channels, dataset.size, dataset.size)
         standard = {"mean": (dataset.mean / 255).tolist(), "std": (dataset.std / 255).tolist()}
-        self.change = timm.data.create_transform(
+        self.train_transform = timm.data.create_transform(
             image,
             is_training=True,
             scale=(augment.crop_area, 1.0),
@@ -95,14 +90,14 @@ class StreamedTraining(Training):
             re_prob=augment.erasing,
             **standard,
         )
-        self.leave = timm.data.create_transform(image, is_training=False, **standard)
+        self.eval_transform = timm.data.create_transform(image, is_training=False, **standard)
 
     def training_batches(self, random: torch.Generator) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yield this process's share of each batch."""
         torch.manual_seed(random.initial_seed() + self.rank)  # dropout differs between the shares
         batches = draw(len(self.data.train), self.recipe.augment, random).batches(self.recipe.batch_size)
         mine = [Draws(*(field[self.rank :: self.world] for field in vars(batch).values())) for batch in batches]
-        images = Decoded(self.data.train, self.change, self.seed, self.epoch)
+        images = Decoded(self.data.train, self.train_transform, self.seed, self.epoch)
         loader = self._load(images, [batch.order.tolist() for batch in mine])
         for batch, (pixels, labels) in zip(mine, loader, strict=True):
             pixels, targets = mix(pixels, labels, batch.to(self.device), self.recipe.augment, len(self.data.classes))
@@ -113,7 +108,7 @@ class StreamedTraining(Training):
         files = getattr(self.data, part)
         mine = torch.arange(self.rank, len(files), self.world)
         size = max(1, self.recipe.batch_size // self.world)
-        yield from self._load(Decoded(files, self.leave, 0, 0), [rows.tolist() for rows in mine.split(size)])
+        yield from self._load(Decoded(files, self.eval_transform, 0, 0), [rows.tolist() for rows in mine.split(size)])
 
     def _load(self, images: Decoded, batches: list[list[int]]) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield images and labels on the device, decoded by as many workers as this process has cores."""
@@ -143,56 +138,21 @@ class StreamedTraining(Training):
         return values
 
 
-class SharedSeed(Seed):
-    """A run that several processes train; only the first writes."""
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.first = is_first()
-
-    def train(self, loop: type[Training], dataset: Streamed, recipe: Recipe, device: torch.device) -> None:
-        with torch.device("meta"):  # before the seed is set, because solving for the width may draw
-            price = cost(network_for(self.spec, **shape(dataset)), dataset.in_channels, dataset.size)
-        torch.manual_seed(self.spec["seed"])
-        net = network_for(self.spec, **shape(dataset))
-        training = loop(net, dataset, recipe, seed=self.spec["seed"], device=device)
-        try:
-            if checkpoint.restore(training, self.work, self.identity) and self.first:
-                print(f"{self.name}: goes on after epoch {training.epoch}", flush=True)
-        except LowparamError as error:
-            if self.first:
-                print(f"{self.name}: {error}; starting again", flush=True)
-        while not training.finished:
-            row = training.run_epoch()
-            if self.first:
-                checkpoint.save(training, self.work, self.identity)
-                print(
-                    f"{self.name} epoch {row['epoch']}/{recipe.epochs}: loss {row['train_loss']:.4f}, "
-                    f"validation accuracy {row['validation_accuracy']:.4f}",
-                    flush=True,
-                )
-            wait()
-        if training.diverged_at_step is None:
-            for part in PARTS:
-                training.evaluate(part)
-        if self.first:
-            self._write(training, price)
-            checkpoint.remove(self.work)
-
-
 def train_streamed(
     params: Params,
     scale: Scale,
     *,
     data_folder: Path,
-    work: Path = Path(".lowparam/runs"),
+    work: Path | None = None,
     results: Path | None = None,
     device: str | None = None,
+    again: bool = False,
 ) -> None:
     """Train all seeds of a scale on images that stay on disk; under torchrun, together with its other processes.
 
-    Parameters, and what is written, are those of `lowparam.training.train_scale.train_scale`. With several processes batch norm
-    sees a share of a batch in each, so their number changes the result; the same number gives the same result.
+    Parameters, and what is written, are those of `lowparam.training.train_scale.train_scale`. With several processes
+    batch norm sees a share of a batch in each, so their number changes the result; the same number gives the same
+    result.
 
     Raises
     ------
@@ -200,32 +160,25 @@ def train_streamed(
         If the data are missing, an image cannot be read, a folder cannot be written, the recipe has augmentation for
         images in memory, or another process trains the scale.
     """
-    results, work = Path(results or scale.folder), Path(work, scale.experiment, scale.name)
-    experiment, recipe = params.experiment(scale.experiment), params.recipe(scale)
-    dataset = load(params, scale, data_folder)
-    where = join(device)
-    made_with = {
-        "lowparam": __version__,
-        "torch": torch.__version__,
-        "data_sha256": dataset.sha256,
-        "code_sha256": code_sha256("stream", architecture=scale.architecture),
-    }
-    lock = FileLock(work.with_name(f"{work.name}.lock"))
+    work = work or paths.unfinished(scale.experiment, scale.name)
+    recipe, dataset = params.recipe(scale), load(params, scale, data_folder)
+    torch_device = join_group(device)
+    first, lock = is_first(), runs.lock_of(work)
     try:
         hold(lock, scale.name)
-        jobs = [SharedSeed(run_spec(params, Run(scale, seed)), made_with, work, results) for seed in experiment.seeds]
-        if is_first() and all(job.is_published() for job in jobs) and not all(job.is_done() for job in jobs):
-            for job in jobs:  # nothing is left that could be the reason to start, so it is an order to do all again
-                job.forget()
+        for run in seed_runs(params, scale, dataset.sha256, work=work, results=results, writes=first):
+            run.wait = wait
+            if again and first:
+                run.discard()
+            wait()
+            if agree(run.is_published()):
+                continue
+            if not agree(run.is_done()):
+                run.train(StreamedTraining, dataset, recipe, torch_device)
+            if first:
+                run.publish()
         wait()
-        for job in jobs:
-            if not agree(job.is_published()):
-                if not agree(job.is_done()):
-                    job.train(StreamedTraining, dataset, recipe, where)
-                if is_first():
-                    job.publish()
-        wait()
-        if is_first():
+        if first:
             shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
         raise LowparamError(f"cannot write {error.filename}: {error.strerror}") from error
@@ -289,7 +242,7 @@ def start_processes(count: int, arguments: list[str]) -> int:
     return 0
 
 
-def join(device: str | None) -> torch.device:
+def join_group(device: str | None) -> torch.device:
     """Join the processes that torchrun started, if it did, and return the device of this one."""
     where = pick_device(device)
     if "WORLD_SIZE" in os.environ and not dist.is_initialized():
@@ -300,14 +253,14 @@ def join(device: str | None) -> torch.device:
     return where
 
 
-def leave() -> None:
-    """Part from the other processes."""
+def leave_group() -> None:
+    """Leave the process group."""
     if dist.is_initialized():
         dist.destroy_process_group()
 
 
 def is_first() -> bool:
-    """Whether this is the process that writes."""
+    """Whether this process is the one that writes."""
     return not dist.is_initialized() or dist.get_rank() == 0
 
 

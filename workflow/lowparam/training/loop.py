@@ -1,4 +1,4 @@
-"""Training a network on images that are in memory."""
+"""Train a network on images that are in memory: the training loop."""
 
 import math
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ from lowparam.models.counts import count
 from lowparam.models.layers.fast import accelerate
 from lowparam.models.skeletons.controlled import Network
 from lowparam.params import Recipe
+from lowparam.training import losses, penalties
 from lowparam.training.augment import change_pixels, draw, generator, mix
-from lowparam.training.malloc import settle_malloc
+from lowparam.training.malloc import tune_malloc
 from lowparam.training.optimizer import make_optimizer, make_schedule, rate_factor
-from lowparam.training.penalties.incoherence import coherence, projections
 
-__all__ = ["COMPILE_FROM", "EVALUATION_BATCH", "Training", "compiles", "halves", "pick_device"]
+__all__ = ["COMPILE_FROM", "EVALUATION_BATCH", "Training", "pick_device", "should_compile", "uses_bfloat16"]
 
 EVALUATION_BATCH = 64  # larger ones leave the cache
 COMPILE_FROM = 20_000  # steps on a GPU; compiling costs about a minute, and on a CPU it gained nothing
@@ -40,18 +40,18 @@ def pick_device(name: str | None = None) -> torch.device:
         raise LowparamError(f"device {name!r} cannot be used here: {str(error).splitlines()[0]}") from error
 
 
-def halves(device: torch.device, precision: str) -> bool:
+def uses_bfloat16(device: torch.device, precision: str) -> bool:
     """Whether convolutions and matrix products run in bfloat16: on a CPU it is slower, so only if a recipe insists."""
     return {"auto": device.type == "cuda", "bfloat16": True, "float32": False}[precision]
 
 
-def compiles(device: torch.device, steps: int) -> bool:
+def should_compile(device: torch.device, steps: int) -> bool:
     """Whether torch.compile pays back in so many steps."""
     return device.type == "cuda" and steps >= COMPILE_FROM
 
 
 class Training:
-    """One network on its way through a recipe.
+    """Train one network by a recipe, epoch by epoch.
 
     Parameters
     ----------
@@ -78,13 +78,13 @@ class Training:
 
     def __init__(self, net: Network, data: Dataset, recipe: Recipe, *, seed: int, device: torch.device) -> None:
         self.data, self.recipe, self.seed, self.device = data.to(device), recipe, seed, device
-        half = halves(device, recipe.precision)
+        half = uses_bfloat16(device, recipe.precision)
         self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=half)
         if device.type == "cpu" and not half:
             accelerate(net)
-            settle_malloc(recipe.batch_size * count(net, data.in_channels, data.size).values)
+            tune_malloc(recipe.batch_size * count(net, data.in_channels, data.size).values)
         net.regularise(dropout=recipe.dropout, drop_path=recipe.drop_path)
-        self.projections = projections(net) if recipe.incoherence_penalty else []
+        self.loss, self.penalty = losses.make(recipe), penalties.make(recipe, net)
         # NHWC: a step is 1.1 to 1.6 times as fast as in NCHW (docs/performance.md).
         self.net = net.to(device, memory_format=torch.channels_last)
         self.steps_per_epoch = math.ceil(len(data.train) / recipe.batch_size)
@@ -94,7 +94,7 @@ class Training:
         if recipe.ema is not None:
             average = get_ema_multi_avg_fn(recipe.ema)
             self.average = AveragedModel(self.net, multi_avg_fn=average, use_buffers=True)
-        pays = compiles(device, recipe.epochs * self.steps_per_epoch)
+        pays = should_compile(device, recipe.epochs * self.steps_per_epoch)
         self.forward = torch.compile(self.net) if pays else self.net
         self.epoch, self.history, self.diverged_at_step = 0, [], None
 
@@ -123,8 +123,8 @@ class Training:
         for images, labels, targets in self.training_batches(random):
             with self.autocast:
                 logits = self.forward(images)
-                loss = F.cross_entropy(logits, targets, label_smoothing=self.recipe.label_smoothing)
-            penalty = self.recipe.incoherence_penalty * coherence(self.projections) if self.projections else 0.0
+                loss = self.loss(logits, targets)
+            penalty = self.penalty() if self.penalty else 0.0
             self.optimizer.zero_grad()
             (loss + penalty).backward()
             if self.recipe.clip_norm is not None:

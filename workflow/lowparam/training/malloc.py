@@ -1,16 +1,16 @@
-"""How a training on a CPU takes memory from the system."""
+"""Tune how a training on a CPU takes memory from the system."""
 
 import ctypes
 import sys
 
-__all__ = ["KEPT", "settle_malloc"]
+__all__ = ["KEPT", "tune_malloc"]
 
 KEPT = 75_000_000  # values of a batch; 0.3 GB in float32
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 
-def settle_malloc(values: int) -> None:
-    """Tell glibc what to do with freed memory: keep it where it is little, give it back where it is much.
+def tune_malloc(values: int) -> None:
+    """Tune glibc's malloc: keep freed memory for small networks, return it to the system for large ones.
 
     By default glibc gives large pieces back and takes them again at every step, which costs up to a fifth of the time.
     Kept pieces are cut up, so that a process holds twice what it needs: too much for large maps. No result depends on

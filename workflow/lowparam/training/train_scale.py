@@ -1,7 +1,7 @@
-"""Training all seeds of one scale, and what to do when something stops it.
+"""Train all seeds of one scale, and survive whatever stops it.
 
-Work goes on in a folder of its own, and only finished files are published to the results. So it does not matter when
-a job is killed, nor what the workflow does to the outputs of a job that failed.
+Work is kept in a folder of its own, and only finished files are published to the results. So it does not matter when a
+job is killed, nor what the workflow does to the outputs of a job that failed.
 """
 
 import csv
@@ -10,25 +10,24 @@ import io
 import json
 import math
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
-from lowparam import __version__, data, files
-from lowparam.data import PARTS, Dataset
+from lowparam import __version__, data, files, paths, runs
+from lowparam.data import PARTS, Dataset, Streamed
 from lowparam.errors import LowparamError
 from lowparam.models import network_for, width_for
 from lowparam.models.cost import Cost, cost
 from lowparam.params import Params, Recipe, Run, Scale, run_spec
-from lowparam.provenance import code_sha256
 from lowparam.training import checkpoint
 from lowparam.training.loop import Training, pick_device
 
-__all__ = ["Seed", "alone", "shape", "train_scale"]
-
-FILES = ("model.safetensors", "history.csv", "metrics.json")  # in this order: the last one says that a run is whole
+__all__ = ["SeedRun", "image_shape", "job_lock", "seed_runs", "train_scale"]
 
 
 def train_scale(
@@ -36,14 +35,14 @@ def train_scale(
     scale: Scale,
     *,
     data_folder: Path,
-    work: Path = Path(".lowparam/runs"),
+    work: Path | None = None,
     results: Path | None = None,
     device: str | None = None,
+    again: bool = False,
 ) -> None:
     """Train all seeds of a scale, each into ``seed<k>/`` with metrics.json, history.csv and model.safetensors.
 
-    A seed that is published already, from the same specification, data, code and torch, is kept. If all are, there is
-    nothing left that could be the reason to start, so the start is an order to do all again.
+    Seeds whose results are complete and have the same identity (`lowparam.runs`) are kept.
 
     Parameters
     ----------
@@ -53,35 +52,38 @@ def train_scale(
         What to train.
     data_folder : Path
         A prepared data set.
-    work : Path
-        Where unfinished work is kept. Killed at any point, the same call goes on from the last finished epoch and
-        ends with the same bits.
+    work : Path or None
+        Folder for unfinished work, ``.lowparam/runs/<experiment>/<scale>`` by default. A call that was killed at any
+        point resumes from the last finished epoch when it is repeated, and ends with the same bits.
     results : Path or None
         Where to publish; the scale's own folder by default.
     device : str or None
-        ``cpu`` or ``cuda``; by default a GPU where there is one.
+        ``cpu`` or ``cuda``; by default a GPU if there is one.
+    again : bool
+        Discard what there is, finished or not, and train everything.
 
     Raises
     ------
     LowparamError
         If the data are missing or damaged, or a folder cannot be written. What is published stays.
     """
-    results = Path(results or scale.folder)
-    work = Path(work, scale.experiment, scale.name)
-    with alone(work) as waited:
+    work = work or paths.unfinished(scale.experiment, scale.name)
+    with job_lock(work):
         dataset = data.load(data_folder)
-        made_with = {
-            "lowparam": __version__,
-            "torch": torch.__version__,
-            "data_sha256": dataset.sha256,
-            "code_sha256": code_sha256("train", architecture=scale.architecture),
-        }
-        runs = [Run(scale, seed) for seed in params.experiment(scale.experiment).seeds]
-        jobs = [Seed(run_spec(params, run), made_with, work, results) for run in runs]
         recipe = params.recipe(scale)
         _refuse_folder_augmentation(recipe, params.experiment(scale.experiment).recipe)
         try:
-            _train(jobs, dataset, recipe, pick_device(device), waited)
+            seeds = seed_runs(params, scale, dataset.sha256, work=work, results=results)
+            if again:
+                for run in seeds:
+                    run.discard()
+            missing = [run for run in seeds if not run.is_published()]
+            if not missing:
+                print(f"{scale.name}: all seeds are trained", flush=True)
+            for run in missing:
+                if not run.is_done():
+                    run.train(Training, dataset, recipe, pick_device(device))
+                run.publish()
             shutil.rmtree(work, ignore_errors=True)
         except OSError as error:
             raise LowparamError(f"cannot write {error.filename}: {error.strerror}") from error
@@ -95,143 +97,176 @@ def _refuse_folder_augmentation(recipe: Recipe, name: str) -> None:
             )
 
 
-def _train(jobs: list["Seed"], dataset: Dataset, recipe: Recipe, device: torch.device, waited: bool) -> None:
-    if all(job.is_published() for job in jobs):
-        if waited or all(job.is_done() for job in jobs):
-            print("all seeds are trained", flush=True)
-            return
-        for job in jobs:
-            job.forget()
-    for job in jobs:
-        if not job.is_published():
-            if not job.is_done():
-                job.train(Training, dataset, recipe, device)
-            job.publish()
+def seed_runs(
+    params: Params, scale: Scale, data_sha256: str, *, work: Path, results: Path | None, writes: bool = True
+) -> list["SeedRun"]:
+    """Return the runs of a scale, one a seed. The parameters are those of `train_scale` and `SeedRun`."""
+    made_with = runs.made_with(params, scale, data_sha256=data_sha256)
+    folder = results or scale.folder
+    return [
+        SeedRun(run_spec(params, Run(scale, seed)), made_with, work, folder, writes=writes)
+        for seed in params.experiment(scale.experiment).seeds
+    ]
 
 
-class alone:
-    """Hold the lock of a job, so that two processes never work on one; tells whether it had to wait."""
+@contextmanager
+def job_lock(work: Path) -> Iterator[None]:
+    """Hold the lock of a scale, so that two processes never train one; wait for it if another process has it.
 
-    def __init__(self, work: Path) -> None:
-        self.path = work.with_name(f"{work.name}.lock")
-        self.lock = FileLock(self.path)
-
-    def __enter__(self) -> bool:
+    Raises
+    ------
+    LowparamError
+        If the lock cannot be written.
+    """
+    lock = runs.lock_of(work)
+    path = Path(lock.lock_file)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                self.lock.acquire(blocking=False)
-                return False
-            except Timeout:
-                print(f"another process trains {self.path.stem}; waiting for it ({self.path})", flush=True)
-                self.lock.acquire()
-                return True
-        except OSError as error:
-            raise LowparamError(f"cannot write {self.path}: {error.strerror or error}") from error
-
-    def __exit__(self, *_) -> None:
-        self.lock.release()
+            lock.acquire(blocking=False)
+        except Timeout:
+            print(f"another process trains {work.name}; waiting for it ({path})", flush=True)
+            lock.acquire()
+    except OSError as error:
+        raise LowparamError(f"cannot write {path}: {error.strerror or error}") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
-class Seed:
-    """One run of the scale: its work folder, its published files, and the way from one to the other."""
+class SeedRun:
+    """One run of a scale: its work folder, its published files, and the way from one to the other.
 
-    def __init__(self, spec: dict[str, Any], made_with: dict[str, str], work: Path, results: Path) -> None:
-        self.spec, self.made_with = spec, made_with
-        self.identity = {"spec": spec, "provenance": made_with}
+    Parameters
+    ----------
+    spec : dict
+        The full specification of the run (`lowparam.params.run_spec`).
+    made_with : dict
+        torch, data and code (`lowparam.runs.made_with`).
+    work, results : Path
+        Folders of the scale; the run has ``seed<k>`` in each.
+    writes : bool
+        False in all but one of several processes that train the run together.
+    wait : callable
+        Waits for those processes after each epoch.
+    """
+
+    def __init__(
+        self,
+        spec: dict[str, Any],
+        made_with: dict[str, str | None],
+        work: Path,
+        results: Path,
+        *,
+        writes: bool = True,
+        wait: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.spec, self.made_with, self.writes, self.wait = spec, made_with, writes, wait
+        self.identity = {"spec": runs.without_defaults(spec), "made_with": made_with}
         self.name = f"{work.name} seed {spec['seed']}"
         self.work, self.results = work / f"seed{spec['seed']}", results / f"seed{spec['seed']}"
 
     def is_published(self) -> bool:
-        """Whether the results hold this run, whole and made with the same data and code."""
-        return self._is_whole(self.results)
+        """Whether the results hold this run, complete and undamaged."""
+        return runs.is_trained(self.results, self.identity)
 
     def is_done(self) -> bool:
         """Whether the work folder does."""
-        return self._is_whole(self.work)
+        return runs.is_trained(self.work, self.identity)
 
-    def _is_whole(self, folder: Path) -> bool:
-        try:
-            metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-            if {"spec": metrics["spec"], "provenance": metrics["provenance"]} != self.identity:
-                return False
-            history = (folder / "history.csv").is_file()
-            intact = checkpoint.sha256(folder / "model.safetensors") == metrics["model_sha256"]
-        except (OSError, ValueError, KeyError):
-            return False
-        if not (history and intact):
-            print(f"{self.name}: {folder} is damaged; making it again", flush=True)
-        return history and intact
-
-    def forget(self) -> None:
+    def discard(self) -> None:
         """Delete the published files and the work."""
-        for file in reversed(FILES):
+        for file in reversed(runs.FILES):
             (self.results / file).unlink(missing_ok=True)
         shutil.rmtree(self.work, ignore_errors=True)
 
-    def train(self, loop: type[Training], dataset: Dataset, recipe: Recipe, device: torch.device) -> None:
+    def train(self, loop: type[Training], dataset: Dataset | Streamed, recipe: Recipe, device: torch.device) -> None:
         """Train from the last checkpoint, or from the start, and write the files of the run into the work folder."""
-        if device.type == "cpu":
+        if device.type == "cpu" and not dataset.streaming:
             torch.set_num_threads(1)  # as many runs at once as cores are faster than cores that share a run
         torch.backends.cudnn.deterministic = True
-        for file in FILES:
-            (self.work / file).unlink(missing_ok=True)
         with torch.device("meta"):  # before the seed is set, because solving for the width may draw
-            price = cost(network_for(self.spec, **shape(dataset)), dataset.in_channels, dataset.size)
+            network_cost = cost(network_for(self.spec, **image_shape(dataset)), dataset.in_channels, dataset.size)
         torch.manual_seed(self.spec["seed"])
-        net = network_for(self.spec, **shape(dataset))
+        net = network_for(self.spec, **image_shape(dataset))
         training = loop(net, dataset, recipe, seed=self.spec["seed"], device=device)
         try:
             if checkpoint.restore(training, self.work, self.identity):
-                print(f"{self.name}: goes on after epoch {training.epoch}", flush=True)
+                self._print(f"resumes after epoch {training.epoch}")
         except LowparamError as error:
-            print(f"{self.name}: {error}; starting again", flush=True)
+            self._print(f"{error}; starting again")
         while not training.finished:
             row = training.run_epoch()
-            checkpoint.save(training, self.work, self.identity)
-            print(
-                f"{self.name} epoch {row['epoch']}/{recipe.epochs}: loss {row['train_loss']:.4f}, "
-                f"validation accuracy {row['validation_accuracy']:.4f}",
-                flush=True,
+            if self.writes:
+                checkpoint.save(training, self.work, self.identity)
+            self._print(
+                f"epoch {row['epoch']}/{recipe.epochs}: loss {row['train_loss']:.4f}, "
+                f"validation accuracy {row['validation_accuracy']:.4f}"
             )
-        if training.diverged_at_step is not None:
-            print(f"{self.name}: diverged at step {training.diverged_at_step}", flush=True)
-        self._write(training, price)
-        checkpoint.remove(self.work)
+            self.wait()
+        diverged = training.diverged_at_step is not None
+        if diverged:
+            self._print(f"diverged at step {training.diverged_at_step}")
+        nothing = {"loss": None, "accuracy": None}
+        accuracies = {part: nothing if diverged else training.evaluate(part) for part in PARTS}
+        if self.writes:
+            self._write(training, network_cost, accuracies)
+            checkpoint.remove(self.work)
 
-    def _write(self, training: Training, price: Cost) -> None:
-        weights = checkpoint.pack(training.evaluated.state_dict())
+    def _print(self, message: str) -> None:
+        if self.writes:
+            print(
+                f"{self.name}: {message}" if not message.startswith("epoch") else f"{self.name} {message}", flush=True
+            )
+
+    def _write(self, training: Training, network_cost: Cost, accuracies: dict[str, dict[str, float | None]]) -> None:
+        (self.work / "metrics.json").unlink(missing_ok=True)
+        dataset = training.data
+        weights = checkpoint.pack(training.evaluated.state_dict(), self._metadata(dataset))
+        history = _table(training.history)
         with files.atomic(self.work / "model.safetensors") as temporary:
             temporary.write_bytes(weights)
-        files.write_text(self.work / "history.csv", _table(training.history))
-        diverged = training.diverged_at_step is not None
-        nothing = {"loss": None, "accuracy": None}
-        files.write_json(
-            self.work / "metrics.json",
-            {
-                "status": "diverged" if diverged else "finished",
-                "spec": self.spec,
-                "width": width_for(self.spec, **shape(training.data)),
-                "parameters": vars(price.parameters),
-                "macs": price.macs,
-                "peak_activation_bytes": price.peak_activation_bytes,
-                **{name: nothing if diverged else training.evaluate(name) for name in PARTS},
-                "diverged_at_step": training.diverged_at_step,
-                "model_sha256": hashlib.sha256(weights).hexdigest(),
-                "provenance": self.made_with,
+        files.write_text(self.work / "history.csv", history)
+        metrics = {
+            "status": "finished" if training.diverged_at_step is None else "diverged",
+            "spec": self.spec,
+            "width": width_for(self.spec, **image_shape(dataset)),
+            "parameters": vars(network_cost.parameters),
+            "macs": network_cost.macs,
+            "peak_activation_bytes": network_cost.peak_activation_bytes,
+            **accuracies,
+            "diverged_at_step": training.diverged_at_step,
+            "files": {
+                "model.safetensors": hashlib.sha256(weights).hexdigest(),
+                "history.csv": hashlib.sha256(history.encode()).hexdigest(),
             },
-        )
+            "made_with": self.made_with,
+            "lowparam": __version__,
+        }
+        files.write_json(self.work / "metrics.json", runs.seal(metrics))
+
+    def _metadata(self, dataset: Dataset | Streamed) -> dict[str, str]:
+        """All that is needed to use the weights elsewhere; one entry, as safetensors stores several in random order."""
+        about = {
+            "spec": self.spec,
+            "classes": list(dataset.classes),
+            **{key: value for key, value in image_shape(dataset).items() if key != "classes"},
+            "mean": dataset.mean.flatten().tolist(),
+            "std": dataset.std.flatten().tolist(),
+        }
+        return {"lowparam": json.dumps(about, sort_keys=True)}
 
     def publish(self) -> None:
         """Copy the files of the run to the results, each in one step and metrics.json last."""
         (self.results / "metrics.json").unlink(missing_ok=True)
-        for file in FILES:
+        for file in runs.FILES:
             with files.atomic(self.results / file) as temporary:
                 shutil.copyfile(self.work / file, temporary)
 
 
-def shape(dataset: Dataset) -> dict[str, int]:
-    """What a network has to know of the data."""
+def image_shape(dataset: Dataset | Streamed) -> dict[str, int]:
+    """Return what a network has to know of the data: ``classes``, ``in_channels``, ``size``."""
     return {"classes": len(dataset.classes), "in_channels": dataset.in_channels, "size": dataset.size}
 
 

@@ -1,4 +1,4 @@
-"""A penalty that makes projections incoherent: an intervention, to see whether interference is what costs accuracy.
+"""Penalise overlap between the columns of projections: an intervention, to see whether interference costs accuracy.
 
 A projection maps a wide hidden layer to a narrow stream. Its columns are what each hidden channel writes; where they
 are more than the stream has dimensions, they cannot all be orthogonal, and the penalty is the mean of their squared
@@ -11,12 +11,19 @@ from torch import Tensor
 
 from lowparam.errors import LowparamError
 from lowparam.models.skeletons.controlled import Network
+from lowparam.training.penalties import Penalty
 
-__all__ = ["coherence", "projections"]
+__all__ = ["coherence", "make", "projections"]
+
+
+def make(net: Network) -> Penalty:
+    """Return the mean squared cosine between columns of the projections of a network."""
+    weights = projections(net)
+    return lambda: coherence(weights)
 
 
 def projections(net: Network) -> list[Tensor]:
-    """The weights, (outputs, inputs, 1, 1), of the projections of a network, as parameters.
+    """Return the weights, (outputs, inputs, 1, 1), of the projections of a network, as parameters.
 
     Raises
     ------
@@ -26,12 +33,12 @@ def projections(net: Network) -> list[Tensor]:
     layers = [site.pointwise for site in net.sites().values() if site.kind == "projection"]
     weights = [layer.weight for layer in layers if layer is not None and layer.weight[0].numel() > 1]
     if not weights:
-        raise LowparamError("recipe key incoherence_penalty: this architecture has no projections; set it to 0")
+        raise LowparamError("recipe key penalties.incoherence: this architecture has no projections; leave it out")
     return weights
 
 
 def coherence(weights: list[Tensor]) -> Tensor:
-    """Mean over matrices of the mean squared cosine between two different columns, from 0 to 1; differentiable."""
+    """Compute the mean over matrices of the mean squared cosine between two different columns, from 0 to 1."""
     values = []
     for weight in weights:
         columns = F.normalize(weight.flatten(1), dim=0)

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from lowparam.training.malloc import settle_malloc
+from lowparam.training.malloc import tune_malloc
 
 SCRIPT = """
 import resource, sys, torch
@@ -48,7 +48,7 @@ def test_training_on_sixty_thousand_images_stays_under_a_gigabyte_and_a_half(arc
 
 FAULTS = """
 import resource, sys, torch
-from lowparam.training.malloc import KEPT, settle_malloc
+from lowparam.training.malloc import KEPT, tune_malloc
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -56,7 +56,7 @@ def faults():
         torch.empty(2**21).fill_(1.0)  # 8 MB
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-settle_malloc(KEPT if sys.argv[1] == "much" else KEPT - 1)
+tune_malloc(KEPT if sys.argv[1] == "much" else KEPT - 1)
 faults()
 print(faults())
 """
@@ -75,4 +75,4 @@ def test_little_memory_is_kept_and_much_is_given_back():
 def test_another_system_is_left_as_it_is(monkeypatch):
     monkeypatch.setattr(sys, "platform", "plan9")
     monkeypatch.setattr("ctypes.CDLL", lambda *_: pytest.fail("asked for a C library"))
-    settle_malloc(0)
+    tune_malloc(0)

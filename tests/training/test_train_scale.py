@@ -7,11 +7,11 @@ import pytest
 from quick import make_params
 from safetensors.torch import load_file
 
+from lowparam import runs
 from lowparam.errors import LowparamError
 from lowparam.params import Run, run_spec
-from lowparam.training import loop
-from lowparam.training import train_scale as job
-from lowparam.training.train_scale import train_scale
+from lowparam.training import checkpoint, loop
+from lowparam.training import train_scale as module
 
 
 @pytest.fixture
@@ -19,15 +19,16 @@ def place(tmp_path, data_folder):
     """Where to train, and a way to do it."""
     place = SimpleNamespace(data=data_folder, work=tmp_path / "work", results=tmp_path / "results", epochs=[])
 
-    def train(params=None, scale=0):
+    def train(params=None, scale=0, again=False):
         params = params or make_params()
-        train_scale(
+        module.train_scale(
             params,
             params.scales("quick")[scale],
             data_folder=place.data,
             work=place.work,
             results=place.results,
             device="cpu",
+            again=again,
         )
 
     place.train = train
@@ -86,10 +87,14 @@ def test_a_seed_that_is_added_or_deleted_is_the_only_one_trained(place, trained)
     assert {name: content for name, content in contents(place.results).items() if "seed2" not in str(name)} == before
 
 
-def test_a_job_with_nothing_missing_was_forced_and_gives_the_same_bytes(place, trained):
+def test_what_is_trained_is_kept_unless_it_is_asked_for_again_and_gives_the_same_bytes(place, trained, capsys):
     place.train()
     before, trained[:] = contents(place.results), []
     place.train()
+    assert trained == []
+    assert "mobilenetv1-none-5k: all seeds are trained" in capsys.readouterr().out
+    assert contents(place.results) == before
+    place.train(again=True)
     assert trained == [0, 0, 0, 1, 1, 1]
     assert contents(place.results) == before
 
@@ -100,18 +105,17 @@ def test_results_of_another_recipe_code_or_data_are_made_again(place, trained, m
     trained.clear()
     params = make_params(lr=0.02) if change == "recipe" else make_params()
     if change == "code":
-        monkeypatch.setattr(job, "code_sha256", lambda *_, **__: "another")
+        monkeypatch.setattr(runs, "code_of_training", lambda *_: "another")
     if change == "data":
-        load = job.data.load
-        monkeypatch.setattr(job.data, "load", lambda folder: job.data.replace(load(folder), sha256="another"))
-    shutil.rmtree(place.results / "seed1")  # so that the start is not taken for a forced one
+        load = module.data.load
+        monkeypatch.setattr(module.data, "load", lambda folder: module.data.replace(load(folder), sha256="another"))
     place.train(params)
     assert trained == [0, 0, 0, 1, 1, 1]
 
 
 def test_work_survives_results_that_the_workflow_deletes(place, trained, monkeypatch):
     """Snakemake deletes the outputs of a job that failed, the finished ones too."""
-    monkeypatch.setattr(job.Seed, "publish", _fail_for_seed_1(job.Seed.publish))
+    monkeypatch.setattr(module.SeedRun, "publish", _fail_for_seed_1(module.SeedRun.publish))
     with pytest.raises(KeyboardInterrupt):
         place.train()
     shutil.rmtree(place.results)
@@ -132,7 +136,7 @@ def test_every_optimiser_goes_on_from_a_checkpoint_to_the_same_bytes(place, monk
         lr=1e-3,
         dropout=0.2,
         drop_path=0.2,
-        incoherence_penalty=0.1,
+        penalties={"incoherence": 0.1},
     )
     place.train(params)
     expected = contents(place.results)
@@ -165,7 +169,7 @@ def test_a_flipped_byte_in_a_published_file_is_found(place, trained, capsys, fil
     assert trained == [1, 1, 1]
     assert contents(place.results) == before
     if file == "model.safetensors":
-        assert f"seed 1: {place.results / 'seed1'} is damaged; making it again" in capsys.readouterr().out
+        assert f"{place.results / 'seed1' / file} is damaged; training the run again" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("damage", ["flipped", "truncated"])
@@ -250,7 +254,7 @@ def flip(file, position):
 
 
 def stop_after(monkeypatch, epochs):
-    save, count = job.checkpoint.save, 0
+    save, count = checkpoint.save, 0
 
     def stopping(*arguments):
         nonlocal count
@@ -259,4 +263,4 @@ def stop_after(monkeypatch, epochs):
         if count == epochs:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(job.checkpoint, "save", stopping)
+    monkeypatch.setattr(checkpoint, "save", stopping)

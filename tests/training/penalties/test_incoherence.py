@@ -46,7 +46,7 @@ def test_it_is_the_mean_over_pairs_written_out(shape):
 def run(dataset, penalty, architecture="mobilenetv2", epochs=3):
     torch.manual_seed(0)
     net = build(architecture, 6.0, classes=10, in_channels=1, size=8)
-    recipe = Recipe.model_validate({**RECIPE, "ema": None, "epochs": epochs, "incoherence_penalty": penalty})
+    recipe = Recipe.model_validate({**RECIPE, "ema": None, "epochs": epochs, "penalties": {"incoherence": penalty}})
     return Training(net, dataset, recipe, seed=0, device=torch.device("cpu"))
 
 
@@ -78,5 +78,5 @@ def test_only_projections_are_penalised(dataset):
 
 
 def test_an_architecture_without_projections_is_refused(dataset):
-    with pytest.raises(LowparamError, match="incoherence_penalty: this architecture has no projections"):
+    with pytest.raises(LowparamError, match=r"penalties\.incoherence: this architecture has no projections"):
         run(dataset, 1.0, "mobilenext")

@@ -1,0 +1,136 @@
+"""A digest changes with what code means, and with nothing else."""
+
+import pytest
+
+from lowparam import provenance
+from lowparam.errors import LowparamError
+
+LOOP = '''
+"""Train."""
+from torch import nn
+from lowparam.layers import scaled
+from lowparam import helpers
+
+
+def train(x: int, rate=0.1) -> float:
+    """Multiply."""
+    # twice
+    if x < 0:
+        raise ValueError("x is negative")
+    print("training")
+    total = sum(step * rate for step in range(x))
+    return scaled(total) + helpers.twice(nn.Identity()(x))
+
+
+def unused():
+    return scaled(1) / 0
+'''
+LAYERS = """
+FACTOR = 3
+
+
+def scaled(value):
+    return FACTOR * value
+
+
+class Other:
+    factor = 4
+"""
+HELPERS = """
+def twice(value):
+    return value + value
+"""
+
+
+@pytest.fixture
+def digest(tmp_path, monkeypatch):
+    """The digest of `train` in a package of the given files."""
+    monkeypatch.setattr(provenance, "PACKAGE", tmp_path)
+
+    def of(target="loop.py:train", **files):
+        for old in tmp_path.glob("*.py"):
+            old.unlink()
+        for name, text in ({"loop": LOOP, "layers": LAYERS, "helpers": HELPERS} | files).items():
+            if text is not None:
+                (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+        for cached in (provenance.digest, provenance._module, provenance._definition):
+            cached.cache_clear()
+        return provenance.digest(target)
+
+    yield of
+    for cached in (provenance.digest, provenance._module, provenance._definition):
+        cached.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"loop": LOOP.replace("# twice", "# three times")},
+        {"loop": LOOP.replace('"""Multiply."""', "'''Another docstring.'''")},
+        {"loop": LOOP.replace("x: int", "x: float").replace("-> float", "-> int")},
+        {"loop": LOOP.replace("x is negative", "x must not be negative")},
+        {"loop": LOOP.replace('print("training")', 'print("still training")')},
+        {"loop": LOOP.replace("step * rate for", "step  *  rate\n        for").replace("rate=0.1", "rate = 0.1")},
+        {"loop": LOOP.replace("/ 0", "/ 1")},
+        {"loop": LOOP.replace("scaled", "enlarged"), "layers": LAYERS.replace("scaled", "enlarged")},
+        {"loop": LOOP.replace("lowparam.layers", "lowparam.dense"), "layers": None, "dense": LAYERS},
+        {"loop": LOOP.replace("import scaled", "import scaled as s").replace("scaled(", "s(").replace("s(1)", "s(2)")},
+        {"layers": LAYERS.replace("FACTOR", "TIMES")},
+        {"layers": LAYERS.replace("factor = 4", "factor = 5")},
+        {"layers": LAYERS + "\n\ndef new():\n    return 1\n"},
+        {
+            "loop": LOOP.replace("from lowparam import helpers", "from lowparam.helpers import twice").replace(
+                "helpers.twice", "twice"
+            )
+        },
+        {"new": "x = 1"},
+    ],
+)
+def test_what_means_the_same_has_the_same_digest(digest, files):
+    assert digest(**files) == digest()
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"loop": LOOP.replace("step * rate", "step + rate")},
+        {"loop": LOOP.replace("rate=0.1", "rate=0.2")},
+        {"loop": LOOP.replace("x < 0", "x < 1")},
+        {"loop": LOOP.replace("from torch import nn", "from numpy import nn")},
+        {"layers": LAYERS.replace("FACTOR = 3", "FACTOR = 4")},
+        {"layers": LAYERS.replace("FACTOR * value", "value")},
+        {"layers": LAYERS + "\nFACTOR += 1\n"},
+        {"layers": LAYERS + "\nimport torch\ntorch.manual_seed(1)\n"},
+        {"helpers": HELPERS.replace("+", "*")},
+    ],
+)
+def test_what_means_another_thing_has_another_digest(digest, files):
+    assert digest(**files) != digest()
+
+
+def test_a_variable_of_a_comprehension_does_not_hide_a_definition(digest):
+    text = LOOP.replace("sum(step * rate for step in range(x))", "sum(scaled for scaled in range(x))")
+    changed = LAYERS.replace("FACTOR * value", "FACTOR + value")
+    assert digest(loop=text) != digest(loop=text, layers=changed)
+
+
+def test_definitions_that_name_each_other_have_a_digest(digest):
+    text = "def train(x):\n    return other(x)\n\n\ndef other(x):\n    return train(x - 1) if x else 0\n"
+    assert digest(loop=text) == digest(loop=text.replace("other", "another"))
+    assert digest(loop=text) != digest(loop=text.replace("else 0", "else 1"))
+
+
+def test_one_value_of_a_dictionary_depends_on_itself_alone(digest):
+    text = "class A:\n    x = 1\n\n\nclass B:\n    x = 2\n\n\nALL = {'a': A, 'b': B}\n"
+    changed = text.replace("x = 2", "x = 3")
+    assert digest("loop.py:ALL[a]", loop=text) == digest("loop.py:ALL[a]", loop=changed)
+    assert digest("loop.py:ALL[b]", loop=text) != digest("loop.py:ALL[b]", loop=changed)
+    assert digest("loop.py:ALL", loop=text) != digest("loop.py:ALL", loop=changed)
+    assert digest("loop.py", loop=text) != digest("loop.py", loop=changed)
+
+
+def test_a_definition_that_is_not_there_is_named(digest):
+    with pytest.raises(LowparamError, match=r"lowparam/loop\.py has no missing"):
+        digest("loop.py:missing")
+    with pytest.raises(LowparamError, match=r"lowparam/gone\.py does not exist"):
+        digest("gone.py:train")

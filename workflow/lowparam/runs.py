@@ -1,0 +1,231 @@
+"""What a run is, and what state it is in: the one answer for training, status, collection, records and the rules.
+
+A run's identity is what determines its numbers: the settings that differ from their defaults, the hash of the prepared
+data, the meaning of the code that it goes through (`lowparam.provenance`), and the version of torch. A new setting with
+a default, a comment, a rename, or a new block changes no identity.
+
+metrics.json states the full specification. So a run whose settings relied on a default that has changed since is stale.
+
+This module imports neither torch nor pandas, because the Snakefile reads it at every start.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+from filelock import FileLock, Timeout
+from pydantic import BaseModel
+
+from lowparam import paths, provenance
+from lowparam.errors import LowparamError
+from lowparam.files import read_json
+from lowparam.params import Experiment, Params, Profile, Recipe, Run, Scale, run_spec
+
+__all__ = [
+    "FILES",
+    "State",
+    "code_of_profile",
+    "code_of_training",
+    "find_damage",
+    "identity",
+    "is_same",
+    "is_trained",
+    "made_with",
+    "profile_identity",
+    "seal",
+    "state",
+    "states",
+    "without_defaults",
+]
+
+FILES = ("model.safetensors", "history.csv", "metrics.json")
+"""The files of a run, in the order in which they are published: the last one means that the run is complete."""
+
+State = Literal["finished", "diverged", "running", "stale", "missing"]
+
+
+def identity(params: Params, run: Run, *, data_sha256: str | None = None) -> dict[str, Any]:
+    """Return all that determines a run.
+
+    Parameters
+    ----------
+    params : Params
+        The experiments.
+    run : Run
+        Which run.
+    data_sha256 : str or None
+        Hash of the prepared data; None if they are not known, as before they are prepared.
+
+    Returns
+    -------
+    dict
+        ``spec``, the settings without those that equal their defaults, and ``made_with``.
+    """
+    return {
+        "spec": without_defaults(run_spec(params, run)),
+        "made_with": made_with(params, run.scale, data_sha256=data_sha256),
+    }
+
+
+def made_with(params: Params, scale: Scale, *, data_sha256: str | None) -> dict[str, str | None]:
+    """Return what a scale is trained with, beside its settings: torch's version, and hashes of data and code."""
+    return {"torch": torch_version(), "data_sha256": data_sha256, "code_sha256": code_of_training(params, scale)}
+
+
+def without_defaults(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out of a specification (`lowparam.params.run_spec`) every setting that equals its default."""
+    return _differing(Experiment, {**spec, "recipe": _differing(Recipe, spec["recipe"])})
+
+
+def _differing(section: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
+    fields, kept = section.model_fields, {}
+    for key, value in values.items():
+        default = fields[key].default if key in fields else None
+        if isinstance(default, BaseModel):
+            value, default = _differing(type(default), value), {}
+        if key not in fields or value != default:
+            kept[key] = value
+    return kept
+
+
+def torch_version() -> str:
+    """Return torch's version without the name of the build, without importing torch."""
+    return version("torch").partition("+")[0]
+
+
+def code_of_training(params: Params, scale: Scale) -> str:
+    """Hash the meaning of the code that trains a scale."""
+    experiment, recipe = params.experiment(scale.experiment), params.recipe(scale)
+    return provenance.digest(
+        provenance.ENTRIES["train_on_disk" if params.data[experiment.data].stream else "train"],
+        *provenance.of_network(scale.architecture, scale.probe),
+        *provenance.of_recipe(recipe),
+    )
+
+
+def code_of_profile(params: Params, scale: Scale) -> str:
+    """Hash the meaning of the code that measures the interference in a scale."""
+    profile = params.experiment(scale.experiment).profile
+    return provenance.digest(
+        provenance.ENTRIES["profile"],
+        *provenance.of_network(scale.architecture, scale.probe),
+        *provenance.of_measures(profile),
+    )
+
+
+def profile_identity(params: Params, scale: Scale) -> dict[str, Any]:
+    """Return how profiles are made from the runs of a scale: settings that differ from defaults, and the code."""
+    profile = params.experiment(scale.experiment).profile
+    return {
+        "profile": _differing(Profile, profile.model_dump()),
+        "code_sha256": code_of_profile(params, scale),
+        "torch": torch_version(),
+    }
+
+
+def seal(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Add the hash of all else to the metrics of a run, so that an edit is found."""
+    return {**metrics, "sha256": _sha256_of(metrics)}
+
+
+def _sha256_of(metrics: Mapping[str, Any]) -> str:
+    content = {key: value for key, value in metrics.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def is_same(metrics: Mapping[str, Any], identity: Mapping[str, Any]) -> bool:
+    """Whether recorded metrics are unaltered and of a run with this identity; a data hash of None matches any."""
+    try:
+        made, wanted = dict(metrics["made_with"]), dict(identity["made_with"])
+        if wanted["data_sha256"] is None:
+            wanted["data_sha256"] = made["data_sha256"]
+        same = without_defaults(metrics["spec"]) == identity["spec"] and made == wanted
+        return same and metrics["sha256"] == _sha256_of(metrics)
+    except (KeyError, TypeError, AttributeError):  # recorded by another version of lowparam
+        return False
+
+
+def find_damage(folder: Path, metrics: Mapping[str, Any]) -> str | None:
+    """Return the name of a file of a run that is missing or not the one that its metrics describe; None if all are."""
+    for file, wanted in metrics["files"].items():
+        path = folder / file
+        if not path.is_file() or hash_of(path) != wanted:
+            return file
+    return None
+
+
+def hash_of(path: Path) -> str:
+    """Hash the content of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_trained(folder: Path, identity: Mapping[str, Any]) -> bool:
+    """Whether a folder has a run of this identity, complete and undamaged."""
+    try:
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    if not is_same(metrics, identity):
+        return False
+    damaged = find_damage(folder, metrics)
+    if damaged is not None:
+        print(f"{folder / damaged} is damaged; training the run again", flush=True)
+    return damaged is None
+
+
+def states(params: Params, experiment: str) -> dict[Run, State]:
+    """Return the state of every run of an experiment."""
+    busy = {scale: is_locked(scale) for scale in params.scales(experiment)}
+    return {run: _state(params, run, busy[run.scale]) for run in params.runs(experiment)}
+
+
+def state(params: Params, run: Run) -> State:
+    """Return the state of a run.
+
+    Returns
+    -------
+    {"finished", "diverged", "running", "stale", "missing"}
+        ``stale``: there is a run, but of other settings, data, code or torch, or its metrics were altered. Weights are
+        not hashed here (`is_trained` does). ``running``: a process has begun it, whether there is an older one or not.
+    """
+    return _state(params, run, is_locked(run.scale))
+
+
+def _state(params: Params, run: Run, busy: bool) -> State:
+    try:
+        metrics = read_json(run.folder / "metrics.json")
+    except LowparamError:
+        metrics = None
+    if metrics is not None and is_same(metrics, identity(params, run, data_sha256=_data_sha256(params, run.scale))):
+        return metrics["status"]
+    begun = paths.unfinished(run.scale.experiment, run.scale.name) / f"seed{run.seed}"
+    if busy and begun.is_dir():
+        return "running"
+    return "missing" if metrics is None else "stale"
+
+
+def _data_sha256(params: Params, scale: Scale) -> str | None:
+    """Hash of the prepared data of a scale; None if they are not prepared here."""
+    manifest = paths.manifest(params.experiment(scale.experiment).data)
+    return read_json(manifest)["sha256"] if manifest.exists() else None
+
+
+def lock_of(work: Path) -> FileLock:
+    """Return the lock that a process holds while it trains a scale with this work folder."""
+    return FileLock(work.with_name(f"{work.name}.lock"))
+
+
+def is_locked(scale: Scale) -> bool:
+    """Whether a process trains the scale right now."""
+    lock = lock_of(paths.unfinished(scale.experiment, scale.name))
+    if not Path(lock.lock_file).exists():
+        return False
+    try:
+        with lock.acquire(blocking=False):
+            return False
+    except Timeout:
+        return True
