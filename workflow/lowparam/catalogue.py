@@ -8,7 +8,6 @@ the report both ask here. It imports neither pandas nor torch, because the Snake
 A *subject* is an `Experiment` of params.yaml, or the name of a study such as ``"star"``.
 """
 
-import ast
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -122,7 +121,7 @@ def outputs(folder: str, subject: Subject, of: str | None = None) -> list[Output
         declared = _declared(folder, name)
         if declared.get("OF", "experiment") != of or not _applies(folder, name, declared, experiment, of):
             continue
-        about = _about(folder, name)
+        about = registry.about(folder, name)
         caption, on_page, shown = (declared.get(key, value) for key, value in DEFAULTS.items())
         if declared.get("PER") == "family":
             assert experiment is not None, f"{folder}/{name}.py: PER is for experiments"
@@ -142,7 +141,17 @@ def known_figures(of: str) -> list[str]:
 def report_outputs(experiment: Experiment) -> list[str]:
     """Return the files and folders in ``results/<experiment>`` that summarise all of its runs."""
     eigenvectors = ["bilinear.csv", "bilinear_accuracy.csv"] if has_bilinear_blocks(experiment) else []
-    return ["runs.csv", "metrics.json", "claims.csv", "claims.md", "report.html", *eigenvectors, "tables", "figures"]
+    return [
+        "runs.csv",
+        "metrics.json",
+        "claims.csv",
+        "claims.md",
+        "report.html",
+        *eigenvectors,
+        "tables",
+        "figures",
+        "shown",
+    ]
 
 
 # What a file declares.
@@ -164,12 +173,6 @@ def _declared(folder: str, name: str) -> dict:
 def _in_order(folder: str) -> list[str]:
     names = registry.entries(folder)
     return sorted(names, key=lambda name: (_declared(folder, name).get("ORDER", 100), name))
-
-
-@cache
-def _about(folder: str, name: str) -> str:
-    text = ast.get_docstring(ast.parse((registry.PACKAGE / folder / f"{name}.py").read_text(encoding="utf-8"))) or ""
-    return text.partition("\n")[0]
 
 
 def _applies(folder: str, name: str, declared: dict, experiment: Experiment | None, of: str) -> bool:

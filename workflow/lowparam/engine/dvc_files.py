@@ -61,7 +61,7 @@ def stages(params: Params, name: str, suffix: str = "") -> dict[str, Any]:
             name,
             [*RULES, "workflow/claims.yaml", "workflow/lowparam", "workflow/report", *made],
             [
-                in_cache(f"{folder}/{file}") if file.endswith(".html") else in_git(f"{folder}/{file}")
+                (in_cache if file in ("figures", "report.html") else in_git)(f"{folder}/{file}")
                 for file in catalogue.report_outputs(chosen)
                 if file != "metrics.json"
             ],

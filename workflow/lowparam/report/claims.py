@@ -43,7 +43,8 @@ def write_claim_report(params: Params, experiment: str) -> None:
     context = Context(params, experiment, verdicts=judged)
     write_tables(params, experiment, "verdicts", context=context)
     write_text(folder / "tables" / "macros.tex", macros(judged, runs, params, experiment))
-    figures = catalogue.outputs(catalogue.FIGURES, context.subject, "verdicts")
+    of_verdicts, own = (catalogue.outputs(catalogue.FIGURES, context.subject, of) for of in ("verdicts", None))
+    figures = [figure for figure in (*of_verdicts, *own) if figure.shown]
     write_text(folder / "claims.md", page(judged, registry, experiment, figures))
     write_figures(params, experiment, "verdicts", context=context)
 
@@ -116,7 +117,7 @@ def page(judged: pd.DataFrame, registry: Registry, experiment: str, figures: lis
         parts += [f"- `{row.test}`: the paper's value is from {row.paper_where}." for row, e in shown if e.paper]
     parts += ["## Figures"]
     drawn = {figure.name: f"[{figure.name}](shown/{figure.name}.png): {figure.caption}" for figure in figures}
-    for name in catalogue.known_figures("verdicts"):
+    for name in dict.fromkeys([*catalogue.known_figures("verdicts"), *drawn]):
         parts.append(f"- {drawn.get(name, f'{name}: not drawn, because the runs for it are missing.')}")
     return "\n\n".join(parts).replace("\n\n- ", "\n- ").replace("|\n- ", "|\n\n- ") + "\n"
 

@@ -21,7 +21,6 @@ __all__ = ["COLUMN_WIDTH", "MARKERS", "TEXT_WIDTH", "in_style", "only_text", "qu
 TEXT_WIDTH = 7.0  # inches, both columns of a paper
 COLUMN_WIDTH = 3.4
 MARKERS = "osD^vPX*<>"
-COLOURS = 64  # in a PNG
 
 STYLE = {
     "font.size": 8,
@@ -49,22 +48,29 @@ def in_style() -> Iterator[None]:
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as PDF and PNG, and close it.
 
-    The files contain no date, so equal figures are equal files. The PNG has a palette of `COLOURS` colours, which makes
-    it a third of the size; lines, text and colour maps look the same.
+    The files contain no date, so equal figures are equal files. The PNG is reduced to a palette (`quantised`), which
+    makes it a third of the size.
     """
     with atomic(path.with_suffix(".pdf")) as temporary:
         figure.savefig(temporary, metadata={"CreationDate": None})
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=200)
+    heat_map = any(ax.images for ax in figure.axes)
     with atomic(path.with_suffix(".png")) as temporary:
-        quantised(picture).save(temporary, "PNG", optimize=True)
+        quantised(picture, heat_map=heat_map).save(temporary, "PNG", optimize=True)
     plt.close(figure)
 
 
-def quantised(picture: io.BytesIO | Path) -> Image.Image:
-    """Read a picture and reduce it to a palette of `COLOURS` colours, without dithering."""
+def quantised(picture: io.BytesIO | Path, *, heat_map: bool = False) -> Image.Image:
+    """Read a picture and reduce it to a palette, without dithering.
+
+    Lines and text need 64 colours. A colour map needs 256 that cover its whole range: median cut, which is the better
+    method for lines, gives the rare colours at the ends of the map away.
+    """
     with Image.open(picture) as image:
-        return image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+        colours = image.convert("RGB")
+    method, count = (Image.Quantize.MAXCOVERAGE, 256) if heat_map else (Image.Quantize.MEDIANCUT, 64)
+    return colours.quantize(count, method, dither=Image.Dither.NONE)
 
 
 def only_text(text: str) -> Figure:
