@@ -1,0 +1,141 @@
+"""The four public functions do what their documentation shows."""
+
+import doctest
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from quick import make_params
+
+import lowparam
+from lowparam import api, data, paths
+from lowparam.data import Images
+from lowparam.data.sources import digits
+from lowparam.errors import LowparamError
+from lowparam.params import Run
+from lowparam.training.train_scale import train_scale
+
+
+def test_importing_lowparam_imports_neither_torch_nor_pandas():
+    code = "import sys, lowparam; print([m for m in ('torch', 'pandas', 'numpy', 'pydantic') if m in sys.modules])"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output.strip() == "[]"
+
+
+def test_the_examples_in_the_documentation_run():
+    results = doctest.testmod(api, raise_on_error=False)
+    assert results.attempted >= 4 and results.failed == 0
+
+
+def test_a_network_of_each_kind_is_created_at_its_size():
+    net = lowparam.create_model("mobilenetv2", budget="25k", classes=10, in_channels=3, size=32)
+    assert abs(sum(p.numel() for p in net.parameters()) - 25_000) <= 500
+    assert lowparam.create_model("mobilenetv1_x0.25", classes=7)(torch.zeros(2, 3, 32, 32)).shape == (2, 7)
+    assert lowparam.create_model("timm:resnet10t", classes=3)(torch.zeros(2, 3, 32, 32)).shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "budget", "message"),
+    [
+        ("mobilenetv2", None, r"mobilenetv2 has no size of its own; give a budget, such as budget='25k'"),
+        ("mobilenetv2", "many", r"budget: 'many' is not a parameter count"),
+        ("mobilenetv9", "25k", r"mobilenetv9.*did you mean"),
+    ],
+)
+def test_a_wrong_name_or_budget_is_one_line(name, budget, message):
+    with pytest.raises(LowparamError, match=message):
+        lowparam.create_model(name, budget=budget)
+
+
+def test_patterns_choose_networks():
+    assert "mobilenetv2" in lowparam.list_models()
+    assert set(lowparam.list_models("mobilenetv2*")) >= {"mobilenetv2", "mobilenetv2_x0.5"}
+    assert lowparam.list_models("nothing*") == []
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A trained run on real digits, its folder, and the data."""
+    folder = tmp_path_factory.mktemp("api")
+    everything, classes = digits.read("digits", None)
+    images = everything["all"]
+    splits = {"train": slice(0, 200), "validation": slice(200, 250), "test": slice(250, 300)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        arrays = {name: Images(images.pixels[rows], images.labels[rows]) for name, rows in splits.items()}
+        data.save(paths.data("digits"), arrays, classes)
+        params = make_params(seeds=(0,), epochs=8)
+        train_scale(params, params.scales("quick")[0], data_folder=paths.data("digits"))
+        loaded = data.load(paths.data("digits"))
+    return folder / Run(params.scales("quick")[0], 0).folder, loaded
+
+
+def test_a_loaded_run_has_the_accuracy_that_its_metrics_report(run):
+    folder, dataset = run
+    trained = lowparam.load_run(folder)
+    predicted = trained.predict(dataset.test.pixels)
+    wanted = [dataset.classes[label] for label in dataset.test.labels]
+    accuracy = sum(a == b for a, b in zip(predicted, wanted, strict=True)) / len(wanted)
+    assert accuracy == pytest.approx(json.loads((folder / "metrics.json").read_text())["test"]["accuracy"])
+    assert trained.spec["architecture"] == "mobilenetv1" and trained.classes == list(dataset.classes)
+
+
+def test_the_weights_alone_are_enough(run, tmp_path):
+    folder, dataset = run
+    copy = tmp_path / "anywhere.safetensors"
+    copy.write_bytes((folder / "model.safetensors").read_bytes())
+    images = dataset.test.pixels[:5]
+    assert np.array_equal(
+        lowparam.load_run(copy).predict_proba(images), lowparam.load_run(folder).predict_proba(images)
+    )
+
+
+def test_an_image_gives_the_same_prediction_in_every_form(run, tmp_path):
+    folder, dataset = run
+    trained = lowparam.load_run(folder)
+    array = dataset.test.pixels[0, 0].numpy()
+    Image.fromarray(array).save(tmp_path / "digit.png")
+    forms = [
+        array,
+        array[:, :, None],
+        np.repeat(array[:, :, None], 3, axis=2),
+        torch.from_numpy(array),
+        dataset.test.pixels[:1],
+        Image.fromarray(array),
+        tmp_path / "digit.png",
+        str(tmp_path / "digit.png"),
+        [array],
+    ]
+    expected = trained.predict_proba(array)
+    assert expected.shape == (1, 10) and expected.sum() == pytest.approx(1, abs=1e-6)
+    for form in forms:
+        assert np.array_equal(trained.predict_proba(form), expected)
+    assert trained.predict_proba([array, Image.fromarray(array), tmp_path / "digit.png"]).shape == (3, 10)
+
+
+def test_what_is_no_image_is_one_line(run, tmp_path):
+    trained = lowparam.load_run(run[0])
+    with pytest.raises(LowparamError, match="an image is uint8, from 0 to 255, not float64"):
+        trained.predict(np.zeros((8, 8)))
+    with pytest.raises(LowparamError, match=r"an image is \(H, W\), .* not of shape \(8, 8, 5\)"):
+        trained.predict(np.zeros((8, 8, 5), np.uint8))
+    (tmp_path / "text.png").write_text("no image")
+    with pytest.raises(LowparamError, match=r"text\.png is not a readable image"):
+        trained.predict(tmp_path / "text.png")
+
+
+def test_what_is_no_run_is_one_line(tmp_path):
+    from safetensors.torch import save_file
+
+    with pytest.raises(LowparamError, match="does not exist; train the run first"):
+        lowparam.load_run(tmp_path)
+    save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(LowparamError, match="it was not written by lowparam"):
+        lowparam.load_run(tmp_path / "other.safetensors")
+    (tmp_path / "broken.safetensors").write_text("x")
+    with pytest.raises(LowparamError, match="cannot read"):
+        lowparam.load_run(tmp_path / "broken.safetensors")

@@ -1,0 +1,273 @@
+"""The public functions of lowparam: make a network, list networks, load a trained run, profile a network.
+
+These four are what ``import lowparam`` promises; every other import may change.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from lowparam.errors import LowparamError
+from lowparam.params import parse_budget
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lowparam.models.blocks import Site
+    from lowparam.models.skeletons.controlled import Network
+
+__all__ = ["TrainedRun", "create_model", "list_models", "load_run", "profile"]
+
+Images = str | Path | Image.Image | np.ndarray | Tensor | Sequence[Any]
+"""What `TrainedRun.predict` takes: one image, or several."""
+
+
+def create_model(
+    name: str,
+    *,
+    budget: int | str | None = None,
+    classes: int = 10,
+    in_channels: int = 3,
+    size: int = 32,
+    probe: str = "none",
+    counting: str = "total",
+    depth: int = 2,
+) -> "Network":
+    """Create a network with random weights, a `torch.nn.Module` from images (N, in_channels, size, size) to logits.
+
+    Parameters
+    ----------
+    name : str
+        An architecture, with parts or without, such as ``mobilenetv2`` or ``mobilenetv2+gelu``, which needs a budget; or
+        a network that has a size of its own, such as ``mobilenetv2_x0.5`` or ``timm:mobilenetv3_small_050``.
+    budget : int, str or None
+        Parameters wanted, such as ``25_000`` or ``"25k"``; the count is within 2 % of it.
+    classes : int
+        Number of classes, at least 2.
+    in_channels, size : int
+        Channels of the images, and their height and width in pixels.
+    probe : str
+        ``none``, or a probe of interference such as ``solu_s1``.
+    counting : {"total", "body", "head"}
+        What the budget counts: everything, all but the classifier, or the classifier.
+    depth : int
+        Blocks in a stage of the controlled skeleton.
+
+    Raises
+    ------
+    LowparamError
+        For an unknown name, a budget that is missing or cannot be met, or images that the network cannot take.
+
+    Examples
+    --------
+    >>> import lowparam, torch
+    >>> net = lowparam.create_model("mobilenetv2", budget="25k", classes=10, in_channels=1, size=28)
+    >>> net(torch.zeros(4, 1, 28, 28)).shape
+    torch.Size([4, 10])
+    """
+    from lowparam.models import blocks, listing
+
+    if budget is None and not name.startswith("timm:") and name not in blocks.published():
+        blocks.find(name)
+        raise LowparamError(f"{name} has no size of its own; give a budget, such as budget='25k'")
+    try:
+        wanted = None if budget is None else parse_budget(budget)
+    except ValueError as error:
+        raise LowparamError(f"budget: {error}") from None
+    skeleton = {} if wanted is None else {"counting": counting, "depth": depth}
+    return listing.network(
+        name, budget=wanted, classes=classes, in_channels=in_channels, size=size, probe=probe, **skeleton
+    )
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """List the names of networks that match a pattern with ``*`` and ``?``, without those of timm.
+
+    Parameters
+    ----------
+    pattern : str
+        ``"*"`` for all, ``"mobilenetv2*"`` for those of one family.
+
+    Returns
+    -------
+    list of str
+        Architectures that need a budget, then networks of published sizes. An architecture also takes parts, which
+        ``lowparam models`` lists.
+
+    Examples
+    --------
+    >>> import lowparam
+    >>> lowparam.list_models("nodepth_?")
+    ['nodepth_a', 'nodepth_b', 'nodepth_c']
+    """
+    from lowparam.models import blocks
+
+    return [name for name in [*blocks.names(), *blocks.published()] if fnmatchcase(name, pattern)]
+
+
+class TrainedRun:
+    """A trained network with all that is needed to use it.
+
+    Attributes
+    ----------
+    model : nn.Module
+        From normalised images (N, in_channels, size, size) to logits (N, classes), in eval mode, on the CPU.
+    classes : list of str
+        Names of the classes, in the order of the logits.
+    spec : dict
+        How it was trained: architecture, probe, budget, seed, data, recipe.
+    in_channels, size : int
+        Of the images that the network takes.
+    mean, std : Tensor
+        Of the training pixels, per channel, on the scale from 0 to 255.
+    """
+
+    def __init__(self, model: nn.Module, about: Mapping[str, Any]) -> None:
+        self.model, self.classes, self.spec = model.eval(), list(about["classes"]), dict(about["spec"])
+        self.in_channels, self.size = int(about["in_channels"]), int(about["size"])
+        self.mean, self.std = torch.tensor(about["mean"]), torch.tensor(about["std"])
+
+    def __repr__(self) -> str:
+        names = f"{self.spec['architecture']}, probe {self.spec['probe']}, seed {self.spec['seed']}"
+        return f"TrainedRun({names}, {len(self.classes)} classes, {self.size} pixels)"
+
+    def transform(self, images: Images) -> Tensor:
+        """Turn images into what the model takes, as in training: decoded, scaled, cropped about the centre, normalised.
+
+        Parameters
+        ----------
+        images : path, PIL image, array, tensor, or a sequence of these
+            An array or tensor is uint8: (H, W), (H, W, C) or, for several, (N, H, W, C) or (N, C, H, W).
+
+        Returns
+        -------
+        Tensor
+            float32 of shape (N, in_channels, size, size); one image gives N = 1.
+
+        Raises
+        ------
+        LowparamError
+            If a file cannot be read, or an array is not uint8 or has another shape.
+        """
+        from lowparam.data.decode import decode, fit
+
+        pixels = []
+        for image in _split(images):
+            try:
+                if isinstance(image, str | Path):
+                    pixels.append(decode(Path(image).read_bytes(), self.size, self.in_channels))
+                else:
+                    picture = image if isinstance(image, Image.Image) else _picture(image)
+                    pixels.append(fit(picture, self.size, self.in_channels))
+            except (OSError, ValueError) as error:
+                name = image if isinstance(image, str | Path) else "an image"
+                raise LowparamError(f"{name} is not a readable image: {error}") from error
+        x = torch.from_numpy(np.stack(pixels)).float()
+        return (x - self.mean.view(1, -1, 1, 1)) / self.std.view(1, -1, 1, 1)
+
+    @torch.inference_mode()
+    def predict_proba(self, images: Images) -> np.ndarray:
+        """Return the probability of each class, float32 of shape (N, classes). Takes what `transform` takes."""
+        return self.model(self.transform(images)).softmax(1).numpy()
+
+    def predict(self, images: Images) -> list[str]:
+        """Return the name of the most probable class of each image. Takes what `transform` takes."""
+        return [self.classes[index] for index in self.predict_proba(images).argmax(1)]
+
+
+def load_run(folder: str | Path) -> TrainedRun:
+    """Load a trained run.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The folder of a run, ``results/<experiment>/runs/<scale>/seed<k>``, or its model.safetensors alone, which has
+        the specification, the classes and the statistics of the pixels in its metadata.
+
+    Raises
+    ------
+    LowparamError
+        If there is no such file, or it was not written by lowparam.
+
+    Examples
+    --------
+    >>> import lowparam
+    >>> run = lowparam.load_run("results/digits/runs/mobilenetv2-none-25k/seed0")  # doctest: +SKIP
+    >>> run.predict("seven.png")  # doctest: +SKIP
+    ['7']
+    """
+    import json
+
+    from safetensors import SafetensorError, safe_open
+
+    from lowparam.models import network_for
+    from lowparam.models.build import load_weights
+
+    path = Path(folder)
+    path = path / "model.safetensors" if path.is_dir() else path
+    try:
+        with safe_open(path, "pt") as file:
+            about = json.loads((file.metadata() or {})["lowparam"])
+    except FileNotFoundError as error:
+        raise LowparamError(f"{path} does not exist; train the run first") from error
+    except (OSError, SafetensorError) as error:
+        raise LowparamError(f"cannot read {path}: {error}") from error
+    except KeyError as error:
+        raise LowparamError(
+            f"{path} does not contain what it was trained on: it was not written by lowparam"
+        ) from error
+    shape = {"classes": len(about["classes"]), "in_channels": about["in_channels"], "size": about["size"]}
+    model = network_for(about["spec"], **shape)
+    load_weights(model, path)
+    return TrainedRun(model, about)
+
+
+def profile(
+    model: nn.Module,
+    images: np.ndarray | Tensor,
+    labels: np.ndarray | Tensor | Sequence[int],
+    *,
+    sites: Callable[[nn.Module], Mapping[str, "Site"]] | None = None,
+) -> "pd.DataFrame":
+    """Measure superposition and interference in a network."""
+    from lowparam.interference import profile_model
+
+    return profile_model(model, images, labels, sites=sites)
+
+
+def _split(images: Images) -> list[Any]:
+    """Split what may be one image or several into a list of images."""
+    if isinstance(images, str | Path | Image.Image):
+        return [images]
+    if isinstance(images, Tensor):
+        images = images.numpy(force=True)
+    if isinstance(images, np.ndarray):
+        if images.ndim == 4 and images.shape[1] in (1, 3) and images.shape[3] not in (1, 3):
+            images = images.transpose(0, 2, 3, 1)
+        return list(images) if images.ndim == 4 else [images]
+    return [each for image in images for each in _split(image)]
+
+
+def _picture(image: np.ndarray) -> Image.Image:
+    """Make a PIL image of an array.
+
+    Raises
+    ------
+    LowparamError
+        If it is not uint8, or not (H, W), (H, W, 1), (H, W, 3) or (1 or 3, H, W).
+    """
+    if image.dtype != np.uint8:
+        raise LowparamError(f"an image is uint8, from 0 to 255, not {image.dtype}")
+    if image.ndim == 3 and image.shape[0] in (1, 3) and image.shape[2] not in (1, 3):
+        image = image.transpose(1, 2, 0)
+    if image.ndim == 3 and image.shape[2] == 1:
+        image = image[:, :, 0]
+    if image.ndim != 2 and (image.ndim != 3 or image.shape[2] != 3):
+        raise LowparamError(f"an image is (H, W), (H, W, 1) or (H, W, 3), not of shape {image.shape}")
+    return Image.fromarray(np.ascontiguousarray(image))
