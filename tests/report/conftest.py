@@ -13,8 +13,8 @@ from lowparam.params import load
 from lowparam.registry import load as load_entry
 from lowparam.report.claims import write_claim_report
 from lowparam.report.model_report import PROFILE_FIGURES
-from lowparam.report.page import write_page
-from lowparam.report.paper import write_paper
+from lowparam.report.pages.html_page import write_page
+from lowparam.report.pages.paper import write_paper
 from lowparam.report.style import only_text
 from lowparam.report.write import write_figures, write_tables
 from synthetic import add, experiment_grid, noisy

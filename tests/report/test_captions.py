@@ -19,7 +19,7 @@ def test_every_table_and_figure_has_a_caption(name):
         for of in (None, "verdicts"):
             for output in catalogue.outputs(folder, SUBJECTS[name], of):
                 assert output.caption.strip().endswith((".", "}")), output.name
-                assert output.about.endswith("."), output.name
+                assert output.about, output.name
 
 
 @pytest.mark.parametrize("folder", [catalogue.TABLES, catalogue.FIGURES])

@@ -119,7 +119,7 @@ def test_verdicts_are_those_of_the_claims(folder):
 
 def test_the_same_results_give_the_same_page(folder, monkeypatch):
     from lowparam.params import load
-    from lowparam.report.page import write_page
+    from lowparam.report.pages.html_page import write_page
 
     before = (folder / "report.html").read_bytes()
     monkeypatch.chdir(folder.parents[1])

@@ -8,7 +8,7 @@ from pypdf import PdfReader
 
 from lowparam.errors import LowparamError
 from lowparam.params import load
-from lowparam.report.paper import write_paper
+from lowparam.report.pages.paper import write_paper
 
 SOURCE = Path(__file__).parents[2] / "paper/paper.tex"
 

@@ -64,7 +64,7 @@ class Output:
     entry : str
         Name of the file in ``report/tables`` or ``report/figures``.
     about : str
-        First line of the file's docstring.
+        First line of the file's docstring, without its full stop.
     caption : str
         Its ``CAPTION``, with placeholders that are filled in when it is written.
     family : str

@@ -207,7 +207,7 @@ def claims(experiment: Annotated[str, typer.Argument(help="Name of an experiment
 @command
 def page(experiment: Annotated[str, typer.Argument(help="Name of an experiment in params.yaml, or star.")]) -> None:
     """Write one HTML file with the verdicts, their evidence, the tables, the figures and the runs of an experiment."""
-    from lowparam.report.page import write_page
+    from lowparam.report.pages.html_page import write_page
 
     write_page(parameters.load(), experiment)
 
@@ -223,7 +223,7 @@ def overview() -> None:
 @command
 def paper() -> None:
     """Compile paper/paper.tex with the results of every experiment that was judged."""
-    from lowparam.report.paper import write_paper
+    from lowparam.report.pages.paper import write_paper
 
     print(write_paper(parameters.load()))
 

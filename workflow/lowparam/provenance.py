@@ -35,7 +35,7 @@ ENTRIES = {
     "profile": "interference/profile.py:profile_scale",
     "collect": "collect.py:collect",
     "claims": "report/claims.py",
-    "page": "report/page.py",
+    "page": "report/pages/html_page.py",
     "tables": "report/write.py",
     "figures": "report/write.py",
     "toy_report": "report/write.py",

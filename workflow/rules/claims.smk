@@ -2,7 +2,7 @@
 
 CLAIMS = here(ROOT / "workflow/claims.yaml")
 READ = (".csv", ".png")  # what the page is made of
-TEMPLATE = here(provenance.PACKAGE / "report/templates/report.html")
+TEMPLATE = here(provenance.PACKAGE / "report/pages/templates/report.html")
 
 
 for experiment in PARAMS.experiments:
