@@ -44,8 +44,8 @@ def create_model(
     Parameters
     ----------
     name : str
-        An architecture, with parts or without, such as ``mobilenetv2`` or ``mobilenetv2+gelu``, which needs a budget; or
-        a network that has a size of its own, such as ``mobilenetv2_x0.5`` or ``timm:mobilenetv3_small_050``.
+        An architecture, with or without parts, such as ``mobilenetv2`` or ``mobilenetv2+gelu``, which needs a budget;
+        or a network that has a size of its own, such as ``mobilenetv2_x0.5`` or ``timm:mobilenetv3_small_050``.
     budget : int, str or None
         Parameters wanted, such as ``25_000`` or ``"25k"``; the count is within 2 % of it.
     classes : int
@@ -219,9 +219,7 @@ def load_run(folder: str | Path) -> TrainedRun:
     except (OSError, SafetensorError) as error:
         raise LowparamError(f"cannot read {path}: {error}") from error
     except KeyError as error:
-        raise LowparamError(
-            f"{path} does not contain what it was trained on: it was not written by lowparam"
-        ) from error
+        raise LowparamError(f"{path} has no specification in it: it was not written by lowparam") from error
     shape = {"classes": len(about["classes"]), "in_channels": about["in_channels"], "size": about["size"]}
     model = network_for(about["spec"], **shape)
     load_weights(model, path)
