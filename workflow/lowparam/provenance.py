@@ -105,7 +105,7 @@ def digest(*targets: str) -> str:
 
 
 def reached(*targets: str) -> dict[tuple[str, str], int]:
-    """Number the definitions that some targets reach, as (file, name), in the order in which they are reached."""
+    """Return the definitions that some targets reach, as (file, name), each with its place in the order of reaching."""
     order: dict[tuple[str, str], int] = {}
     waiting = [key for target in reversed(targets) for key in reversed(_named(target))]
     while waiting:
@@ -130,7 +130,7 @@ def of_network(architecture: str, probe: str) -> list[str]:
 
 
 def _block(name: str) -> str:
-    """The entry of an architecture in the file that is named by what is before its first underscore."""
+    """Return the entry of an architecture in the file that is named by what is before its first underscore."""
     file = f"models/blocks/{name.split('_')[0].replace('ablation', 'design_space')}.py"
     if not (PACKAGE / file).is_file():
         known = registry.entries("models/blocks")
@@ -196,7 +196,7 @@ def _module(file: str) -> Module:
 
 
 def _made_by(statement: ast.stmt, known: dict[str, list[ast.stmt]]) -> list[str]:
-    """Names that a statement at the top of a module defines or changes."""
+    """Return the names that a statement at the top of a module defines or changes."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return [statement.name]
     if isinstance(statement, ast.Import | ast.ImportFrom) or _is_text(statement):
@@ -228,7 +228,7 @@ def _definition(file: str, name: str) -> Definition:
 
 
 def _value(statements: list[ast.stmt], key: str) -> ast.expr | None:
-    """The value of a key in a dictionary that is written out; None if it is not."""
+    """Return the value of a key in a dictionary literal; None if it is not one."""
     if len(statements) == 1 and isinstance(statements[0], ast.Assign) and isinstance(statements[0].value, ast.Dict):
         for each, value in zip(statements[0].value.keys, statements[0].value.values, strict=True):
             if isinstance(each, ast.Constant) and each.value == key:
@@ -241,7 +241,7 @@ def _is_text(node: ast.AST) -> bool:
 
 
 def _is_message(node: ast.AST) -> bool:
-    """Whether a statement only prints."""
+    """Return whether a statement only prints."""
     call = node.value if isinstance(node, ast.Expr) else None
     return isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "print"
 
@@ -295,7 +295,7 @@ class _Reader:
         return f"{type(node).__name__}({','.join(fields)})"
 
     def _member(self, node: ast.stmt) -> str:
-        """A statement in the body of a class, where an annotation makes a field."""
+        """Write a statement in the body of a class, where an annotation makes a field."""
         kind = ast.unparse(node.annotation) if isinstance(node, ast.AnnAssign) else ""
         return kind + self._text(node)
 
@@ -314,7 +314,7 @@ class _Reader:
         return f"{type(node).__name__} {name}({decorators}{names}{shape}{around}{body})"
 
     def _reference(self, node: ast.Name | ast.Attribute) -> str:
-        """A mark for a definition of this package, the full name of one of another, or the name of a variable."""
+        """Write a mark for a definition of this package, the full name of one of another package, or a variable."""
         chain: list[str] = []
         inner: ast.expr = node
         while isinstance(inner, ast.Attribute):
@@ -374,7 +374,7 @@ _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
 def _file(parts: list[str]) -> str | None:
-    """The file of a module of this package, relative to it."""
+    """Return the file of a module of this package, relative to it."""
     for file in ("/".join(parts) + ".py", "/".join([*parts, "__init__.py"])):
         if (PACKAGE / file).is_file():
             return file
@@ -382,7 +382,7 @@ def _file(parts: list[str]) -> str | None:
 
 
 def _stored(function: ast.AST) -> Iterator[str]:
-    """Names that a function assigns or defines itself, not those of the functions and comprehensions inside it."""
+    """Yield the names that a function assigns or defines itself, not those of the functions and comprehensions inside it."""
     waiting = list(ast.iter_child_nodes(function))
     while waiting:
         node = waiting.pop()

@@ -159,7 +159,7 @@ def find_damage(folder: Path, metrics: Mapping[str, Any]) -> str | None:
 
 def hash_of(path: Path) -> str:
     """Hash the content of a file."""
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -209,7 +209,7 @@ def _state(params: Params, run: Run, busy: bool) -> State:
 
 
 def _data_sha256(params: Params, scale: Scale) -> str | None:
-    """Hash of the prepared data of a scale; None if they are not prepared here."""
+    """Return the hash of the prepared data of a scale; None if they are not prepared here."""
     manifest = paths.manifest(params.experiment(scale.experiment).data)
     return read_json(manifest)["sha256"] if manifest.exists() else None
 

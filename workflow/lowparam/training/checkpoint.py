@@ -1,7 +1,7 @@
-"""The state of a training on disk: one file that holds all and proves that it is whole.
+"""Store the state of a training in one file that proves that it is complete.
 
-The hash of the content is the name of the file. So a file that was cut off or altered is found when it is read, and
-a new checkpoint never stands in the place of an old one before it is complete.
+The name of the file contains the hash of its content. So a truncated or altered file is detected when it is read, and
+an old checkpoint stays until the new one is complete.
 """
 
 import hashlib
@@ -16,17 +16,12 @@ from torch import Tensor
 
 from lowparam.errors import LowparamError
 from lowparam.files import atomic
+from lowparam.runs import hash_of
 from lowparam.training.loop import Training
 
-__all__ = ["pack", "remove", "restore", "save", "sha256"]
+__all__ = ["pack", "remove", "restore", "save"]
 
 PATTERN = "checkpoint-*.safetensors"
-
-
-def sha256(path: Path) -> str:
-    """Hash the content of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def pack(tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> bytes:
@@ -35,7 +30,7 @@ def pack(tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> 
 
 
 def save(training: Training, folder: Path, identity: dict[str, Any]) -> None:
-    """Write the state after the last finished epoch, then delete the checkpoint before it.
+    """Write the state after the last finished epoch, then delete the previous checkpoint.
 
     Weights, optimiser and averaged weights are stored; the learning rate and all random numbers follow from the
     position and the seed.
@@ -47,12 +42,12 @@ def save(training: Training, folder: Path, identity: dict[str, Any]) -> None:
     folder : Path
         One folder a run.
     identity : dict
-        What the run is and what it was made with; `restore` asks for the same.
+        Identity of the run (`lowparam.runs.identity`); `restore` requires the same.
 
     Raises
     ------
     LowparamError
-        If the folder cannot be written or the disk is full; the checkpoint before it is still there.
+        If the folder cannot be written or the disk is full; the previous checkpoint is still there.
     """
     state = {"epoch": training.epoch, "history": training.history, "diverged_at_step": training.diverged_at_step}
     metadata = {"identity": json.dumps(identity, sort_keys=True), "state": json.dumps(state)}
@@ -66,12 +61,12 @@ def save(training: Training, folder: Path, identity: dict[str, Any]) -> None:
 
 
 def restore(training: Training, folder: Path, identity: dict[str, Any]) -> bool:
-    """Go on from the checkpoint in a folder.
+    """Resume from the checkpoint in a folder.
 
     Returns
     -------
     bool
-        False if there is none, or if it belongs to another run or other code; `training` is then as it was.
+        False if there is none, or if it belongs to another run or other code; `training` is then unchanged.
 
     Raises
     ------
@@ -82,7 +77,7 @@ def restore(training: Training, folder: Path, identity: dict[str, Any]) -> bool:
     if not found:
         return False
     path = found[-1]
-    if not path.stem.endswith(sha256(path)):
+    if not path.stem.endswith(hash_of(path)):
         raise LowparamError(f"{path} is damaged: its content does not have the hash in its name")
     with safe_open(path, "pt", device=str(training.device)) as file:
         metadata = file.metadata()
@@ -106,7 +101,7 @@ def remove(folder: Path) -> None:
 
 
 def _tensors(training: Training) -> dict[str, Tensor]:
-    """All tensors of the state by name, as views: copying into them changes the training."""
+    """Return all tensors of the state by name, as views: copying into them changes the training."""
     tensors = {f"net.{name}": tensor.detach() for name, tensor in training.net.state_dict().items()}
     if training.average is not None:
         tensors |= {f"average.{name}": tensor.detach() for name, tensor in training.average.state_dict().items()}

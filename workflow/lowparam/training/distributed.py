@@ -132,6 +132,7 @@ class StreamedTraining(Training):
         return self.known[self.epoch, part]
 
     def total(self, values: Tensor) -> Tensor:
+        """Sum a tensor over the processes."""
         if self.world > 1:
             values = values.clone()
             dist.all_reduce(values)
@@ -227,7 +228,7 @@ def hold(lock: FileLock, name: str) -> None:
 
 
 def count_processes(device: str | None) -> int:
-    """How many processes should share a training: one for each GPU, and one where there is none or one is named."""
+    """Return how many processes share a training: one for each GPU, or one if there is none or a device is given."""
     return max(1, torch.cuda.device_count()) if pick_device(device) == torch.device("cuda") else 1
 
 

@@ -26,7 +26,7 @@ COMPILE_FROM = 20_000  # steps on a GPU; compiling costs about a minute, and on 
 
 
 def pick_device(name: str | None = None) -> torch.device:
-    """Return the named device, by default a GPU where there is one.
+    """Return the named device, by default a GPU if there is one.
 
     Raises
     ------
@@ -41,12 +41,12 @@ def pick_device(name: str | None = None) -> torch.device:
 
 
 def uses_bfloat16(device: torch.device, precision: str) -> bool:
-    """Whether convolutions and matrix products run in bfloat16: on a CPU it is slower, so only if a recipe insists."""
+    """Return whether convolutions and matrix products run in bfloat16; on a CPU it is slower, so only on request."""
     return {"auto": device.type == "cuda", "bfloat16": True, "float32": False}[precision]
 
 
 def should_compile(device: torch.device, steps: int) -> bool:
-    """Whether torch.compile pays back in so many steps."""
+    """Return whether torch.compile pays off within this many steps."""
     return device.type == "cuda" and steps >= COMPILE_FROM
 
 
@@ -105,10 +105,11 @@ class Training:
 
     @property
     def finished(self) -> bool:
+        """Whether the last epoch is done or the loss has diverged."""
         return self.epoch == self.recipe.epochs or self.diverged_at_step is not None
 
     def go_to_step(self, step: int) -> None:
-        """Set the learning rate to that of a step, and the count of an optimiser that counts steps."""
+        """Set the learning rate, and the step counter of LAMB, to those of a step."""
         self.schedule = make_schedule(self.optimizer, self.recipe, self.steps_per_epoch, step)
         if self.recipe.optimizer == "lamb" and step:  # it counts its steps itself, but not with its other state
             for group in self.optimizer.param_groups:
@@ -155,11 +156,11 @@ class Training:
             yield self.data.normalise(some).contiguous(memory_format=torch.channels_last), their_labels
 
     def total(self, values: Tensor) -> Tensor:
-        """Add up what each process has; here there is only one."""
+        """Sum a tensor over processes; in this class there is only one."""
         return values
 
     def _close_epoch(self, losses: Tensor, correct: Tensor) -> dict[str, float]:
-        """Evaluate, look for a divergence, and write the row. Only here does the host wait for the device."""
+        """Evaluate, detect divergence, and append the row; the host waits for the device only here."""
         validation = self.evaluate("validation")
         broken = self.total((~losses.isfinite()).long())
         if broken.any():

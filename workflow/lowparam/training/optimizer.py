@@ -38,7 +38,7 @@ def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 def make_schedule(
     optimizer: torch.optim.Optimizer, recipe: Recipe, steps_per_epoch: int, step: int = 0
 ) -> torch.optim.lr_scheduler.LambdaLR:
-    """Return the schedule as it is after `step` steps; it goes on by one after every step of the optimiser.
+    """Return the schedule as it is after `step` steps; it advances by one after every step of the optimiser.
 
     The rate depends on the number of the step alone, so a resumed run needs to know nothing else.
     """
