@@ -222,7 +222,7 @@ def families_with_profile_figures(experiment: Experiment) -> dict[str, list[str]
     return {
         family: members
         for family, members in families(experiment.architectures).items()
-        if standard(family) is None or not (parse(family).variant or parse(family).summed)
+        if not (standard(family) and (star := parse(family)) and (star.variant or star.summed))
     }
 
 

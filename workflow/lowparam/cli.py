@@ -229,19 +229,25 @@ def paper() -> None:
 
 
 @command
-def tables(experiment: Experiment) -> None:
-    """Write the tables of an experiment as LaTeX, Markdown and csv."""
+def tables(
+    name: Annotated[str, typer.Argument(help="Name of an experiment in params.yaml, or of a study.")],
+    only: Annotated[list[str] | None, typer.Argument(help="Names of tables; all by default.")] = None,
+) -> None:
+    """Write the tables of an experiment or study as LaTeX, Markdown and csv."""
     from lowparam.report.write import write_tables
 
-    write_tables(parameters.load(), experiment)
+    write_tables(parameters.load(), name, only=only or ())
 
 
 @command
-def figures(experiment: Experiment) -> None:
-    """Draw the figures of an experiment as PDF and PNG."""
+def figures(
+    name: Annotated[str, typer.Argument(help="Name of an experiment in params.yaml, or of a study.")],
+    only: Annotated[list[str] | None, typer.Argument(help="Names of figures; all by default.")] = None,
+) -> None:
+    """Draw the figures of an experiment or study as PDF and PNG."""
     from lowparam.report.write import write_figures
 
-    write_figures(parameters.load(), experiment)
+    write_figures(parameters.load(), name, only=only or ())
 
 
 @command

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lowparam import paths
+from lowparam import paths, registry, studies
 from lowparam.catalogue import Output
 from lowparam.files import read_csv, read_json
 from lowparam.params import Experiment, Params
@@ -66,8 +66,15 @@ class Context:
 
     @property
     def subject(self) -> Experiment | str:
-        """The experiment, or the name of the study, as `lowparam.catalogue` takes it."""
-        return self.params.experiments.get(self.name, self.name)
+        """The experiment, or the name of the study, as `lowparam.catalogue` takes it.
+
+        Raises
+        ------
+        LowparamError
+            If there is neither of this name; the message offers the nearest.
+        """
+        subjects: dict[str, Experiment | str] = {name: name for name in studies.names()}
+        return registry.get(self.name, subjects | self.params.experiments, "experiment or study")
 
     @property
     def experiment(self) -> Experiment:

@@ -1,6 +1,7 @@
 """One table in four forms: LaTeX for papers, Markdown and HTML for reading, csv with unrounded numbers."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,9 +60,9 @@ class Table:
 
     Parameters
     ----------
-    header : list of str
+    header : sequence of str
         One text a column.
-    rows : list of lists
+    rows : sequence of sequences
         `str` for a label, `Cell` for a number.
     labels : int
         How many columns on the left are labels.
@@ -79,8 +80,8 @@ class Table:
         A sentence or two that make the table readable by itself: what, unit, spread, number of runs. Set by the writer.
     """
 
-    header: list[str]
-    rows: list[list[str | Cell]]
+    header: Sequence[str]
+    rows: Sequence[Sequence[str | Cell]]
     labels: int
     numbers: pd.DataFrame
     notes: list[str] = field(default_factory=list)
@@ -106,7 +107,7 @@ class Table:
                 return f"<{tag}{kind}><strong>{escape(mean)}</strong>{escape(spread)}</{tag}>"
             return f"<{tag}{kind}>{escape(_text(part))}</{tag}>"
 
-        def line(tag: str, parts: list[str | Cell]) -> str:
+        def line(tag: str, parts: Sequence[str | Cell]) -> str:
             return f"<tr>{''.join(cell(tag, part, column) for column, part in enumerate(parts))}</tr>"
 
         return Markup(
@@ -186,7 +187,7 @@ def _text(part: str | Cell) -> str:
     return part.plain() if isinstance(part, Cell) else part
 
 
-def _column(parts: list[str | Cell], label: bool) -> tuple[str, list[str]]:
+def _column(parts: Sequence[str | Cell], label: bool) -> tuple[str, list[str]]:
     """Type of a column and its cells in LaTeX: a column of numbers is one of siunitx, aligned at the points."""
     texts = [_text(part) for part in parts]
     found = [None if text in EMPTY else NUMBER.fullmatch(text) for text in texts]

@@ -58,5 +58,6 @@ def draw(profiles: Profiles) -> Figure:
         row[0].set_ylabel(f"{label}\npushed towards" if len(arrays) > 1 else "pushed towards")
     for axis in axes[-1]:
         axis.set_xlabel("logit")
+    assert image is not None, "every site in `ends` is kept by some network"
     figure.colorbar(image, ax=axes, label="change of the logit / largest", shrink=0.7, pad=0.01)
     return figure

@@ -1,4 +1,4 @@
-"""One HTML file with everything about an experiment: verdicts, their evidence, tables, figures and runs."""
+"""Write one HTML file about an experiment or study: verdicts, their evidence, tables, figures and runs."""
 
 import base64
 from dataclasses import dataclass
@@ -30,12 +30,24 @@ from lowparam.report.write import make_tables
 __all__ = ["write_page"]
 
 TEMPLATES = Path(__file__).parent / "templates"
-WIDTH = 400  # of the drawing of an interval
+WIDTH = 400  # of the plot of an interval
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure inside the page; `data` is base64."""
+    """A figure embedded in the page.
+
+    Parameters
+    ----------
+    name, about : str
+        Name and caption.
+    path : str
+        Where its PDF is.
+    width, height : int
+        In pixels.
+    data : str
+        The PNG, base64-encoded.
+    """
 
     name: str
     about: str
@@ -46,12 +58,12 @@ class Picture:
 
 
 def write_page(params: Params, experiment: str) -> None:
-    """Write ``results/<experiment>/report.html`` from the tables, figures, claims and runs beside it.
+    """Write ``results/<experiment>/report.html`` from the claims, runs and figures in the same folder.
 
     Raises
     ------
     LowparamError
-        If a file that the experiment should have is missing.
+        If a file that the experiment should have is missing or damaged.
     """
     folder = Path("results", experiment)
     registry = load_registry()
@@ -130,7 +142,7 @@ def _test(row: Any, test: Kind, runs: pd.DataFrame) -> dict:
 
 
 def _scales_of(test: Kind, runs: pd.DataFrame) -> list[str]:
-    """Names of the scales that a test used."""
+    """Return the names of the scales that a test used."""
     if not test.arms():
         return []
     try:
@@ -142,7 +154,7 @@ def _scales_of(test: Kind, runs: pd.DataFrame) -> list[str]:
 
 
 def _figure_of(test: Kind) -> str:
-    """The figure that shows what a test is about."""
+    """Return the name of the figure that shows what a test is about."""
     by_kind = {
         "crossing": "crossing",
         "dose": "dose_response",
@@ -162,7 +174,7 @@ def _figure_of(test: Kind) -> str:
 
 
 def _bar(row: Any) -> dict | None:
-    """Where the drawing of an interval has its marks; None for an interval that is open."""
+    """Compute the positions of the marks in the plot of an interval; None for an open interval."""
     values = np.array([row.low, row.estimate, row.high], dtype=float)
     if not np.isfinite(values).all():
         return None

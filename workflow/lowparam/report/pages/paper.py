@@ -1,4 +1,4 @@
-"""The report as a PDF: what is said stands in paper/paper.tex, what was found comes from the results."""
+"""Compile the report as a PDF: the text is in paper/paper.tex, all numbers come from the results."""
 
 import os
 import re
@@ -33,7 +33,7 @@ ENGINES = {
 
 
 def write_paper(params: Params, folder: Path = Path("paper")) -> Path:
-    """Compile ``<folder>/paper.tex`` with the results of every experiment that was judged.
+    """Compile ``<folder>/paper.tex`` with the results of all experiments and studies that have verdicts.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def write_paper(params: Params, folder: Path = Path("paper")) -> Path:
     Raises
     ------
     LowparamError
-        If no experiment was judged, LaTeX is not installed, or it stops.
+        If nothing has verdicts, LaTeX is not installed, or it fails.
     """
     engine = next((name for name in ENGINES if shutil.which(name)), None)
     if engine is None:
@@ -51,7 +51,7 @@ def write_paper(params: Params, folder: Path = Path("paper")) -> Path:
             "no LaTeX is installed; on Debian: apt-get install texlive-latex-recommended texlive-science"
         )
     if not (folder / "paper.tex").exists():
-        raise LowparamError(f"{folder / 'paper.tex'} does not exist; run this in the folder that has it")
+        raise LowparamError(f"{folder / 'paper.tex'} does not exist; run this in the folder that contains it")
     registry = load_registry()
     verdicts = read_verdicts(params)
     names = judged_experiments(params)
@@ -67,7 +67,7 @@ def write_paper(params: Params, folder: Path = Path("paper")) -> Path:
 
 
 def _numbers(registry: Registry, verdicts: pd.DataFrame, names: list[str], results: str) -> str:
-    """Macros of the running text, and those of every experiment."""
+    """Return the macros for the running text, and an input of those of every experiment."""
     found = verdicts.loc[verdicts["primary"].eq(True), "verdict"]
     values = {
         "Version": __version__,
@@ -87,7 +87,7 @@ def _numbers(registry: Registry, verdicts: pd.DataFrame, names: list[str], resul
 
 
 def _section(params: Params, name: str, results: str, verdicts: pd.DataFrame) -> str:
-    """What is shown of an experiment: its tables of claims and networks, and its figures but the profiles."""
+    """Return the section of an experiment: tables and figures, without those of profiles."""
     folder = Path("results", name)
     context = Context(params, name)
     tables = [table for of in ("verdicts", None) for table in catalogue.tables(context.subject, of)]
@@ -124,7 +124,7 @@ def _section(params: Params, name: str, results: str, verdicts: pd.DataFrame) ->
 
 
 def _tests(verdicts: pd.DataFrame, name: str, word: str) -> list[dict[str, str]]:
-    """Primary tests of an experiment with a verdict, and what the macros of their numbers begin with."""
+    """Return the primary tests with a verdict, and the prefix of the macros that hold their numbers."""
     rows = verdicts[verdicts["experiment"].eq(name) & verdicts["primary"].eq(True) & verdicts["verdict"].eq(word)]
     return [
         {"claim": row.claim, "unit": row.unit.translate(LATEX), "macro": command_name([name, row.claim, row.test])}
@@ -133,9 +133,9 @@ def _tests(verdicts: pd.DataFrame, name: str, word: str) -> list[dict[str, str]]
 
 
 def _compile(engine: str, folder: Path) -> None:
-    """Run LaTeX until references stand.
+    """Run LaTeX until all references are resolved.
 
-    No date goes into the file, so that equal results give an equal PDF.
+    The PDF contains no date, so equal results give an equal file.
     """
     command = [engine, *ENGINES[engine], "paper.tex"]
     environment = {**os.environ, "SOURCE_DATE_EPOCH": "0", "FORCE_SOURCE_DATE": "1"}

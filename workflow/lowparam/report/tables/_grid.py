@@ -43,7 +43,7 @@ def grid(
         labels = (architecture_label(row["architecture"]), probe_label(row["probe"]))
         is_best = np.round(row["mean"], digits) == np.round(top[row["budget"]], digits)
         estimate = Estimate(row["mean"], row["half_width"], row["n"])
-        rows.setdefault(labels, list(labels)).append(Cell(estimate, digits, best=is_best, mark=mark(row)))
+        rows.setdefault(labels, [*labels]).append(Cell(estimate, digits, best=is_best, mark=mark(row)))
     return list(rows.values())
 
 
