@@ -23,7 +23,7 @@ from lowparam.files import read_csv, write_text
 from lowparam.params import Experiment, Params
 from lowparam.report.context import Context
 from lowparam.report.evidence import Evidence
-from lowparam.report.formats import format_spread
+from lowparam.report.formats import format_number, format_spread
 from lowparam.report.table_format import Table
 from lowparam.report.write import make_tables
 
@@ -220,7 +220,7 @@ def _scales(runs: pd.DataFrame) -> list[dict]:
             {
                 "name": Path(folder).name,
                 "folder": folder,
-                "parameters": f"{group['parameters_total'].iloc[0]:,}".replace(",", " "),
+                "parameters": format_number(group["parameters_total"].iloc[0], "parameters"),
                 "seeds": ", ".join(map(str, group["seed"])),
                 "diverged": int((group["status"] == "diverged").sum()),
                 "accuracy": format_spread(mean_interval(100 * group["test_accuracy"]), 1),

@@ -4,7 +4,7 @@ import pandas as pd
 
 from lowparam.report.context import Context
 from lowparam.report.estimates import mean_by_scale
-from lowparam.report.formats import Cell
+from lowparam.report.formats import Cell, rounded
 from lowparam.report.table_format import Table
 from lowparam.report.tables._grid import grid, header, schedule
 
@@ -28,7 +28,7 @@ def make(context: Context) -> Table:
     rows = grid(percent, digits=1, best="max", mark=mark)
     marked = any(isinstance(cell, Cell) and cell.mark for row in rows for cell in row)
     rows.append(
-        ["logistic regression", f"{baseline['parameters']} parameters", *[f"{threshold:.1f}"] * (len(rows[0]) - 2)]
+        ["logistic regression", f"{baseline['parameters']} parameters", *[rounded(threshold, 1)] * (len(rows[0]) - 2)]
     )
     return Table(
         header=header(context.runs),
