@@ -4,7 +4,7 @@ import pandas as pd
 
 from lowparam.report.context import Context
 from lowparam.report.estimates import mean_by_scale
-from lowparam.report.formats import Cell, rounded
+from lowparam.report.formats import Cell, format_number, rounded
 from lowparam.report.table_format import Table
 from lowparam.report.tables._grid import grid, header, schedule
 
@@ -28,7 +28,11 @@ def make(context: Context) -> Table:
     rows = grid(percent, digits=1, best="max", mark=mark)
     marked = any(isinstance(cell, Cell) and cell.mark for row in rows for cell in row)
     rows.append(
-        ["logistic regression", f"{baseline['parameters']} parameters", *[rounded(threshold, 1)] * (len(rows[0]) - 2)]
+        [
+            "logistic regression",
+            f"{format_number(baseline['parameters'], 'parameters')} parameters",
+            *[rounded(threshold, 1)] * (len(rows[0]) - 2),
+        ]
     )
     return Table(
         header=header(context.runs),
@@ -36,5 +40,5 @@ def make(context: Context) -> Table:
         labels=2,
         numbers=percent.assign(unit="percent"),
         notes=[*(["† does not beat the logistic regression in the mean."] if marked else []), schedule(context)],
-        details={"images": baseline["test"]["images"]},
+        details={"images": f"{baseline['test']['images']:,}"},
     )
