@@ -8,6 +8,7 @@ import pytest
 from lowparam import catalogue, registry
 from lowparam.errors import LowparamError
 from lowparam.params import load
+from lowparam.report.context import Context
 
 PARAMS = load(Path(__file__).parents[2] / "params.yaml")
 SUBJECTS = {**PARAMS.experiments, "star": "star", "toy": "toy"}
@@ -40,9 +41,28 @@ def test_captions_are_in_the_words_of_the_field(folder):
         assert not re.search(r"\b(says|beside|stands|for want of|goes on)\b", caption), name
 
 
-def test_a_condition_that_does_not_exist_is_named_with_the_nearest(monkeypatch):
-    monkeypatch.setattr(registry, "constants", lambda *_: {"CAPTION": "Some.", "APPLIES": ("compares_probe",)})
+@pytest.mark.parametrize(
+    ("declared", "hint"),
+    [
+        ({}, "has no CAPTION; write a sentence"),
+        ({"APPLIES": ("compares_probe",)}, "unknown condition .*did you mean 'compares_probes'"),
+        ({"APPLIES": "compares_probes"}, "must be a tuple"),
+        ({"OF": "verdict"}, "unknown OF in .* 'verdict'; did you mean 'verdicts'"),
+        ({"PER": "architecture"}, "must be 'family'"),
+        ({"OF": "star", "PER": "family"}, "in a figure of an experiment"),
+    ],
+)
+def test_a_mistake_in_what_a_file_declares_gets_one_line(declared, hint, monkeypatch):
+    caption = {"CAPTION": "Some."} if declared else {}
+    monkeypatch.setattr(registry, "constants", lambda *_: caption | declared)
     catalogue._declared.cache_clear()
-    with pytest.raises(LowparamError, match=r"unknown condition .*did you mean 'compares_probes'"):
-        catalogue.tables("digits")
+    with pytest.raises(LowparamError, match=hint):
+        catalogue.tables("star")
     catalogue._declared.cache_clear()
+
+
+def test_a_placeholder_that_nothing_fills_in_is_named():
+    output = catalogue.Output("some", "some", "", "Of {images} images.")
+    with pytest.raises(LowparamError, match=r"the caption of some names \{images\}"):
+        Context(PARAMS, "digits").caption(output)
+    assert Context(PARAMS, "digits").caption(output, {"images": 3}) == "Of 3 images."

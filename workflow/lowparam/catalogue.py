@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from lowparam import registry
+from lowparam import registry, studies
 from lowparam.claims.availability import arms, planned
 from lowparam.errors import LowparamError
 from lowparam.params import Experiment
@@ -123,8 +123,7 @@ def outputs(folder: str, subject: Subject, of: str | None = None) -> list[Output
             continue
         about = registry.about(folder, name)
         caption, on_page, shown = (declared.get(key, value) for key, value in DEFAULTS.items())
-        if declared.get("PER") == "family":
-            assert experiment is not None, f"{folder}/{name}.py: PER is for experiments"
+        if experiment and declared.get("PER") == "family":
             for family, members in families_with_profile_figures(experiment).items():
                 file = f"{name}_{family.replace(':', '.')}"
                 found.append(Output(file, name, about, caption, family, tuple(members), on_page, shown))
@@ -162,12 +161,19 @@ KNOWN = {"CAPTION", "APPLIES", "OF", "PER", "ORDER", "ON_PAGE", "SHOWN"}
 
 @cache
 def _declared(folder: str, name: str) -> dict:
-    declared = registry.constants(folder, name)
+    declared = {key: value for key, value in registry.constants(folder, name).items() if key in KNOWN}
+    file = f"lowparam/{folder}/{name}.py"
     if not isinstance(declared.get("CAPTION"), str) or not declared["CAPTION"].strip():
-        raise LowparamError(f"lowparam/{folder}/{name}.py has no CAPTION; write a sentence that explains it")
+        raise LowparamError(f"{file} has no CAPTION; write a sentence that explains it, as a literal")
+    if not isinstance(declared.get("APPLIES", ()), tuple):
+        raise LowparamError(f"APPLIES of {file} must be a tuple such as ('has_several_seeds',)")
     for condition in declared.get("APPLIES", ()):
-        registry.get(condition, CONDITIONS, f"condition in APPLIES of lowparam/{folder}/{name}.py")
-    return {key: value for key, value in declared.items() if key in KNOWN}
+        registry.get(condition, CONDITIONS, f"condition in APPLIES of {file}")
+    of = declared.get("OF", "experiment")
+    registry.get(of, dict.fromkeys(["experiment", "verdicts", *studies.names()]), f"OF in {file}:")
+    if declared.get("PER") not in (None, "family") or ("PER" in declared and of != "experiment"):
+        raise LowparamError(f"PER of {file} must be 'family', in a figure of an experiment")
+    return declared
 
 
 def _in_order(folder: str) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lowparam import paths, registry, studies
 from lowparam.catalogue import Output
+from lowparam.errors import LowparamError
 from lowparam.files import read_csv, read_json
 from lowparam.params import Experiment, Params
 from lowparam.report.labels import architecture_label, probe_label
@@ -161,4 +162,4 @@ class _Placeholders(dict):
             return self.context.seeds
         if key == "family":
             return architecture_label(self.output.family)
-        raise KeyError(f"the caption of {self.output.name} names {{{key}}}, which nothing fills in")
+        raise LowparamError(f"the caption of {self.output.name} names {{{key}}}; fill it in by Table(details=...)")
