@@ -7,7 +7,7 @@ from synthetic_runs import table_of
 
 from lowparam import catalogue, params
 from lowparam.params import Experiment
-from lowparam.references.stars import TABLES, published
+from lowparam.references.stars import TABLES
 from lowparam.report.star_figures import star_sweeps, star_variants_figure
 from lowparam.report.star_gaps import star_activation, star_gap, star_variants
 from lowparam.report.star_interference import MEASURES, paired, star_interference, star_interference_figure
@@ -147,7 +147,7 @@ def test_variants_stand_in_the_rows_of_the_paper_and_what_was_not_run_says_so():
 def test_stages_are_written_as_the_paper_does():
     table = variants("star_stages", ["starnet", "starnet_sum", "starnet_sum1", "starnet_sum23"])
     rows = shown(table)
-    assert list(rows) == [*published(7)["stages"], "+++", "S++", "+SS", "SSS"]
+    assert list(rows) == [*TABLES[7].frame()["stages"], "+++", "S++", "+SS", "SSS"]
     assert rows["SSSS"] == ["78.4", "", "not run", "not run"]
     assert rows["+++"][:2] == ["", ""] and rows["+++"][3] == "−10.0 ± 0.0"
     table = variants("star_stages", ["starnet_s050", "starnet_sum_s050", "starnet_sum12_s050"])
@@ -212,8 +212,8 @@ def test_sweeps_are_drawn_below_the_papers():
     runs = table_of(EXPERIMENTS["demonet_sweeps"].architectures, budgets=("published",))
     figure = star_sweeps(runs, {})
     lines = [{c.get_label(): list(c.lines[0].get_ydata()) for c in ax.containers} for ax in figure.axes]
-    assert lines[0]["star"] == published(2)["star"].tolist()
-    assert lines[1]["star, no activation"] == published(16)["without"].tolist()
+    assert lines[0]["star"] == TABLES[2].frame()["star"].tolist()
+    assert lines[1]["star, no activation"] == TABLES[16].frame()["without"].tolist()
     assert lines[0]["sum, no activation"] == [32.4]
     assert lines[2]["sum"] == pytest.approx([51] * 7) and lines[3]["star"] == pytest.approx([61] * 7)
     plt.close(figure)
@@ -246,9 +246,12 @@ def test_an_experiment_has_the_figures_that_its_networks_give():
 
 def test_published_tables_have_the_paper_s_numbers():
     assert set(TABLES) == {2, 3, 4, 7, 9, 15, 16, 17, 18}
-    depth = published(3).set_index("depth")
+    depth = TABLES[3].frame().set_index("depth")
     assert (depth["star"] - depth["sum"]).round(1).tolist() == [6.5, 5.5, 4.7, 4.1, 4.0, 5.8, 4.8]
     # Tables that print the same network agree.
-    assert published(2).set_index("width")["star"].to_dict() == published(15).set_index("width")["with"].to_dict()
-    assert depth["star"].to_dict() == published(16).set_index("depth")["with"].to_dict()
-    assert published(7).set_index("stages")["accuracy"]["SSSS"] == published(9)["accuracy"].max() == 78.4
+    assert (
+        TABLES[2].frame().set_index("width")["star"].to_dict()
+        == TABLES[15].frame().set_index("width")["with"].to_dict()
+    )
+    assert depth["star"].to_dict() == TABLES[16].frame().set_index("depth")["with"].to_dict()
+    assert TABLES[7].frame().set_index("stages")["accuracy"]["SSSS"] == TABLES[9].frame()["accuracy"].max() == 78.4

@@ -1,7 +1,7 @@
-"""What others report of small networks on the data sets that experiments use, to stand beside our own runs.
+"""Published results of small networks on the data sets that experiments use, to compare our own runs with.
 
-Test accuracy in percent, of other recipes and mostly hundreds of epochs; no source gives a spread. Light, as the
-workflow reads it at every start.
+Test accuracy in percent, with other recipes and mostly hundreds of epochs; no source reports a spread. This module is
+light, because the workflow reads it at every start.
 """
 
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ __all__ = ["NETS", "PublishedNet", "published_nets"]
 
 @dataclass(frozen=True)
 class PublishedNet:
-    """One reported number.
+    """One published result.
 
     Parameters
     ----------
     name : str
-        Of the network.
+        Name of the network.
     accuracy : float
         Test accuracy in percent.
     parameters : float or None
-        As reported, so mostly rounded; None where the source does not say.
+        Number of parameters as reported, mostly rounded; None if the source does not report it.
     source : str
-        Where it is reported.
+        Where the result is published.
     """
 
     name: str
@@ -62,7 +62,7 @@ NETS = {
         PublishedNet("MobileNetV2 x1.0", 93.79, 2.24e6, CHENYAOFO),
         PublishedNet("MobileNetV2 x1.0", 94.43, None, KUANGLIU),
     ),
-    # Those of chenyaofo have 90 outputs more than on CIFAR-10, which gives the counts.
+    # Networks of chenyaofo have 90 outputs more than on CIFAR-10, from which their parameters are computed.
     "cifar100": (
         PublishedNet("ResNet-20", 68.83, 0.28e6, CHENYAOFO),
         PublishedNet("ShuffleNetV2 x0.5", 67.82, 0.44e6, CHENYAOFO),
@@ -82,9 +82,9 @@ NETS = {
 
 
 def published_nets(data: str) -> tuple[PublishedNet, ...]:
-    """Return what others report on a data set of params.yaml: one of `NETS`, or a part of it by its name.
+    """Return the published results on a data set of params.yaml; empty if there are none.
 
-    ``fashion_mnist_30k`` has the test images of ``fashion_mnist``, so the same networks stand beside it. Other data
-    have none.
+    A data set whose name begins with a key of `NETS` has the same test images, so the same results apply:
+    ``fashion_mnist_30k`` has those of ``fashion_mnist``.
     """
     return next((nets for name, nets in NETS.items() if data == name or data.startswith(f"{name}_")), ())

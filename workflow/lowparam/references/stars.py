@@ -1,15 +1,15 @@
-"""Star against sum on ImageNet-1k: the paper's tables, to stand beside our own runs.
+"""The tables of Ma et al. 2024 on ImageNet-1k, star against sum, to compare our own runs with.
 
-Ma et al. 2024, "Rewrite the Stars", arXiv 2403.19967v1; top-1 accuracy in percent, one run each, no spread given.
-Only accuracies stand here, and gaps are computed from them; they equal the printed ones except in table 16, where the
-loss of 0.3 at depth 14 is printed as a gain.
+"Rewrite the Stars", arXiv 2403.19967v1; top-1 accuracy in percent, one run each, no spread reported. Only accuracies
+are stored, and gaps are computed from them; they equal the printed ones except in table 16, where the loss of 0.3 at
+depth 14 is printed as a gain.
 """
 
 from dataclasses import dataclass
 
 import pandas as pd
 
-__all__ = ["TABLES", "PublishedTable", "published"]
+__all__ = ["TABLES", "PublishedTable"]
 
 
 @dataclass(frozen=True)
@@ -19,13 +19,13 @@ class PublishedTable:
     Parameters
     ----------
     number : int
-        As in the paper.
+        Number of the table in the paper.
     about : str
         The networks, and what is varied.
     columns : tuple of str
-        What is varied, then accuracies in percent.
+        Names: what is varied, then accuracies in percent.
     rows : tuple of tuples
-        In the paper's order.
+        Values in the paper's order.
     """
 
     number: int
@@ -35,10 +35,11 @@ class PublishedTable:
 
     @property
     def source(self) -> str:
+        """Where the table is published."""
         return f"Ma et al. 2024, table {self.number}"
 
     def frame(self) -> pd.DataFrame:
-        """The table as it is printed."""
+        """Return the table as it is printed."""
         return pd.DataFrame(self.rows, columns=list(self.columns))
 
 
@@ -142,8 +143,4 @@ TABLES = {
         ),
     )
 }
-
-
-def published(number: int) -> pd.DataFrame:
-    """A table of the paper by its number."""
-    return TABLES[number].frame()
+"""Tables of the paper by number."""

@@ -1,4 +1,4 @@
-"""What a star block computes, read off its weights.
+"""Eigenvectors of star blocks without activation, computed from their weights.
 
 A star layer without activation is bilinear, so each direction u of its output is a quadratic form of its input
 
@@ -7,13 +7,13 @@ A star layer without activation is bilinear, so each direction u of its output i
 with the symmetric interaction matrix Q_u = ½ Σ_c v_c (ã_c b̃_cᵀ + b̃_c ã_cᵀ), v = Pᵀ u, where ã_c and b̃_c are the rows
 of the branches with their biases appended (Pearce et al. 2024, "Bilinear MLPs enable weight-based mechanistic
 interpretability", arXiv 2410.08417, section 3). Its eigenvectors are input patterns that do not interact: the
-output is the sum of eigenvalue times squared projection. No data are needed, and a sum layer has nothing of the kind,
-for its Q_u is linear in x: only the last row and column are not zero.
+output is the sum of eigenvalue times squared projection. No data are needed. A sum layer has no such structure, because
+it is linear in x: only the last row and column of its Q_u are not zero.
 
 The last block of a network is special: what it adds to a logit goes through the mean over positions and the
 classifier only, so the spectrum of a class direction there is exact for that logit. A published DemoNet has a layer
-norm before its classifier: its weights and its centring are linear, and its deviation is one number an image, the same
-for all classes, that is taken from the whole network.
+norm before its classifier: its weights and its centring are linear, and its standard deviation is one number for each
+image, the same for all classes, which is taken from the forward pass.
 """
 
 import copy
@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 TERMS = (0, 1, 2, 4, 8, 16, 32)
-"""Numbers of eigenvectors a class that are kept; all of them come last."""
+"""Numbers of eigenvectors that are kept for each class; all of them are added as the last one."""
 
 
 def interactions(
@@ -57,16 +57,16 @@ def interactions(
     second_bias: Tensor | None = None,
     constants: Tensor | None = None,
 ) -> Tensor:
-    """Interaction matrices of a star layer, one for each direction of its output.
+    """Compute the interaction matrices of a star layer, one for each direction of its output.
 
     Parameters
     ----------
     first, second : Tensor of shape (channels, d)
         Weights of the branches that are multiplied.
     directions : Tensor of shape (k, channels)
-        In the space of the products.
+        Directions in the space of the products.
     first_bias, second_bias : Tensor of shape (channels,), optional
-        Zero where they are not given.
+        Biases of the branches; zero by default.
     constants : Tensor of shape (k,), optional
         Added to the outputs.
 
@@ -114,16 +114,16 @@ class Spectrum:
         return (projected.square() * self.values[:, :terms]).sum(-1)
 
     def effective_rank(self) -> Tensor:
-        """Participation ratio (Σ|λ|)² / Σλ² of each matrix, (k,), from 1 to n; NaN for a zero matrix."""
+        """Compute the participation ratio (Σ|λ|)² / Σλ² of each matrix, (k,), from 1 to n; NaN for a zero matrix."""
         return self.values.abs().sum(-1).square() / self.values.square().sum(-1)
 
     def share(self, terms: int) -> Tensor:
-        """Share of the squared Frobenius norm in the largest eigenvalues, (k,), from 0 to 1."""
+        """Compute the share of the squared Frobenius norm in the largest eigenvalues, (k,), from 0 to 1."""
         squares = self.values.square()
         return squares[:, :terms].sum(-1) / squares.sum(-1)
 
     def positive_share(self) -> Tensor:
-        """Share of the squared Frobenius norm in eigenvalues above 0, (k,), from 0 to 1."""
+        """Compute the share of the squared Frobenius norm in eigenvalues above 0, (k,), from 0 to 1."""
         squares = self.values.square()
         return (squares * (self.values > 0)).sum(-1) / squares.sum(-1)
 
@@ -136,7 +136,7 @@ def decompose(matrices: Tensor) -> Spectrum:
 
 
 def is_bilinear(block: nn.Module) -> bool:
-    """Whether a block multiplies two branches without an activation, and nothing but a projection follows."""
+    """Return whether a block multiplies two branches without an activation, followed by nothing but a projection."""
     return (
         isinstance(block, Block)
         and all(hasattr(block, name) for name in ("first", "second", "act", "join", "project", "depthwise"))
@@ -146,20 +146,20 @@ def is_bilinear(block: nn.Module) -> bool:
 
 
 def block_interactions(block: Block, directions: Tensor) -> Tensor:
-    """Interaction matrices of a DemoNet block without activation.
+    """Compute the interaction matrices of a DemoNet block without activation.
 
     Parameters
     ----------
     block : Block
-        For which `is_bilinear` holds.
+        A block for which `is_bilinear` holds.
     directions : Tensor of shape (k, out_channels)
-        In the space of the block's output.
+        Directions in the space of the block's output.
 
     Returns
     -------
     Tensor of shape (k, d + 1, d + 1), float64
-        Forms of the depthwise convolution's output at one position. Their values are the directions' parts of what
-        the block adds to the stream there, layer scale included.
+        Quadratic forms of the depthwise convolution's output at one position. Their values are the projections of what
+        the block adds to the stream there, layer scale included, on the directions.
 
     Raises
     ------
@@ -184,25 +184,25 @@ def block_interactions(block: Block, directions: Tensor) -> Tensor:
 
 @torch.no_grad()
 def analyse_network(net: Network, dataset: Dataset) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Decompose the last block of a network by class, and see how far a few eigenvectors carry.
+    """Decompose the last block of a network by class, and measure the accuracy that a few eigenvectors reach.
 
     Parameters
     ----------
     net : Network
-        Whose last block `is_bilinear`, with a linear classifier behind the mean over positions, or behind a layer norm
-        of that mean.
+        A network whose last block `is_bilinear`, with a linear classifier after the mean over positions, or after a
+        layer norm of that mean.
     dataset : Dataset
         Accuracy is measured on its test images.
 
     Returns
     -------
     classes : DataFrame
-        One row a class: ``channels`` (d), ``effective_rank``, ``share_1`` and ``share_4`` (of the squared norm in
-        the largest 1 and 4 eigenvalues), ``positive_share``, and ``error``: the largest difference between the sum
-        over all eigenvectors and the block itself on the test images, over the largest value.
+        One row for each class: ``channels`` (d), ``effective_rank``, ``share_1`` and ``share_4`` (of the squared norm
+        in the largest 1 and 4 eigenvalues), ``positive_share``, and ``error``: the largest difference between the sum
+        over all eigenvectors and the block itself on the test images, relative to the largest value.
     accuracies : DataFrame
-        One row a number of eigenvectors kept for each class, ``terms``: ``accuracy`` on the test images, and
-        ``explained``: the share of the variance of what the block adds to the logits over images that they explain.
+        One row for each number of eigenvectors kept for each class, ``terms``: ``accuracy`` on the test images, and
+        ``explained``: the share that they explain of the variance over images of what the block adds to the logits.
 
     Raises
     ------
@@ -214,14 +214,15 @@ def analyse_network(net: Network, dataset: Dataset) -> tuple[pd.DataFrame, pd.Da
     head = getattr(net, "head", nn.Identity())
     if not isinstance(net.classifier, nn.Linear) or not isinstance(head, nn.Identity | nn.LayerNorm):
         raise LowparamError(
-            "eigenvectors of a class need a linear classifier, or a layer norm and one, behind the mean over positions"
+            "eigenvectors of a class need a linear classifier, or a layer norm and one, after the mean over positions"
         )
     weight, bias = net.classifier.weight, net.classifier.bias
     if isinstance(head, nn.LayerNorm):
         bias = bias + weight @ head.bias
         weight = weight * head.weight
         weight = weight - weight.mean(1, keepdim=True)
-    directions, bias = weight - weight.mean(0), bias - bias.mean()  # what all classes have in common decides nothing
+    # What all classes have in common does not change the prediction.
+    directions, bias = weight - weight.mean(0), bias - bias.mean()
     spectrum = decompose(block_interactions(block, directions))
 
     seen: dict[str, Tensor] = {}
@@ -239,7 +240,7 @@ def analyse_network(net: Network, dataset: Dataset) -> tuple[pd.DataFrame, pd.Da
     inner = seen["inner"].movedim(1, -1).flatten(0, 2)
 
     def added(terms: int | None) -> Tensor:
-        """What the block adds to the logits, (images, classes), from some of the eigenvectors."""
+        """Compute what the block adds to the logits, (images, classes), from the largest eigenvectors."""
         return spectrum.evaluate(inner, terms).view(images, height * width, -1).mean(1)
 
     passed = seen["before"].mean((2, 3)) @ directions.T if block.residual else 0
@@ -273,15 +274,15 @@ def analyse_network(net: Network, dataset: Dataset) -> tuple[pd.DataFrame, pd.Da
 
 
 def write_bilinear(params: Params, experiment: str, *, data_folder: Path, folder: Path) -> None:
-    """Analyse every trained network of an experiment whose last block is bilinear, beside its untrained self.
+    """Analyse every network of an experiment whose last block is bilinear, trained and untrained.
 
     Writes ``bilinear.csv`` and ``bilinear_accuracy.csv`` (`analyse_network`) into `folder`, with columns for the
-    run in front and ``trained`` after them.
+    run first, then ``trained``.
 
     Raises
     ------
     LowparamError
-        If the experiment has no such network, or if its runs are not there.
+        If the experiment has no such network, or if its runs are missing.
     """
     dataset = data.load(data_folder)
     shape = {"classes": len(dataset.classes), "in_channels": dataset.in_channels, "size": dataset.size}

@@ -1,4 +1,4 @@
-"""The implicit dimension of star and sum layers, counted exactly.
+"""Implicit dimension of star and sum layers, counted exactly.
 
 A layer has two branches, A x + a and B x + b, and joins them channel by channel: a star layer multiplies, a sum layer
 adds (Ma et al. 2024, arXiv 2403.19967, section 3.1). There is no activation. The *implicit dimension* of one output
@@ -7,12 +7,12 @@ layer these functions are polynomials of degree 2, so their span can be no large
 l layers the degree is 2^l.
 
 The count is a rank: rows are random points, columns are random weights, an entry is the output. Points and weights
-are whole numbers modulo a prime, and so are the entries. A minor that is not zero modulo the prime is not zero, hence
+are integers modulo a prime, and so are the entries. A minor that is not zero modulo the prime is not zero, hence
 
     rank modulo the prime  <=  rank over the rationals  <=  implicit dimension  <=  number of monomials.
 
-Where the first equals the last, all four are equal, and that is a proof. Where it is smaller, it is a lower bound.
-Singular values in float64 are given beside it, to show how far floating point can follow.
+Where the first equals the last, all four are equal, which is a proof. Where it is smaller, it is a lower bound.
+Singular values in float64 are reported as well, to show up to which size floating point can resolve the rank.
 """
 
 from math import comb
@@ -43,7 +43,7 @@ __all__ = [
 OUTPUTS = ("dimension.csv", "growth.csv")
 SETTINGS = ("dimensions", "layers", "growth_limit")
 
-PRIME = 2**31 - 1  # the largest whose products fit into int64
+PRIME = 2**31 - 1  # the largest prime whose products fit into int64
 SPARE = 8  # points and functions beyond the number that is expected
 
 
@@ -53,7 +53,7 @@ def monomials(channels: int, degree: int, *, bias: bool) -> int:
 
 
 def closed_form(operator: str, channels: int, *, bias: bool, layers: int = 1) -> int:
-    """Upper bound on the implicit dimension after `layers` layers: the monomials that can occur.
+    """Return the upper bound on the implicit dimension after `layers` layers: the number of monomials that can occur.
 
     One star layer has (d+1)(d+2)/2 with bias (Ma et al. 2024, section 3.1) and d(d+1)/2 without; a sum layer has d+1
     and d at any depth, because it stays affine.
@@ -69,12 +69,12 @@ def closed_form(operator: str, channels: int, *, bias: bool, layers: int = 1) ->
 
 
 def printed_form(channels: int) -> int:
-    """(d√2)² = 2 d², as the implicit dimension of one star layer is printed in some copies of the abstract."""
+    """Return (d√2)² = 2 d², the implicit dimension of one star layer as printed in some copies of the abstract."""
     return 2 * channels**2
 
 
 def paper_growth(channels: int, layers: int) -> float:
-    """(d/√2)^(2^l), the paper's order of growth after l layers (Ma et al. 2024, section 3.2)."""
+    """Return (d/√2)^(2^l), the paper's order of growth after l layers (Ma et al. 2024, section 3.2)."""
     return (channels / 2**0.5) ** (2**layers)
 
 
@@ -101,13 +101,13 @@ def evaluate(
     bias : bool
         Whether the branches have biases.
     layers, functions, points : int
-        Number of layers, of weight settings, and of points.
+        Numbers of layers, of weight settings and of points.
     rng : numpy Generator
         Draws points first, then weights.
     vary : str
-        ``all``: every setting has weights of its own. ``last``: all share the layers below the last.
+        ``all``: every weight setting has its own weights. ``last``: all share the layers below the last.
     modulo : int or None
-        A prime below 2^31, to compute in whole numbers modulo it; None to compute in float64 on normal values.
+        A prime below 2^31, to compute with integers modulo it; None to compute in float64 on normal values.
 
     Returns
     -------
@@ -140,7 +140,7 @@ def evaluate(
 
 
 def rank_modulo(matrix: NDArray, prime: int = PRIME) -> int:
-    """Rank over the field of whole numbers modulo a prime below 2^31, by Gaussian elimination.
+    """Compute the rank over the integers modulo a prime below 2^31, by Gaussian elimination.
 
     It is a lower bound on the rank over the rationals of every integer matrix with these remainders.
     """
@@ -159,7 +159,7 @@ def rank_modulo(matrix: NDArray, prime: int = PRIME) -> int:
 
 
 def float_rank(matrix: NDArray, expected: int) -> tuple[int, float]:
-    """Rank of a float64 matrix by its singular values, and the gap behind the expected one.
+    """Compute the rank of a float64 matrix by its singular values, and the gap behind the expected one.
 
     Columns are first scaled to norm 1. The rank is the number of singular values above the largest times the larger
     side times the float64 spacing (numpy's rule).
@@ -168,8 +168,8 @@ def float_rank(matrix: NDArray, expected: int) -> tuple[int, float]:
     -------
     rank : int
     gap : float
-        Singular value number `expected` over the next one. Far above 1: floating point sees the rank; near 1: it does
-        not, and only the exact rank counts.
+        Singular value number `expected` over the next one. Far above 1: floating point resolves the rank; near 1: it
+        does not, and only the exact rank counts.
     """
     singular = np.linalg.svd(matrix / np.linalg.norm(matrix, axis=0), compute_uv=False)
     threshold = singular[0] * max(matrix.shape) * np.finfo(float).eps
@@ -179,14 +179,14 @@ def float_rank(matrix: NDArray, expected: int) -> tuple[int, float]:
 def count_dimensions(largest: int, seed: int = 0) -> pd.DataFrame:
     """Count the implicit dimension of one layer for every number of channels from 1 to `largest`.
 
-    More functions are drawn than the printed form 2 d² has dimensions, so that it would be seen if it were reached.
+    More functions are drawn than the printed form 2 d², so that a rank of that size would be found.
 
     Returns
     -------
     DataFrame
-        One row an operator, bias and channels: ``functions`` drawn, ``rank`` modulo the prime, ``float_rank``,
-        ``float_gap``, ``closed_form``, ``proved`` (rank equals closed form), ``printed_form`` and
-        ``printed_attainable`` (whether the upper bound leaves room for it).
+        One row for each operator, bias and number of channels: ``functions`` drawn, ``rank`` modulo the prime,
+        ``float_rank``, ``float_gap``, ``closed_form``, ``proved`` (rank equals closed form), ``printed_form`` and
+        ``printed_attainable`` (whether it is within the upper bound).
     """
     rows = []
     for operator in ("star", "sum"):
@@ -212,19 +212,19 @@ def count_growth(layers: int, largest: int, limit: int, seed: int = 0) -> pd.Dat
     Parameters
     ----------
     layers : int
-        Deepest stack.
+        Largest number of layers.
     largest : int
-        Most channels.
+        Largest number of channels.
     limit : int
-        Sizes whose closed form is above it are left out: the elimination takes time with its third power.
+        Sizes whose closed form is above it are left out, because elimination takes time cubic in it.
     seed : int
-        Of points and weights.
+        Seed of the random points and weights.
 
     Returns
     -------
     DataFrame
-        One row a bias, depth and channels: the ranks as in `count_dimensions`, and ``rank_last`` (the rank when only
-        the last layer's weights vary) with its own ``closed_form_last``, that of one layer, ``paper``
+        One row for each bias, depth and number of channels: the ranks as in `count_dimensions`, ``rank_last`` (the
+        rank when only the last layer's weights vary) with ``closed_form_last``, that of one layer, ``paper``
         ((d/√2)^(2^l)) and ``parameters`` (weights and biases of a stack with one output channel).
     """
     rows = []

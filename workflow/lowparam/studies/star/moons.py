@@ -4,12 +4,12 @@ Ma et al. 2024, arXiv 2403.19967, section 3.4.2 and figures 4 to 7, settings of 
 code. A network on the plane learns 100 noisy points; its boundary is compared with those of two support vector
 machines, with a polynomial and with a Gaussian kernel.
 
-Two things are as in the authors' code and not as in the text. LayerNorm stays in the network, and the accuracy that is
-reported is the best over the epochs, while the boundary that is drawn is that of the last weights. Both accuracies are
-given here, and the accuracy on fresh points, which the paper does not look at.
+Two things follow the authors' code and not the text. LayerNorm stays in the network, and the reported accuracy is the
+best over the epochs, while the boundary that is drawn is that of the last weights. Here both accuracies are computed,
+and the accuracy on fresh points, which the paper does not report.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +52,7 @@ OPERATORS = {"S": torch.mul, "+": torch.add}
 
 
 class MoonsBlock(nn.Module):
-    """LN -> Linear to two branches -> activation of the first -> star or sum -> Linear -> shortcut."""
+    """LayerNorm, Linear to two branches, activation of the first, star or sum, Linear, shortcut."""
 
     def __init__(self, operator: str, activation: bool) -> None:
         super().__init__()
@@ -68,21 +68,21 @@ class MoonsBlock(nn.Module):
 
 
 class MoonsNet(nn.Module):
-    """DemoNet for points: Linear 2 to 100, four blocks, LN, Linear 100 to 2; 364,302 parameters.
+    """DemoNet for points of the plane: Linear 2 to 100, four blocks, LayerNorm, Linear 100 to 2; 364,302 parameters.
 
     Weights are drawn from a normal distribution of standard deviation 0.02, biases are 0.
 
     Parameters
     ----------
     operators : str
-        One sign a block, ``S`` for star or ``+`` for sum, such as ``SS++``.
+        One sign for each block, ``S`` for star or ``+`` for sum, such as ``SS++``.
     activation : bool
         Whether the first branch of a block goes through ReLU.
 
     Raises
     ------
     LowparamError
-        If `operators` is not four signs of these.
+        If `operators` is not four of these signs.
     """
 
     def __init__(self, operators: str, *, activation: bool = True) -> None:
@@ -112,13 +112,13 @@ class Points:
 
 
 def training_points(count: int = 100, random_state: int = 0) -> Points:
-    """The paper's training points: scikit-learn's moons with noise 0.4."""
+    """Draw the paper's training points: scikit-learn's moons with noise 0.4."""
     x, y = make_moons(n_samples=count, noise=NOISE, random_state=random_state)
     return Points(torch.from_numpy(x).float(), torch.from_numpy(y))
 
 
 def evaluation_grid(step: float = 0.02) -> tuple[Tensor, tuple[int, int]]:
-    """The paper's grid over [-2, 3) x [-2, 2.5).
+    """Return the paper's grid over [-2, 3) x [-2, 2.5).
 
     Returns
     -------
@@ -144,15 +144,15 @@ def fit_svms(points: Points) -> dict[str, SVC]:
 def train_net(operators: str, *, activation: bool, seed: int, points: Points) -> tuple[MoonsNet, list[float]]:
     """Train one network as published.
 
-    SGD with momentum, cosine schedule by epoch, batches of 32 of which the last, incomplete one is dropped, label
-    smoothing and gradient clipping at norm 1.
+    SGD with momentum, a cosine schedule by epoch, batches of 32 (the last, incomplete one is dropped), label smoothing
+    and gradient clipping at norm 1.
 
     Returns
     -------
     net : MoonsNet
         With the weights of the last epoch.
     accuracies : list of float
-        Share of all training points that are right after each epoch.
+        Accuracy on all training points after each epoch, in [0, 1].
     """
     order = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
@@ -177,7 +177,7 @@ def train_net(operators: str, *, activation: bool, seed: int, points: Points) ->
 
 @torch.no_grad()
 def predict(net: MoonsNet, x: Tensor) -> NDArray:
-    """Labels (N,) of points (N, 2)."""
+    """Predict the labels (N,) of points (N, 2)."""
     return torch.cat([net(part).argmax(1) for part in x.split(4096)]).numpy()
 
 
@@ -191,18 +191,18 @@ def run_moons(
     nets : list of (operators, activation)
         As in `MoonsNet`.
     seeds : list of int
-        Of initialisation and shuffling; the training points are always the same.
+        Seeds of initialisation and shuffling; the training points are always the same.
     grid_step : float
-        Distance of the points on which boundaries are compared; 0.02 in the paper.
+        Distance between the grid points where boundaries are compared; 0.02 in the paper.
     fresh : int
-        Points drawn anew from the same distribution.
+        Number of new points from the same distribution.
 
     Returns
     -------
     results : DataFrame
-        One row a network and seed, and one a support vector machine (seed -1): ``net``, ``activation``, ``seed``,
-        ``parameters``, ``train_best``, ``train_last``, ``fresh``, ``agree_svm_poly``, ``agree_svm_rbf``, all shares
-        in [0, 1]. An agreement is the share of grid points with the same label.
+        One row for each network and seed, and for each support vector machine (seed -1): ``net``, ``activation``,
+        ``seed``, ``parameters``, ``train_best``, ``train_last``, ``fresh``, ``agree_svm_poly``, ``agree_svm_rbf``, all
+        shares in [0, 1]. An agreement is the share of grid points with the same label.
     grids : dict of uint8 arrays (rows, columns)
         By ``<operators>-<relu or none>``, the number of seeds whose network gives a grid point label 1; by
         ``svm_poly`` and ``svm_rbf`` their labels.
@@ -249,8 +249,8 @@ def run_moons(
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute in one thread, because sums in another order end in other weights."""
+def one_thread() -> Generator[None]:
+    """Compute in one thread, because sums in another order give other weights."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

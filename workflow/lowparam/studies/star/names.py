@@ -1,4 +1,4 @@
-"""What the names of DemoNets and StarNets say, such as ``demonet_star_noact_d12_w32`` and ``starnet_sum34_s050``."""
+"""Parse the names of DemoNets and StarNets, such as ``demonet_star_noact_d12_w32`` and ``starnet_sum34_s050``."""
 
 import re
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ VARIANTS = {
     17: {"ReLU": "relu", "GELU": "gelu", "LeakyReLU": "leakyrelu", "h-swish": "hardswish", "ReLU6": ""},
     18: {"I": "", "II": "gate", "III": "gatepw", "IV": "shared", "V": "square"},
 }
-"""The variants of StarNet by the number of the paper's table and its label there; the standard block is empty."""
+"""Variants of StarNet by the number of the table in Ma et al. 2024 and the label there; empty is the standard block."""
 
 DEMONET = re.compile(r"demonet_(?P<operator>star|sum)(?P<variant>_noact)?(?P<size>_d\d+_w\d+)?")
 STARNET = re.compile(r"starnet(?P<operator>_sum(?P<stages>[1-4]*))?(?P<variant>_(?!sum)[a-z]+)?(?P<size>_s\d+)?")
@@ -18,16 +18,16 @@ STARNET = re.compile(r"starnet(?P<operator>_sum(?P<stages>[1-4]*))?(?P<variant>_
 
 @dataclass(frozen=True)
 class StarName:
-    """The parts of a name.
+    """A name taken apart.
 
     Parameters
     ----------
     family : {"demonet", "starnet"}
-        Which network.
+        The network.
     operator : {"star", "sum", "mixed"}
-        How blocks join their branches; mixed: not in all stages alike.
+        How blocks join their branches; mixed if this differs between stages.
     summed : tuple of int
-        The stages with sum, counted from 1, where the operator is mixed.
+        Stages with sum, counted from 1, if the operator is mixed; else empty.
     variant : str
         ``noact``, ``gelu`` and so on; empty for the standard block.
     size : str
@@ -54,7 +54,7 @@ class StarName:
         return f"{whole}@{self.recipe}" if self.recipe else whole
 
     def stages(self, count: int) -> str:
-        """The operator of each stage as the paper writes it, S for star and + for sum: ``SS++``."""
+        """Return the operator of each stage as the paper writes it, S for star and + for sum: ``SS++``."""
         summed = range(1, count + 1) if self.operator == "sum" else self.summed
         return "".join("+" if stage in summed else "S" for stage in range(1, count + 1))
 
@@ -66,7 +66,7 @@ class StarName:
 
 
 def parse(name: str) -> StarName | None:
-    """Take a name apart; None for other networks."""
+    """Take a name apart; return None for other networks."""
     architecture, _, recipe = name.partition("@")
     for family, pattern in (("demonet", DEMONET), ("starnet", STARNET)):
         match = pattern.fullmatch(architecture)
@@ -79,18 +79,18 @@ def parse(name: str) -> StarName | None:
 
 
 def sum_partner(name: str) -> str | None:
-    """The network with sums where this one has products only; None if it has not."""
+    """Return the name of the same network with sums; None unless all blocks of this one multiply."""
     found = parse(name)
     return replace(found, operator="sum").name if found and found.operator == "star" else None
 
 
 def activated(name: str) -> str | None:
-    """The network with its activation that this one without was made from; None if it has one."""
+    """Return the name of the same network with activations; None unless this one is without."""
     found = parse(name)
     return replace(found, variant="").name if found and found.variant == "noact" else None
 
 
 def standard(name: str) -> str | None:
-    """The StarNet of this size with the standard block; None for other networks."""
+    """Return the name of the StarNet of the same size with the standard block; None for other networks."""
     found = parse(name)
     return replace(found, operator="star", summed=(), variant="").name if found and found.family == "starnet" else None

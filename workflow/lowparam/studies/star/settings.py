@@ -12,19 +12,21 @@ Placement = Annotated[str, Field(pattern=r"^[S+]{4}$")]
 
 
 class Settings(Section):
-    """What is shown of the star operation without images: how many dimensions it has, and what it does to points."""
+    """What to count of star layers, and which networks to train on the two moons."""
 
     dimensions: int = Field(24, ge=2, le=64, description="largest number of channels whose dimensions are counted")
     layers: int = Field(3, ge=1, le=4, description="most star layers on top of each other")
-    growth_limit: int = Field(1300, ge=10, le=5000, description="stacks of more dimensions are left out, for time")
+    growth_limit: int = Field(1300, ge=10, le=5000, description="stacks of more dimensions are left out, to save time")
     placements: list[Placement] = Field(
         ["++++", "S+++", "SS++", "SSS+", "SSSS", "+SSS", "++SS", "+++S"],
         min_length=1,
-        description="networks for the moons: S for star and + for sum, a sign a block",
+        description="networks for the moons: S for star and + for sum, one sign for each block",
     )
     seeds: list[Annotated[int, Field(ge=0)]] = Field(list(range(10)), min_length=2, description="runs on the moons")
-    grid_step: float = Field(0.02, ge=0.01, le=0.5, description="distance of the points where boundaries are compared")
-    fresh_points: int = Field(10_000, ge=100, description="new points of the moons that accuracy is also measured on")
+    grid_step: float = Field(
+        0.02, ge=0.01, le=0.5, description="distance between grid points, for comparing boundaries"
+    )
+    fresh_points: int = Field(10_000, ge=100, description="new points of the moons, on which accuracy is measured too")
 
     @model_validator(mode="after")
     def _both_operators_are_there(self) -> "Settings":

@@ -17,7 +17,7 @@ SETTINGS = ("absolute_densities", "seeds", "steps")
 
 
 def features_per_neuron(inward: Tensor) -> float:
-    """How many features a neuron reads: participation ratio of its squared input weights, 1 if monosemantic.
+    """Compute how many features a neuron reads: participation ratio of its squared input weights, 1 if monosemantic.
 
     The mean over neurons, with V of shape (m, n); neurons shorter than a tenth of the longest are dead and left out.
     """
@@ -33,7 +33,8 @@ def run_absolute(settings: Settings) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a model: activation, norm, density, seed, features_per_neuron, and the loss over that of answering 0.
+        One row for each model: activation, norm, density, seed, features_per_neuron, and relative_loss, the loss over
+        that of answering 0.
     """
     n, m = 20, 16
     densities = torch.tensor(settings.absolute_densities, dtype=torch.float32).repeat_interleave(len(settings.seeds))

@@ -65,10 +65,10 @@ def run_shapes(settings: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
     Returns
     -------
     features : DataFrame
-        A row a feature: shape, n, m, density, feature, dimensionality, expected, tolerance, norm, bias, loss. The
-        features are sorted by dimensionality.
+        One row for each feature: shape, n, m, density, feature, dimensionality, expected, tolerance, norm, bias, loss.
+        Features are sorted by dimensionality.
     grams : DataFrame
-        W'W in long form: shape, i, j, value.
+        W'W in long format: shape, i, j, value.
     """
     features, grams = [], []
     for shape in SHAPES:
@@ -104,9 +104,10 @@ def run_sweep(settings: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
     Returns
     -------
     models : DataFrame
-        A row a model: density, seed, and what the measures say. ``features_per_dimension`` is the truth.
+        One row for each model: density, seed, and the value of each measure. ``features_per_dimension`` is the truth.
     features : DataFrame
-        A row a represented feature (norm above 0.3 of the largest): density, seed, feature, norm, dimensionality.
+        One row for each represented feature (norm above 0.3 of the largest): density, seed, feature, norm,
+        dimensionality.
     """
     n, m = settings.features, settings.dimensions
     densities = torch.tensor(settings.densities, dtype=torch.float32).repeat_interleave(len(settings.seeds))

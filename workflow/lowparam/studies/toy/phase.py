@@ -17,12 +17,12 @@ SETTINGS = ("phase_cells", "restarts", "steps")
 
 
 def antipodal_loss(density: float, importance: float) -> float:
-    """Loss of two features of importance 1 and I on one line, at +1 and -1, to leading order: (1 + I) p^2 / 6."""
+    """Return the loss of features of importance 1 and I at +1 and -1 on one line, to leading order: (1 + I) p^2 / 6."""
     return (1 + importance) * density**2 / 6
 
 
 def dedicated_loss(density: float, importance: float) -> float:
-    """Loss of one dimension for the more important feature, and the best constant for the other.
+    """Return the loss of one dimension for the more important feature, and the best constant for the other.
 
     c (p / 3 - p^2 / 4) with c = min(1, I), the importance of the feature that is left out.
     """
@@ -30,7 +30,7 @@ def dedicated_loss(density: float, importance: float) -> float:
 
 
 def boundary(importance: float) -> float:
-    """Density p* below which two features share one dimension: 4 c / (2 (1 + I) + 3 c), where the losses are equal."""
+    """Return the density p* below which two features share one dimension: 4 c / (2 (1 + I) + 3 c) (equal losses)."""
     least = min(1.0, importance)
     return 4 * least / (2 * (1 + importance) + 3 * least)
 
@@ -41,7 +41,7 @@ def run_phase(settings: Settings) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a cell: importance of the second feature (the first has 1), density, norms of both, ``outcome``
+        One row for each cell: importance of the second feature (the first has 1), density, norms of both, ``outcome``
         (superposition, first, second, or neither, at a norm of 0.5), the loss, the two closed-form losses, and the
         closed-form ``boundary`` density of that importance.
     """

@@ -85,13 +85,13 @@ def train_identity(
     weight = torch.randn(len(density), m, n, generator=generator) * (2 / (n + m)) ** 0.5
     bias = torch.zeros(len(density), n)
 
-    def loss(weight: Tensor, bias: Tensor, count: int) -> Tensor:
-        x = sparse_features(count, density, n, generator)
+    def loss(weight: Tensor, bias: Tensor) -> Tensor:
+        x = sparse_features(BATCH, density, n, generator)
         out = F.relu(torch.baddbmm(bias[:, None], x @ weight.mT, weight))
         return (((x - out) ** 2).mean(1) * importance).sum(1)
 
-    weight, bias = _descend(lambda w, b: loss(w, b, BATCH), (weight, bias), steps)
-    return Identity(weight, bias, torch.stack([loss(weight, bias, BATCH) for _ in range(TEST_BATCHES)]).mean(0))
+    weight, bias = _descend(loss, (weight, bias), steps)
+    return Identity(weight, bias, torch.stack([loss(weight, bias) for _ in range(TEST_BATCHES)]).mean(0))
 
 
 HIDDEN_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -130,18 +130,20 @@ def train_absolute(
     outward = torch.randn(len(density), n, m, generator=generator) * (2 / (n + m)) ** 0.5
     bias = torch.zeros(len(density), n)
 
-    def losses(inward: Tensor, outward: Tensor, bias: Tensor, count: int) -> tuple[Tensor, Tensor]:
-        x = sparse_features(count, density, n, generator, signed=True)
+    def losses(inward: Tensor, outward: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the loss of the model, and that of answering 0."""
+        x = sparse_features(BATCH, density, n, generator, signed=True)
         hidden = HIDDEN_ACTIVATIONS[activation](x @ inward.mT)
         hidden = F.layer_norm(hidden, (m,)) if norm else hidden
         out = F.relu(torch.baddbmm(bias[:, None], hidden, outward.mT))
-        wanted = x.abs()
-        return tuple((((wanted - y) ** 2).mean(1) * importance).sum(1) for y in (out, torch.zeros_like(out)))
+        target = x.abs()
+        of_model, of_zero = ((((target - y) ** 2).mean(1) * importance).sum(1) for y in (out, torch.zeros_like(out)))
+        return of_model, of_zero
 
-    trained = _descend(lambda *values: losses(*values, BATCH)[0], (inward, outward, bias), steps)
-    tests = [losses(*trained, BATCH) for _ in range(TEST_BATCHES)]
-    loss, nothing = (torch.stack(part).mean(0) for part in zip(*tests, strict=True))
-    return Absolute(*trained, loss / nothing)
+    inward, outward, bias = _descend(lambda *values: losses(*values)[0], (inward, outward, bias), steps)
+    tests = [losses(inward, outward, bias) for _ in range(TEST_BATCHES)]
+    of_model, of_zero = (torch.stack(batches).mean(0) for batches in zip(*tests, strict=True))
+    return Absolute(inward, outward, bias, of_model / of_zero)
 
 
 def _descend(loss: Callable[..., Tensor], start: tuple[Tensor, ...], steps: int) -> tuple[Tensor, ...]:
