@@ -4,7 +4,7 @@ import itertools
 
 import pandas as pd
 
-from lowparam.report.star_interference import MEASURES
+from lowparam.report.star_pairs import MEASURES
 from lowparam.studies.star.names import parse
 
 

@@ -15,7 +15,8 @@ from lowparam.report.context import Profiles
 from lowparam.report.figures import cross_talk, directions, profile, spectra
 from lowparam.report.figures.spectra import random_band
 from lowparam.report.model_report import PROFILE_FIGURES, summary_table, write_model_report
-from lowparam.report.toy import SWEEP, behaviour_table
+from lowparam.report.tables import behaviour
+from lowparam.report.tables.sweep import SWEEP
 
 CHEAP = Profile(images=100, ablation_pairs=0, gradient_images=0)
 
@@ -164,7 +165,7 @@ def test_the_table_of_behaviour_tells_what_follows_superposition_from_what_is_bl
     for measure in SWEEP.keys() - {"features_per_dimension"}:
         sweep[measure] = truth if measure in rises else 1 / truth if measure in falls else 1 + 0.001 * truth
     dense = sweep[:3].assign(density=1.0, dimensionality=0.0)
-    table = behaviour_table(pd.concat([dense, sweep]))
+    table = behaviour.judge(pd.concat([dense, sweep]))
     reading = {row[0]: row[-1] for row in table.rows}
     assert reading["mean D"] == "falls with superposition"
     assert reading["interference"] == "rises with superposition"

@@ -1,15 +1,55 @@
-"""Accuracy on the two moons by where star blocks are."""
+"""Accuracy on the two moons by the position of star blocks."""
 
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
 from matplotlib.figure import Figure
 
+from lowparam.claims.statistics import mean_interval
 from lowparam.report.context import Context
-from lowparam.report.star import placement_figure
+from lowparam.report.style import MARKERS, TEXT_WIDTH
 
-CAPTION = "Accuracy on the two moons by the position of star blocks."
+CAPTION = "Accuracy on the two moons by the number and position of star blocks."
 OF = "star"
 ORDER = 12
 
 
 def make(context: Context) -> Figure:
-    """Draw the figure."""
-    return placement_figure(context.read("moons"))
+    """Draw the figure from ``moons.csv``."""
+    return draw(context.read("moons"))
+
+
+def draw(moons: pd.DataFrame) -> Figure:
+    """Draw accuracy and agreement against the number of star blocks, counted from the input and from the output."""
+    nets = moons[(moons["seed"] >= 0) & (moons["activation"] == "relu")]
+    rows = {
+        "star from the input on": [n for n in nets["net"].unique() if n == "S" * n.count("S") + "+" * n.count("+")],
+        "star up to the output": [n for n in nets["net"].unique() if n == "+" * n.count("+") + "S" * n.count("S")],
+    }
+    measures = {
+        "train_best": "training points, best epoch",
+        "fresh": "fresh points",
+        "agree_svm_poly": "agreement with polynomial SVM",
+    }
+    figure, axes = plt.subplots(1, len(measures), figsize=(TEXT_WIDTH, 2.4), layout="constrained")
+    for ax, (measure, title) in zip(axes, measures.items(), strict=True):
+        for place, (label, names) in enumerate(rows.items()):
+            points = sorted(
+                (name.count("S"), mean_interval(100 * nets.loc[nets["net"] == name, measure])) for name in names
+            )
+            ax.errorbar(
+                [count + 0.06 * (2 * place - 1) for count, _ in points],
+                [e.mean for _, e in points],
+                yerr=[e.half_width for _, e in points],
+                marker=MARKERS[place],
+                color=sns.color_palette("colorblind")[place],
+                label=label,
+                elinewidth=0.8,
+                capsize=1.5,
+            )
+        ax.set_xticks(range(5))
+        ax.set_xlabel("star blocks, of 4")
+        ax.set_title(title)
+    axes[0].set_ylabel("%")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
+    return figure

@@ -1,9 +1,17 @@
 """Accuracy of DemoNets over width and depth, as published and ours."""
 
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lowparam.claims.statistics import Estimate, mean_interval
+from lowparam.references.stars import TABLES
 from lowparam.report.context import Context
-from lowparam.report.star_figures import star_sweeps
+from lowparam.report.style import MARKERS, TEXT_WIDTH
+from lowparam.studies.star.names import on_axis, parse, varied_axes
 
 CAPTION = (
     "Accuracy of DemoNets with star and sum, with and without activation, over width and depth: as published above, "
@@ -12,7 +20,81 @@ CAPTION = (
 APPLIES = ("sweeps_demonet",)
 ORDER = 61
 
+ARMS = ("star", "sum", "star, no activation", "sum, no activation")
+
 
 def make(context: Context) -> Figure:
-    """Draw the figure."""
-    return star_sweeps(context.runs, context.baseline)
+    """Draw the figure from ``runs.csv``."""
+    return draw(context.runs)
+
+
+def draw(runs: pd.DataFrame) -> Figure:
+    """Draw the published accuracies above and ours below, a column for width and one for depth."""
+    varied = varied_axes(list(runs["architecture"].unique()))
+    figure, panels = plt.subplots(
+        2, len(varied), figsize=(TEXT_WIDTH / 2 * max(len(varied), 1.2), 4.4), squeeze=False, layout="constrained"
+    )
+    for axis, (published, own) in zip(varied, panels.T, strict=True):
+        for ax, lines in ((published, _published(axis)), (own, _own(runs, axis))):
+            for arm, points in lines.items():
+                _line(ax, arm, points)
+            ticks = sorted({size for points in lines.values() for size in points})
+            if axis == "width":
+                ax.set_xscale("log", base=2)
+            ax.set_xticks(ticks, [str(size) for size in ticks])
+            ax.minorticks_off()
+            bottom, top = ax.get_ylim()
+            ax.set_ylim(max(bottom, 0), min(top, 100.5))  # accuracies are bounded, t intervals are not
+            ax.set_xlabel(axis)
+        published.set_title(f"ImageNet-1k, as published, by {axis}")
+        own.set_title(f"ours, by {axis}")
+    for row in panels:
+        row[0].set_ylabel("top-1 accuracy (%)")
+    drawn = [ax.get_legend_handles_labels() for ax in panels.flat]
+    handles = {label: handle for pair in drawn for handle, label in zip(*pair, strict=True)}
+    names = [arm for arm in ARMS if arm in handles]
+    figure.legend([handles[arm] for arm in names], names, loc="outside lower center", ncols=len(names), frameon=False)
+    return figure
+
+
+def _published(axis: str) -> dict[str, dict[int, Estimate]]:
+    """Return the accuracies of the paper's tables, by arm and size."""
+    number, fixed = {"width": (2, 192), "depth": (3, 12)}[axis]
+    frame, bare = (TABLES[n].frame().set_index(axis) for n in (number, number + 13))
+    lines = {arm: frame[arm] for arm in ("star", "sum")} | {"star, no activation": bare["without"]}
+    lines["sum, no activation"] = pd.Series({fixed: TABLES[4].frame().set_index("operator").loc["sum", "without"]})
+    return {
+        arm: {size: Estimate(float(value), np.nan, 1) for size, value in values.items()}
+        for arm, values in lines.items()
+    }
+
+
+def _own(runs: pd.DataFrame, axis: str) -> dict[str, dict[int, Estimate]]:
+    """Compute the accuracies of our networks in percent, by arm and size."""
+    names = list(runs["architecture"].unique())
+    lines: dict[str, dict[int, Estimate]] = {}
+    for name in names:
+        star = parse(name)
+        if star is None or star.depth_width is None or not on_axis(names, name, axis):
+            continue
+        arm = star.operator + (", no activation" if star.variant == "noact" else "")
+        size = star.depth_width[axis == "width"]
+        lines.setdefault(arm, {})[size] = mean_interval(100 * runs.loc[runs["architecture"] == name, "test_accuracy"])
+    return lines
+
+
+def _line(ax: Axes, arm: str, points: dict[int, Estimate]) -> None:
+    place = ARMS.index(arm)
+    sizes = sorted(points)
+    ax.errorbar(
+        sizes,
+        [points[size].mean for size in sizes],
+        yerr=[np.nan_to_num(points[size].half_width) for size in sizes],
+        color=sns.color_palette("colorblind")[place % 2],
+        linestyle="-" if place < 2 else "--",
+        marker=MARKERS[place],
+        markerfacecolor=None if place < 2 else "white",
+        label=arm,
+        elinewidth=0.8,
+        capsize=1.5,
+    )

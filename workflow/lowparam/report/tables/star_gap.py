@@ -1,14 +1,49 @@
 """Accuracy of star and sum, ours and as published, with their gap."""
 
-from lowparam.report.context import Context
-from lowparam.report.star_gaps import star_gap
-from lowparam.report.table_format import Table
+import pandas as pd
 
-CAPTION = "Star against sum, ours and the published values: accuracy in %, and their gap paired by seed."
+from lowparam.references.stars import TABLES
+from lowparam.report.context import Context
+from lowparam.report.estimates import in_order
+from lowparam.report.table_format import Table
+from lowparam.report.tables._star_rows import along, own, published, published_rows, sources
+from lowparam.studies.star.names import parse, sum_partner, varied_axes
+
+CAPTION = (
+    "Star against sum: top-1 accuracy in %, and star minus sum in percentage points. {experiment}: mean over {seeds} "
+    "seeds with 95 % t interval, the gap paired by seed. {sources}."
+)
 APPLIES = ("compares_star_and_sum",)
 ORDER = 60
 
 
 def make(context: Context) -> Table:
-    """Compute the table."""
-    return star_gap(context.runs, context.baseline, context.name)
+    """Compute the table from ``runs.csv``."""
+    return compare(context.runs, context.name)
+
+
+def compare(runs: pd.DataFrame, experiment: str) -> Table:
+    """Compare sum and star networks, in the rows of tables 2 and 3 of the paper."""
+    names = in_order(runs["architecture"])
+    pairs = [(sum_partner(name), name) for name in names if sum_partner(name) in names]
+    with_activation = [pair for pair in pairs if not parse(pair[1]).variant]
+    parts = []
+    for axis in varied_axes(names) or [None]:
+        number = {"depth": 3}.get(axis, 2)
+        parts.append(published(number, ("sum", "star")))
+        parts.append(own(runs, experiment, along(axis, with_activation)))
+    without = [pair for pair in pairs if parse(pair[1]).variant == "noact"]
+    if without:
+        cost = TABLES[4].frame().set_index("operator")["without"]
+        parts.append(
+            published_rows("ImageNet-1k", TABLES[4].source, [("DemoNet, no activation", cost["sum"], cost["star"])])
+        )
+        parts.append(own(runs, experiment, without))
+    about = [TABLES[{"depth": 3}.get(axis, 2)] for axis in varied_axes(names) or [None]] + [TABLES[4]] * bool(without)
+    return Table(
+        header=["data", "network", "sum", "star", "gap"],
+        rows=[row for rows, _ in parts for row in rows],
+        labels=2,
+        numbers=pd.DataFrame([number for _, numbers in parts for number in numbers]),
+        details={"sources": sources(about)},
+    )

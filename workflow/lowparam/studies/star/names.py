@@ -1,9 +1,10 @@
 """Parse the names of DemoNets and StarNets, such as ``demonet_star_noact_d12_w32`` and ``starnet_sum34_s050``."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-__all__ = ["VARIANTS", "StarName", "activated", "parse", "standard", "sum_partner"]
+__all__ = ["VARIANTS", "StarName", "activated", "on_axis", "parse", "standard", "sum_partner", "varied_axes"]
 
 VARIANTS = {
     9: {"none": "noact", "both branches": "actboth", "after the product": "actproduct", "one branch": ""},
@@ -94,3 +95,24 @@ def standard(name: str) -> str | None:
     """Return the name of the StarNet of the same size with the standard block; None for other networks."""
     found = parse(name)
     return replace(found, operator="star", summed=(), variant="").name if found and found.family == "starnet" else None
+
+
+def varied_axes(names: Sequence[str]) -> list[str]:
+    """Return what differs between published DemoNets: ``width``, ``depth``, both or nothing."""
+    sizes = _sizes(names)
+    return [axis for axis, place in (("width", 1), ("depth", 0)) if len({size[place] for size in sizes}) > 1]
+
+
+def on_axis(names: Sequence[str], name: str, axis: str | None) -> bool:
+    """Return whether a network is on the sweep of an axis: it has the depth, or the width, that most networks have."""
+    star = parse(name)
+    size = star.depth_width if star else None
+    if axis is None or size is None:
+        return axis is None
+    fixed = {"width": 0, "depth": 1}[axis]
+    values = [given[fixed] for given in _sizes(names)]
+    return size[fixed] == max(values, key=values.count)
+
+
+def _sizes(names: Sequence[str]) -> list[tuple[int, int]]:
+    return list(dict.fromkeys(size for star in map(parse, names) if star and (size := star.depth_width)))

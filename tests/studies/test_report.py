@@ -5,7 +5,10 @@ import pytest
 
 from lowparam import catalogue
 from lowparam.params import load
-from lowparam.report.star import dimension_table, growth_table, moons_table
+from lowparam.registry import constants
+from lowparam.report.tables import dimension as dimension_table
+from lowparam.report.tables import growth as growth_table
+from lowparam.report.tables import moons as moons_table
 from lowparam.report.write import write_figures, write_tables
 from lowparam.studies.star import dimension, moons
 from lowparam.studies.star.settings import Settings
@@ -48,20 +51,24 @@ def test_latex_has_no_sign_that_needs_another_package(folder):
         assert set(path.read_text()) <= {chr(code) for code in range(32, 127)} | {"\n", "–"}, path.name
 
 
+def caption(table):
+    return constants(catalogue.TABLES, "dimension")["CAPTION"].format(**table.details)
+
+
 def test_rank_below_its_bound_is_marked_and_the_caption_claims_nothing(folder):
     counted = pd.read_csv(folder / "dimension.csv")
-    assert "The two are equal at every d up to 4" in dimension_table(counted).caption
+    assert "The two are equal at every d up to 4" in caption(dimension_table.compare(counted))
     wrong = counted.copy()
     row = wrong.query("operator == 'star' and bias and channels == 3").index
     wrong.loc[row, "rank"] -= 1
     wrong.loc[row, "proved"] = False
-    table = dimension_table(wrong)
-    assert "equal" not in table.caption
+    table = dimension_table.compare(wrong)
+    assert "equal" not in caption(table)
     assert table.rows[2][1] == "9†" and table.notes
 
 
 def test_stacks_that_were_not_counted_show_their_bound(folder):
-    table = growth_table(pd.read_csv(folder / "growth.csv"))
+    table = growth_table.compare(pd.read_csv(folder / "growth.csv"))
     rows = {row[0]: row for row in table.rows}
     assert rows["2"][5] == "45"
     assert rows["3"][5] == "≤ 165"
@@ -70,7 +77,7 @@ def test_stacks_that_were_not_counted_show_their_bound(folder):
 
 def test_moons_table_states_the_means_in_percent(folder):
     results = pd.read_csv(folder / "moons.csv")
-    table = moons_table(results)
+    table = moons_table.summarise(results)
     numbers = table.numbers.set_index(["net", "activation", "quantity"])["mean"]
     for (net, activation), runs in results.groupby(["net", "activation"]):
         assert numbers[(net, activation, "fresh")] == pytest.approx(100 * runs["fresh"].mean())

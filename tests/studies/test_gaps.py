@@ -8,9 +8,12 @@ from synthetic_runs import table_of
 from lowparam import catalogue, params
 from lowparam.params import Experiment
 from lowparam.references.stars import TABLES
-from lowparam.report.star_figures import star_sweeps, star_variants_figure
-from lowparam.report.star_gaps import star_activation, star_gap, star_variants
-from lowparam.report.star_interference import MEASURES, paired, star_interference, star_interference_figure
+from lowparam.registry import constants
+from lowparam.report.figures import star_interference as interference_figure
+from lowparam.report.figures import star_sweeps, star_variants
+from lowparam.report.star_pairs import MEASURES, paired
+from lowparam.report.tables import star_activation, star_gap, star_interference
+from lowparam.report.tables._star_variants import variants_table
 from lowparam.studies.star.names import standard
 
 NAMES = ["demonet_star", "demonet_sum", "demonet_star_noact", "demonet_sum_noact"]
@@ -28,7 +31,7 @@ def first_column(table, data):
 
 
 def test_gap_is_star_minus_sum_in_points_paired_by_seed():
-    table = star_gap(table_of(NAMES), {}, "toy")
+    table = star_gap.compare(table_of(NAMES), "toy")
     assert own(table) == {
         "DemoNet, 10k": pytest.approx(10),
         "DemoNet, 25k": pytest.approx(10),
@@ -41,7 +44,7 @@ def test_gap_is_star_minus_sum_in_points_paired_by_seed():
 
 
 def test_published_gaps_stand_above_ours():
-    table = star_gap(table_of(NAMES), {}, "toy")
+    table = star_gap.compare(table_of(NAMES), "toy")
     assert [row[0] for row in table.rows] == ["ImageNet-1k"] * 7 + ["toy"] * 2 + ["ImageNet-1k"] + ["toy"] * 2
     gaps = [round(row[-1].estimate.mean, 1) for row in table.rows[:7]]
     assert gaps == [6.5, 5.5, 5.5, 5.5, 4.3, 3.9, 3.6]
@@ -50,7 +53,7 @@ def test_published_gaps_stand_above_ours():
 
 def test_depths_stand_below_the_published_depths():
     names = [f"demonet_{operator}_d{depth}_w32" for operator in ("star", "sum") for depth in (6, 12)]
-    table = star_gap(table_of(names, budgets=("published",)), {}, "toy")
+    table = star_gap.compare(table_of(names, budgets=("published",)), "toy")
     assert table.rows[0][1] == "DemoNet, depth 10"
     assert [row[1] for row in table.rows[7:]] == ["DemoNet, depth 6, width 32", "DemoNet, depth 12, width 32"]
 
@@ -58,14 +61,14 @@ def test_depths_stand_below_the_published_depths():
 @pytest.mark.parametrize("experiment", ["demonet_sweeps", "fashion_mnist_demonet_sweeps"])
 def test_sweeps_have_seven_widths_and_seven_depths_below_the_papers(experiment):
     runs = table_of(EXPERIMENTS[experiment].architectures, budgets=("published",))
-    table = star_gap(runs, {}, "toy")
+    table = star_gap.compare(runs, "toy")
     blocks = [name for name, _ in _runs_of(row[0] for row in table.rows)]
     assert blocks == ["ImageNet-1k", "toy", "ImageNet-1k", "toy", "ImageNet-1k", "toy"]
     counts = [count for _, count in _runs_of(row[0] for row in table.rows)]
     assert counts[:5] == [7, 7, 7, 7, 1]
     widths = [int(re.search(r"width (\d+)", row[1])[1]) for row in table.rows[7:14]]
     assert widths == sorted(widths) and len(set(widths)) == 7
-    table = star_activation(runs, {}, "toy")
+    table = star_activation.compare(runs, "toy")
     rows = [row for row in table.rows if row[0] == "toy" and ", star, " in row[1]]
     assert len(rows) == 14  # the common network of both sweeps stands in both, as in the paper
     assert all(row[-1].estimate.mean == pytest.approx(-5) for row in rows)
@@ -82,7 +85,7 @@ def _runs_of(values):
 
 
 def test_change_by_removing_activations_is_negative_where_it_costs():
-    table = star_activation(table_of(NAMES), {}, "toy")
+    table = star_activation.compare(table_of(NAMES), "toy")
     assert own(table) == {
         f"DemoNet, {operator}, {budget}": pytest.approx(-5) for operator in ("star", "sum") for budget in ("10k", "25k")
     }
@@ -91,14 +94,14 @@ def test_change_by_removing_activations_is_negative_where_it_costs():
 
 
 def test_starnet_is_star_without_saying_so():
-    table = star_gap(table_of(["starnet_s050", "starnet_sum_s050"], budgets=("published",)), {}, "toy")
+    table = star_gap.compare(table_of(["starnet_s050", "starnet_sum_s050"], budgets=("published",)), "toy")
     assert own(table) == {"StarNet-050": pytest.approx(10)}
 
 
 def test_diverged_runs_are_not_hidden():
     runs = table_of(NAMES[:2], budgets=("10k",))
     runs.loc[0, "test_accuracy"] = float("nan")
-    table = star_gap(runs, {}, "toy")
+    table = star_gap.compare(runs, "toy")
     assert [part.plain() for part in table.rows[-1][2:]].count("–") == 2
 
 
@@ -120,7 +123,7 @@ def test_tables_are_made_only_of_pairs():
 
 
 def variants(name, names, **options):
-    return star_variants(name, table_of(names, budgets=("25k",), **options), {}, "toy")
+    return variants_table(catalogue.VARIANT_TABLES[name], table_of(names, budgets=("25k",), **options), "toy")
 
 
 def shown(table):
@@ -163,9 +166,9 @@ def test_planned_variants_fill_the_papers_tables(experiment):
     assert {standard(name) for name in chosen.architectures} <= set(chosen.architectures)
     for name, number in catalogue.VARIANT_TABLES.items():
         assert name in catalogue.tables(chosen)
-        missing = [row[0] for row in star_variants(name, runs, {}, "toy").rows if "not run" in row]
+        missing = [row[0] for row in variants_table(number, runs, "toy").rows if "not run" in row]
         assert missing == (list(TABLES[number].frame()["stages"]) if name == "star_stages" and chosen.budgets else [])
-    figure = star_variants_figure(runs, {})
+    figure = star_variants.draw(runs)
     assert len(figure.axes[0].get_yticks()) > 15
     plt.close(figure)
 
@@ -173,7 +176,7 @@ def test_planned_variants_fill_the_papers_tables(experiment):
 def test_interference_is_paired_by_size_and_seed():
     runs = table_of(NAMES)
     runs.loc[runs["architecture"].str.contains("star") & (runs["budget"] == "25k"), "r_join"] += 0.2
-    table = star_interference(runs, {}, "toy")
+    table = star_interference.compare(runs)
     assert len(table.rows) == 2 * len(MEASURES)
     numbers = table.numbers[table.numbers["pair"] == "demonet_star"].set_index(["measure", "size", "quantity"])
     assert numbers.loc[("chi_stages", "all", "difference"), "mean"] == pytest.approx(0.1)
@@ -181,13 +184,14 @@ def test_interference_is_paired_by_size_and_seed():
     assert numbers.loc[("r_join", "demonet_star 25k", "difference"), "mean"] == pytest.approx(0.3)
     assert numbers.loc[("r_join", "all", "difference"), "half_width"] == pytest.approx(0, abs=1e-9)
     assert numbers.loc[("r_join", "all", "star"), "n"] == 3
-    assert "2 sizes" in table.caption
+    caption = constants(catalogue.TABLES, "star_interference")["CAPTION"]
+    assert "2 sizes" in caption.format(experiment="toy", seeds=3, **table.details)
 
 
 def test_a_measure_that_sums_do_not_have_is_blank_for_them():
     runs = table_of(NAMES[:2])
     runs.loc[runs["architecture"] == "demonet_sum", "quadratic_share"] = float("nan")
-    table = star_interference(runs, {}, "toy")
+    table = star_interference.compare(runs)
     row = next(row for row in table.rows if row[1] == MEASURES["quadratic_share"][0])
     assert [part.plain() for part in row[2:]] == ["–", "0.31 ± 0.02", "–"]
 
@@ -200,7 +204,7 @@ def test_only_pairs_are_compared():
 @pytest.mark.parametrize("names", [NAMES, EXPERIMENTS["demonet_sweeps"].architectures])
 def test_interference_figure_has_a_panel_a_measure_and_a_line_an_arm(names):
     runs = table_of(names, budgets=("published",) if names is not NAMES else ("10k", "25k"))
-    figure = star_interference_figure(runs, {})
+    figure = interference_figure.draw(runs)
     assert [ax.get_title() for ax in figure.axes] == [label for label, _ in MEASURES.values()]
     assert len(figure.axes[0].containers) == 4
     sizes = {len(container.lines[0].get_xdata()) for container in figure.axes[0].containers}
@@ -210,7 +214,7 @@ def test_interference_figure_has_a_panel_a_measure_and_a_line_an_arm(names):
 
 def test_sweeps_are_drawn_below_the_papers():
     runs = table_of(EXPERIMENTS["demonet_sweeps"].architectures, budgets=("published",))
-    figure = star_sweeps(runs, {})
+    figure = star_sweeps.draw(runs)
     lines = [{c.get_label(): list(c.lines[0].get_ydata()) for c in ax.containers} for ax in figure.axes]
     assert lines[0]["star"] == TABLES[2].frame()["star"].tolist()
     assert lines[1]["star, no activation"] == TABLES[16].frame()["without"].tolist()

@@ -1,0 +1,107 @@
+"""The tables of StarNet's variants, which differ in the table of the paper that they follow."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pandas as pd
+
+from lowparam.claims.statistics import Estimate, mean_interval
+from lowparam.references.stars import TABLES
+from lowparam.report.estimates import in_order
+from lowparam.report.formats import Cell
+from lowparam.report.labels import architecture_label
+from lowparam.report.table_format import Table
+from lowparam.report.tables._star_rows import NOT_RUN, accuracies_by_seed, without_spread
+from lowparam.studies.star.names import VARIANTS, parse, standard
+
+REFERENCES = {7: "SSSS", 9: "one branch", 17: "ReLU6", 18: "I"}
+"""The standard block in the paper's tables, by their number."""
+
+
+def variants_table(number: int, runs: pd.DataFrame, experiment: str) -> Table:
+    """Compute a table of StarNet's variants, in the rows of one of the paper's tables.
+
+    Parameters
+    ----------
+    number : int
+        Number of the table in the paper: 7, 9, 17 or 18.
+    runs : DataFrame
+        As in runs.csv.
+    experiment : str
+        Name of the experiment.
+    """
+    table = TABLES[number]
+    varied, accuracy = table.columns
+    printed = table.frame().set_index(varied)[accuracy]
+    own = _standards(runs)
+    members = [_members(runs, base, table.number) for base, _ in own]
+    labels = list(dict.fromkeys([*printed.index, *(label for found in members for label in found)]))
+    reference = REFERENCES[number]
+    rows, numbers = [], []
+
+    def add(data: str, label: str, first: Estimate | None, change: Estimate | None) -> list[str | Cell]:
+        for quantity, estimate in (("accuracy", first), ("change", change)):
+            if estimate is not None:
+                numbers.append({"data": data, varied: label, "quantity": quantity, **vars(estimate)})
+        return ["" if estimate is None else Cell(estimate) for estimate in (first, change)]
+
+    for label in labels:
+        row: list[str | Cell] = [label]
+        if label in printed.index:
+            change = None if label == reference else without_spread(printed[label] - printed[reference])
+            row += add(table.source, label, without_spread(printed[label]), change)
+        else:
+            row += ["", ""]
+        for (base, budget), found in zip(own, members, strict=True):
+            if label not in found:
+                row += [NOT_RUN, NOT_RUN]
+                continue
+            here, there = (accuracies_by_seed(runs, network, budget) for network in (found[label], base))
+            change = None if found[label] == base else mean_interval(here - there)
+            row += add(_group(experiment, base, budget), label, mean_interval(here), change)
+        rows.append(row)
+    titles = [_group(experiment, base, budget) for base, budget in own]
+    return Table(
+        header=[varied, "ImageNet-1k", "change", *(text for title in titles for text in (title, "change"))],
+        rows=rows,
+        labels=1,
+        numbers=pd.DataFrame(numbers),
+        notes=_notes(number, rows),
+        details={"about": table.about, "source": table.source, "ours": "; ".join(titles)},
+    )
+
+
+def _standards(runs: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return the standard StarNets with their budgets."""
+    base = runs.loc[runs["probe"] == "none", ["architecture", "budget"]]
+    return [scale for scale in dict.fromkeys(base.itertuples(index=False, name=None)) if standard(scale[0]) == scale[0]]
+
+
+def _stage_count(names: Sequence[str]) -> int:
+    """Count the stages of StarNets: four as published; the controlled skeleton of small images has three."""
+    found = [star for star in map(parse, names) if star]
+    return 4 if any(star.size for star in found) else max([3, *(max(star.summed, default=0) for star in found)])
+
+
+def _members(runs: pd.DataFrame, base: str, table: int) -> dict[str, str]:
+    """Return the networks of an experiment that a table is about, by their label there."""
+    names = [name for name in in_order(runs["architecture"]) if standard(name) == base]
+    if table == 7:
+        count = _stage_count(names)
+        found = {parse(name).stages(count): name for name in names if not parse(name).variant}
+        return dict(sorted(found.items(), key=lambda item: (item[0].count("S"), item[0])))
+    wanted = {label: replace(parse(base), variant=variant).name for label, variant in VARIANTS[table].items()}
+    return {label: name for label, name in wanted.items() if name in names}
+
+
+def _group(experiment: str, base: str, budget: str) -> str:
+    return f"{experiment}, {architecture_label(base) if parse(base).size else budget}"
+
+
+def _notes(number: int, rows: list) -> list[str]:
+    notes = []
+    if number == 18:
+        notes.append("Designs II to V are readings of what the text says (docs/science/star.md).")
+    if any(NOT_RUN in row for row in rows):
+        notes.append("Not run: this experiment has no such network.")
+    return notes
