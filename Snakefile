@@ -29,8 +29,8 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/interference.smk"
 include: "workflow/rules/report.smk"
-include: "workflow/rules/studies.smk"
 include: "workflow/rules/claims.smk"
+include: "workflow/rules/studies.smk"
 
 
 onstart:

@@ -86,7 +86,7 @@ def test_a_bad_variant_is_named(params, values, says):
     [
         *((rule, f"experiments.{rule}: experiments.rates has a rule {rule}") for rule in rules_of("rates")[1:]),
         ("prepare_digits", "experiments.prepare_digits: data.digits has a rule prepare_digits"),
-        ("star_report", "experiments.star_report: the workflow has another use for this name"),
+        ("tables_star", "experiments.tables_star: the workflow has another use for this name"),
         ("data", "experiments.data: the workflow has another use for this name"),
     ],
 )

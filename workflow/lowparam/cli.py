@@ -281,17 +281,6 @@ def study(
         each.run(params)
 
 
-@command
-def study_report(name: Annotated[str, typer.Argument(help="Name of a study.")]) -> None:
-    """Write the tables and figures of a study."""
-    from lowparam import studies
-    from lowparam.report.write import write_figures, write_tables
-
-    params = parameters.load()
-    write_tables(params, studies.find(name).name)
-    write_figures(params, name)
-
-
 def show(table) -> None:
     """Print a table, numbers with thousands separated."""
     from tabulate import tabulate

@@ -46,7 +46,7 @@ RULES += [f"{verb}_{{}}" for verb in ("train", "profile", "tables", "figures", "
 
 RESERVED = {"all", "data", "prepare", "baseline", "collect"}
 RESERVED |= {f"{part.study}_{part.name}" for part in studies.parts()}
-RESERVED |= {rule.format(study) for study in studies.names() for rule in [*RULES, "{}_report"]}
+RESERVED |= {rule.format(study) for study in studies.names() for rule in RULES}
 """Names of other rules and of other folders in results, which an experiment cannot have."""
 
 

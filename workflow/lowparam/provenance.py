@@ -38,8 +38,6 @@ ENTRIES = {
     "page": "report/pages/html_page.py",
     "tables": "report/write.py",
     "figures": "report/write.py",
-    "toy_report": "report/write.py",
-    "star_report": "report/write.py",
     "bilinear": "studies/star/bilinear.py:write_bilinear",
 }
 """Where the code of a phase begins. Of reports, the catalogue knows which files make them."""
