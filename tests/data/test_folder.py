@@ -106,7 +106,7 @@ def test_a_class_may_be_called_train(place):
 def test_a_part_by_another_name_is_neither_a_class_nor_left_aside(place, other, test):
     for part in ["train", other, *["test"] * test]:
         draw_folder(place / "parts" / part, 2)
-    refused(rf"data\.mine\.path: beside parts/train, parts/{other} is not read; rename it to val", path="parts")
+    refused(rf"data\.mine\.path: parts/{other} is not read as a split; rename it to val", path="parts")
 
 
 def test_a_part_for_training_alone_is_not_a_class(place):
@@ -168,7 +168,9 @@ def test_links_to_nothing_are_bad_files(place, capsys):
     (place / "images/Dreiecke/away.jpg").symlink_to(place / "unplugged/disk.jpg")
     refused(r"data\.mine: 1 bad files, listed above .*'Dreiecke/away.jpg'.*skip_bad: true")
     assert "Dreiecke/away.jpg: No such file or directory\n" in capsys.readouterr().out
-    refused("data.mine: images/Dreiecke/away.jpg is a link to a file that is not there; mend or delete it", stream=True)
+    refused(
+        "data.mine: images/Dreiecke/away.jpg is a link to a file that does not exist; fix or delete it", stream=True
+    )
     dataset = prepared(skip_bad=True)
     assert len(dataset.train) + len(dataset.validation) + len(dataset.test) == 24
     assert data.read_json("results/data/mine/manifest.json")["left_out"] == ["Dreiecke/away.jpg"]

@@ -1,4 +1,4 @@
-"""Images in memory or on disk, and how they are stored."""
+"""Hold images in memory or on disk, and store and load prepared data sets."""
 
 import hashlib
 import os
@@ -33,14 +33,14 @@ PARTS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Images:
-    """One part of a data set.
+    """Hold one split of a data set.
 
     Parameters
     ----------
     pixels : Tensor
         uint8 of shape (N, C, H, W).
     labels : Tensor
-        int64 of shape (N,), from 0 to the number of classes less 1.
+        int64 of shape (N,), from 0 to the number of classes minus 1.
     """
 
     pixels: Tensor
@@ -60,12 +60,12 @@ class Images:
 
 @dataclass(frozen=True)
 class Files:
-    """One part of a data set that stays on disk; indexing it gives the path of an image and its label.
+    """List one split of a data set that stays on disk; an index gives the path of an image and its label.
 
     Parameters
     ----------
     root : Path
-        The folder that names are relative to.
+        Folder that the names are relative to.
     names : ndarray
         Bytes of shape (N,), as the file system has them: a million take 50 MB, and no process copies them.
     labels : Tensor
@@ -89,18 +89,18 @@ class Files:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set in memory.
+    """Hold a data set in memory.
 
     Parameters
     ----------
     train, validation, test : Images
-        The parts; accuracy is reported on ``test``, settings are chosen on ``validation``.
+        The splits; settings are chosen on ``validation``, accuracy is reported on ``test``.
     classes : list of str
         Names of the classes, in the order of the labels.
     mean, std : Tensor
-        Per channel over the training part, in pixel units, of shape (C,).
+        Mean and standard deviation per channel over the training split, in pixel units (0 to 255), of shape (C,).
     sha256 : str
-        Hash of the stored images; every run repeats it.
+        Hash of the stored images, which every run records.
     """
 
     train: Images
@@ -115,6 +115,7 @@ class Dataset:
 
     @property
     def in_channels(self) -> int:
+        """Channels of the images."""
         return self.train.pixels.shape[1]
 
     @property
@@ -128,28 +129,28 @@ class Dataset:
         return replace(self, **parts, mean=self.mean.to(device), std=self.std.to(device))
 
     def normalise(self, pixels: Tensor) -> Tensor:
-        """Standardise pixels by the mean and deviation of the training part."""
+        """Standardise pixels by the mean and standard deviation of the training split."""
         return standardise(pixels, self.mean, self.std)
 
 
 @dataclass(frozen=True)
 class Streamed:
-    """A data set that is read from image files while a network trains.
+    """Describe a data set that is read from image files during training.
 
     Parameters
     ----------
     train, validation, test : Files
-        The parts; images have any size and mode, and are decoded by whoever reads them.
+        The splits; images have any size and mode, and are decoded by their reader.
     classes : list of str
         Names of the classes, in the order of the labels.
     mean, std : Tensor
-        Per channel, in pixel units (0 to 255), of shape (C,).
+        Mean and standard deviation per channel, in pixel units (0 to 255), of shape (C,).
     in_channels : int
         Channels that networks see.
     size : int
         Height, which is also the width, in pixels that networks see.
     sha256 : str
-        Hash of the names and sizes of all files; every run repeats it.
+        Hash of the names and sizes of all files, which every run records.
     """
 
     train: Files
@@ -165,22 +166,22 @@ class Streamed:
     streaming: ClassVar[bool] = True
 
     def to(self, device: torch.device) -> "Streamed":
-        """Stay where they are: on disk."""
+        """Return itself: the images stay on disk."""
         return self
 
     def normalise(self, pixels: Tensor) -> Tensor:
-        """Standardise pixels by the mean and deviation of the training part."""
+        """Standardise pixels by the mean and standard deviation of the training split."""
         return standardise(pixels, self.mean, self.std)
 
 
 def standardise(pixels: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """Map uint8 pixels (N, C, H, W) to float32 with mean 0 and deviation 1, given both per channel (C,)."""
+    """Map uint8 pixels (N, C, H, W) to float32, given the mean and the standard deviation per channel (C,)."""
     shape = (1, -1, 1, 1)
     return (pixels.float() - mean.to(pixels.device).view(shape)) / std.to(pixels.device).view(shape)
 
 
 def save(folder: Path, parts: dict[str, Images], classes: list[str], **manifest) -> None:
-    """Write ``images.safetensors`` and ``manifest.json`` (counts, mean, deviation, hash) into `folder`."""
+    """Write ``images.safetensors`` and ``manifest.json`` (counts, mean, standard deviation, hash) into `folder`."""
     folder = Path(folder)
     tensors = {
         f"{name}.{key}": getattr(part, key).contiguous() for name, part in parts.items() for key in ("pixels", "labels")
@@ -204,12 +205,12 @@ def save_streamed(
 ) -> None:
     """Write ``files.json`` (names and sizes), ``location.json`` and ``manifest.json`` into `folder`.
 
-    Where the images lie is in a file of its own, because a data set that moves is still the same.
+    The location of the images is in a separate file, because a data set that moves is still the same.
 
     Raises
     ------
     LowparamError
-        If a name is no text.
+        If a name is not UTF-8.
     """
     folder = Path(folder)
     root = parts["train"].root.absolute()
@@ -217,7 +218,7 @@ def save_streamed(
     for name, part in parts.items():
         for file, label in zip(part.names, part.labels.tolist(), strict=True):
             try:
-                listed[name][classes[label]][file.decode()] = os.path.getsize(root / os.fsdecode(file))
+                listed[name][classes[label]][file.decode()] = (root / os.fsdecode(file)).stat().st_size
             except UnicodeDecodeError as error:
                 raise LowparamError(f"{root}: the name {file!r} is not UTF-8; rename the file") from error
     write_json(folder / "files.json", listed)
@@ -242,9 +243,9 @@ def _write_manifest(folder, stored, parts, classes, shape, mean, std, manifest) 
 
 
 def channel_statistics(pixels: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean and deviation per channel, float64 (C,), of uint8 images (N, C, H, W).
+    """Compute the mean and standard deviation per channel, float64 (C,), of uint8 images (N, C, H, W).
 
-    From counts of the 256 values, so that they are exact and need no copy of the images as numbers with a point.
+    Both come from counts of the 256 values, which is exact and needs no floating-point copy of the images.
     """
     counts = torch.stack([torch.bincount(channel.flatten(), minlength=256) for channel in pixels.unbind(1)]).double()
     values = torch.arange(256, dtype=torch.float64)
@@ -259,11 +260,11 @@ def load(folder: Path | str) -> Dataset | Streamed:
     Raises
     ------
     LowparamError
-        If a file is missing, or if the images are not those that the manifest speaks of.
+        If a file is missing, or if the images do not match the manifest.
     """
     folder = Path(folder)
     if not (folder / "manifest.json").exists():
-        raise LowparamError(f"{folder} has no prepared data; make it with: lowparam prepare {folder.name}")
+        raise LowparamError(f"{folder} has no prepared data; run: lowparam prepare {folder.name}")
     manifest = read_json(folder / "manifest.json")
     streaming = manifest.get("streaming", False)
     path = folder / ("files.json" if streaming else "images.safetensors")
@@ -305,5 +306,5 @@ def _files(folder: Path, classes: list[str]) -> dict[str, Files]:
 
 
 def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

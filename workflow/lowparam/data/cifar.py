@@ -1,4 +1,4 @@
-"""The archives of CIFAR-10 and CIFAR-100, in their binary version: the Python version is pickled, which runs code."""
+"""Read the archives of CIFAR-10 and CIFAR-100 in their binary version; the pickled Python version could run code."""
 
 import tarfile
 from pathlib import Path
@@ -18,20 +18,20 @@ SITE = "https://www.cs.toronto.edu/~kriz"
 def read_archive(
     archive: str, checksum: str, path: str | None, *, train: list[str], test: list[str], names: str, label_bytes: int
 ) -> tuple[dict[str, Images], list[str]]:
-    """Read an archive from a folder or, without one, from the cache, into which it is downloaded.
+    """Read an archive from a folder, or download it into the cache if no folder is given.
 
     Parameters
     ----------
     archive : str
-        Name of the file, such as ``cifar-10-binary.tar.gz``.
+        File name, such as ``cifar-10-binary.tar.gz``.
     checksum : str
-        Of the file, ``md5:<digits>``; no other is published.
+        ``md5:<digits>`` of the file; no other checksum is published.
     path : str or None
-        Folder that has it.
+        Folder of the archive.
     train, test : list of str
-        Members with images: label bytes, then 32 x 32 values of red, of green and of blue, image after image.
+        Members with images: label bytes, then 32 x 32 values of red, green and blue, image by image.
     names : str
-        Member with the names of the classes, one a line.
+        Member with the names of the classes, one per line.
     label_bytes : int
         Bytes before the values; the last is the label.
 
@@ -45,7 +45,7 @@ def read_archive(
     Raises
     ------
     LowparamError
-        If the archive is not there, or not the one that was published.
+        If the archive does not exist, or is not the published one.
     """
     file = (cache("cifar") if path is None else Path(path).expanduser()) / archive
     if path is not None and not file.exists():
@@ -53,7 +53,11 @@ def read_archive(
     fetch([f"{SITE}/{archive}"], file, checksum)
     verify(file, checksum)
     with tarfile.open(file) as members:
-        contents = {Path(member.name).name: members.extractfile(member).read() for member in members if member.isfile()}
+        contents = {
+            Path(member.name).name: file.read()
+            for member in members
+            if (file := members.extractfile(member)) is not None
+        }
     parts = {
         part: _images(b"".join(contents[name] for name in files), label_bytes)
         for part, files in (("train", train), ("test", test))

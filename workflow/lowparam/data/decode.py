@@ -1,4 +1,4 @@
-"""From an image file to pixels of one size and mode."""
+"""Decode image files to pixels of one size and mode."""
 
 from io import BytesIO
 
@@ -9,12 +9,12 @@ __all__ = ["decode", "fit"]
 
 
 def decode(content: bytes, size: int, channels: int) -> np.ndarray:
-    """Decode an image, turn it upright, and scale and crop it to a square about its centre.
+    """Decode an image, apply its EXIF orientation, and scale and center-crop it to a square.
 
     Parameters
     ----------
     content : bytes
-        An image file in any format and mode that PIL reads; of a sequence, its first image counts.
+        An image file in any format and mode that PIL reads; of a sequence, the first image.
     size : int
         Height and width of the result in pixels.
     channels : int
@@ -28,20 +28,20 @@ def decode(content: bytes, size: int, channels: int) -> np.ndarray:
     Raises
     ------
     ValueError
-        If this is no whole image; says why.
+        If the image is damaged or incomplete; the message is the reason.
     """
     try:
         image = Image.open(BytesIO(content))
-        image.draft(None, (2 * size, 2 * size))  # a JPEG is decoded at a fraction of its size where that is enough
+        image.draft(None, (2 * size, 2 * size))  # decode a JPEG at a fraction of its size if that is enough
         return fit(image, size, channels)
-    except Exception as error:  # decoders of PIL raise what they like at broken files
+    except Exception as error:  # PIL's decoders raise all kinds of errors for broken files
         raise ValueError(" ".join(str(error).split()) or type(error).__name__) from error
 
 
 def fit(image: Image.Image, size: int, channels: int) -> np.ndarray:
-    """Turn a PIL image upright, put transparency on white, and scale and crop it to a square about its centre.
+    """Apply the EXIF orientation of a PIL image, put transparency on white, and scale and center-crop it to a square.
 
-    The parameters and the result are those of `decode`.
+    Parameters and result are as in `decode`.
     """
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):  # 16 bits, which PIL would clip

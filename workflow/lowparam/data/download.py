@@ -1,4 +1,4 @@
-"""Files from the internet: fetched once, checked, kept in one place; an interrupted download goes on."""
+"""Download files once into a cache, resume interrupted downloads, and verify checksums."""
 
 import hashlib
 import os
@@ -16,8 +16,8 @@ from lowparam.errors import LowparamError
 
 __all__ = ["cache", "fetch", "verify"]
 
-PATIENCE = 4.0  # seconds, over all addresses, until a server answers
-SILENCE = 30.0  # seconds without a byte until a server is given up
+PATIENCE = 4.0  # seconds to wait for an answer, over all addresses
+SILENCE = 30.0  # seconds without a byte after which a server is given up
 BLOCK = 1 << 16  # bytes written at once
 COLUMNS = (
     TextColumn("{task.description}"),
@@ -29,28 +29,28 @@ COLUMNS = (
 
 
 def cache(name: str) -> Path:
-    """Return where the files of a source are kept: below $LOWPARAM_DATA, or ~/.cache/lowparam without it."""
+    """Return the cache folder of a source: below $LOWPARAM_DATA if set, else below ~/.cache/lowparam."""
     return Path(os.environ.get("LOWPARAM_DATA") or "~/.cache/lowparam").expanduser() / name
 
 
 def fetch(urls: list[str], path: Path, checksum: str) -> None:
-    """Have `path`, from the first address that gives it whole.
+    """Download a file to `path` from the first address that provides it, unless it exists.
 
-    An interrupted download stays beside `path` as ``.part``, and the next call asks the server for the rest.
+    An interrupted download stays next to `path` as ``.part``, and the next call requests the rest.
 
     Parameters
     ----------
     urls : list of str
         Where the file is published, best first.
     path : Path
-        Where to put it; what is there already stays.
+        Where to put it; an existing file is kept.
     checksum : str
-        Of the file, as ``sha256:<digits>`` or, where nothing better is published, ``md5:<digits>``.
+        ``sha256:<digits>`` or, if nothing better is published, ``md5:<digits>``.
 
     Raises
     ------
     LowparamError
-        If no address gives the file; the message says what to fetch and where to put it.
+        If no address provides the file; the message names the file to fetch and where to put it.
     """
     part = path.with_name(f"{path.name}.part")
     reasons = []
@@ -61,7 +61,7 @@ def fetch(urls: list[str], path: Path, checksum: str) -> None:
                 try:
                     _receive(url, part, PATIENCE / len(urls))
                     verify(part, checksum)
-                    os.replace(part, path)
+                    part.replace(path)
                     return
                 except requests.RequestException as error:
                     reasons.append(f"{urlparse(url).netloc}: {' '.join(str(error).split())}")
@@ -77,21 +77,21 @@ def fetch(urls: list[str], path: Path, checksum: str) -> None:
 
 
 def _receive(url: str, part: Path, patience: float) -> None:
-    """Append to `part` what it lacks of the file."""
+    """Append the missing rest of the file to `part`."""
     start = part.stat().st_size if part.exists() else 0
     answer = _ask(url, start, patience)
     with answer:
         if answer.status_code == requests.codes.range_not_satisfiable:
-            return  # all is there
+            return  # already complete
         answer.raise_for_status()
-        goes_on = answer.headers.get("Content-Range", "").startswith(f"bytes {start}-")
-        start = start if goes_on else 0
+        resumes = answer.headers.get("Content-Range", "").startswith(f"bytes {start}-")
+        start = start if resumes else 0
         length = answer.headers.get("Content-Length")
         console = Console(stderr=True)
         progress = Progress(*COLUMNS, console=console, disable=not console.is_terminal)
-        with open(part, "ab" if goes_on else "wb") as file, progress:
+        with part.open("ab" if resumes else "wb") as file, progress:
             task = progress.add_task(
-                urlparse(url).path.rpartition("/")[2], total=length and start + int(length), completed=start
+                urlparse(url).path.rpartition("/")[2], total=start + int(length) if length else None, completed=start
             )
             for block in answer.iter_content(BLOCK):
                 file.write(block)
@@ -99,11 +99,11 @@ def _receive(url: str, part: Path, patience: float) -> None:
 
 
 def _ask(url: str, start: int, patience: float) -> requests.Response:
-    """Ask for a file from a byte on, and give up in time.
+    """Request a file from a given byte on, with a limit on the time until the answer.
 
-    In a thread, because looking a name up and trying its addresses one by one have no common limit of time.
+    In a thread, because name resolution and attempts at several addresses have no common time limit.
     """
-    # "identity", because bytes of a file that the server compresses anew could not be gone on from.
+    # "identity", because a download that the server compresses could not be resumed.
     headers = {"Range": f"bytes={start}-", "Accept-Encoding": "identity"} if start else {"Accept-Encoding": "identity"}
     answers: SimpleQueue = SimpleQueue()
 
@@ -126,16 +126,16 @@ def _ask(url: str, start: int, patience: float) -> requests.Response:
 
 
 def verify(path: Path, checksum: str) -> None:
-    """Compare a file with its checksum, as `fetch` takes it.
+    """Compare a file with a checksum, in the format of `fetch`.
 
     Raises
     ------
     LowparamError
-        If the file is another, or cannot be read.
+        If the file differs, or cannot be read.
     """
     algorithm, _, wanted = checksum.partition(":")
     try:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             found = hashlib.file_digest(file, algorithm).hexdigest()
     except OSError as error:
         raise LowparamError(f"cannot read {path}: {error.strerror}") from error

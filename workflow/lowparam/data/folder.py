@@ -1,7 +1,7 @@
-"""Folders of images: what is in them, and how they become arrays.
+"""List the images of a folder, and decode them into arrays.
 
-class/name.jpg                  still to be divided
-train/class/name.jpg, val/…     divided; with test/…, accuracy is reported on test, else on val
+class/name.jpg                  without a split
+train/class/name.jpg, val/…     with a split; accuracy is reported on test/… if present, else on val/…
 """
 
 import hashlib
@@ -29,7 +29,7 @@ from lowparam.files import atomic
 __all__ = ["decode_all", "forget", "list_parts"]
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
-CHUNK = 250  # images between two points that an interrupted job goes on from
+CHUNK = 250  # images between two points from which an interrupted job resumes
 
 
 def list_parts(root: Path, key: str) -> tuple[dict[str, Files], list[str]]:
@@ -40,7 +40,7 @@ def list_parts(root: Path, key: str) -> tuple[dict[str, Files], list[str]]:
     root : Path
         The folder.
     key : str
-        Where it is named in params.yaml, for messages.
+        The key in params.yaml that names it, for messages.
 
     Returns
     -------
@@ -52,8 +52,8 @@ def list_parts(root: Path, key: str) -> tuple[dict[str, Files], list[str]]:
     Raises
     ------
     LowparamError
-        If there is no such folder, a class has no images, parts are missing or have different classes, or a name is
-        not UTF-8.
+        If there is no such folder, a class has no images, splits are missing or have different classes, or a name
+        is not UTF-8.
     """
     if not root.is_dir():
         raise LowparamError(f"{key}: {root} is not a folder; it should have a folder of images for each class")
@@ -69,7 +69,7 @@ def list_parts(root: Path, key: str) -> tuple[dict[str, Files], list[str]]:
     for part, (_, theirs) in found.items():
         for name in sorted(set(classes) ^ set(theirs)):
             where = part if name in classes else "train"
-            raise LowparamError(f"{key}: {root / where} has no class {name!r}, but another part has")
+            raise LowparamError(f"{key}: {root / where} has no class {name!r}, but another split has")
     if "test" not in found:
         found = {"train": found["train"], "test": found["val"]}
     read_as = {"train": "train", "val": "validation", "test": "test"}
@@ -110,22 +110,22 @@ def _list_part(root: Path, folder: Path, key: str) -> tuple[Files, list[str]]:
 
 
 def _check_division(root: Path, given: dict[str, Path], key: str) -> None:
-    """Refuse a division that would be read as classes called train and validation, or of which a part would not be."""
+    """Refuse splits that would be read as classes called train and validation, or of which one would be ignored."""
     train = root / "train"
     if len(given) == 1 and (_images(train) or not any(_images(train / name) for name in _folders(train))):
         return  # a class called train
     for other in ("validation", "valid"):
         if (root / other).is_dir():
-            raise LowparamError(f"{key}: beside {train}, {root / other} is not read; rename it to val")
+            raise LowparamError(f"{key}: {root / other} is not read as a split; rename it to val")
     if len(given) == 1:
         raise LowparamError(
-            f"{key}: {train} has folders of images, but there is no val or test like it beside it; add one, or set "
+            f"{key}: {train} has folders of images, but there is no val or test next to it; add one, or set "
             f"{key} to {train}"
         )
 
 
 def _check_names(names: list[str], folder: Path, key: str) -> None:
-    """Refuse names that are no text, which no manifest could list after all images were decoded."""
+    """Refuse names that are not UTF-8, before all images are decoded and the manifest cannot list them."""
     for name in names:
         try:
             name.encode()
@@ -134,9 +134,9 @@ def _check_names(names: list[str], folder: Path, key: str) -> None:
 
 
 def _walk(folder: Path, seen: set[str]) -> Iterator[tuple[str, list[str]]]:
-    """Yield the folders below one with their files, each folder once, because links may lead in a circle."""
+    """Yield the subfolders of a folder with their files, each once, because links may form a cycle."""
     for path, folders, files in os.walk(folder, followlinks=True):
-        folders.sort()  # which of two ways to a folder is taken does not depend on the disk
+        folders.sort()  # which of two paths to a folder is taken must not depend on the disk
         if (real := os.path.realpath(path)) in seen:
             folders.clear()
         else:
@@ -147,32 +147,32 @@ def _walk(folder: Path, seen: set[str]) -> Iterator[tuple[str, list[str]]]:
 def decode_all(
     parts: dict[str, Files], size: int, channels: int, *, work: Path, skip_bad: bool, key: str
 ) -> tuple[dict[str, Images], list[str]]:
-    """Decode, scale and crop all images, on all cores; killed at any point, the same call goes on.
+    """Decode, scale and crop all images on all cores; if interrupted, the same call resumes.
 
     Parameters
     ----------
     parts : dict of Files
-        What to read.
+        The files of each split.
     size, channels : int
-        Of the result.
+        Height and width, and channels, of the result.
     work : Path
-        Where unfinished work is kept, until `forget` deletes it.
+        Folder of unfinished work, until `forget` deletes it.
     skip_bad : bool
-        Leave bad files out instead of refusing them all.
+        Leave bad files out instead of raising an error.
     key : str
-        Where the data set is in params.yaml, for messages.
+        The key of the data set in params.yaml, for messages.
 
     Returns
     -------
     parts : dict of Images
-        The same parts as arrays.
+        The same splits as arrays.
     left_out : list of str
         Names of bad files that were left out.
 
     Raises
     ------
     LowparamError
-        If files are bad: no whole image, or the same content in two classes. Each is printed with the reason.
+        If files cannot be decoded, or have the same content in two classes. Each is printed with the reason.
     """
     chunks = [(part, rows) for part in parts for rows in torch.arange(len(parts[part])).split(CHUNK)]
     finished = work / _identity(parts, size, channels)
@@ -183,7 +183,7 @@ def decode_all(
             for number, (part, rows) in enumerate(chunks)
         )
         cores = len(os.sched_getaffinity(0))
-        # Threads, because PIL lets go of the interpreter while it decodes and scales.
+        # Threads, because PIL releases the interpreter lock while it decodes and scales.
         done = Parallel(n_jobs=cores, backend="threading", return_as="generator")(jobs)
         console = Console(stderr=True)
         done = list(track(done, key, len(chunks), console=console, disable=not console.is_terminal))
@@ -194,7 +194,7 @@ def decode_all(
         if bad and not skip_bad:
             names = ", ".join(repr(name) for name in sorted(bad)[:3]) + (", …" if len(bad) > 3 else "")
             raise LowparamError(
-                f"{key}: {len(bad)} bad files, listed above with reasons ({names}); mend or delete them, or set "
+                f"{key}: {len(bad)} bad files, listed above with reasons ({names}); fix or delete them, or set "
                 f"{key}.skip_bad: true"
             )
         images = {
@@ -205,7 +205,7 @@ def decode_all(
 
 
 def forget(work: Path) -> None:
-    """Delete the work of `decode_all`, once its result is stored and when no other process is at it."""
+    """Delete the work of `decode_all` after its result is stored, when no other process uses it."""
     if work.exists():
         with _lock(work):
             shutil.rmtree(work, ignore_errors=True)
@@ -216,7 +216,7 @@ def _lock(work: Path) -> FileLock:
 
 
 def _identity(parts: dict[str, Files], size: int, channels: int) -> str:
-    """Name the work by what it is done on, so that changed files are read again."""
+    """Name the work by its input, so that changed files are read again."""
     about = [size, channels]
     for name, part in parts.items():
         about.append([name, [[str(part.names[index]), *_stat(part[index][0])] for index in range(len(part))]])
@@ -225,14 +225,14 @@ def _identity(parts: dict[str, Files], size: int, channels: int) -> str:
 
 def _stat(path: str) -> tuple[int, ...]:
     try:
-        status = os.stat(path)
-    except OSError:  # a link to nothing, say; decoding lists it with the reason
+        status = Path(path).stat()
+    except OSError:  # such as a broken link; decoding lists it with the reason
         return ()
     return status.st_size, status.st_mtime_ns
 
 
 def _decode_chunk(files: Files, size: int, channels: int, output: Path) -> tuple[dict[str, str], list]:
-    """Decode some files into `output`; return reasons of bad ones, and name, label and hash of the others."""
+    """Decode files into `output`; return the reasons for bad ones, and name, label and hash of the others."""
     if output.exists():
         with safe_open(output, "numpy") as stored:
             metadata = stored.metadata()
@@ -247,7 +247,7 @@ def _decode_chunk(files: Files, size: int, channels: int, output: Path) -> tuple
             content = Path(path).read_bytes()
             pixels[row] = decode(content, size, channels)
             contents.append([name, label, hashlib.sha256(content).hexdigest()])
-        except OSError as error:  # may pass, so the next call reads these files again
+        except OSError as error:  # may be temporary, so the next call reads these files again
             reasons[name], read = error.strerror or str(error), "some"
         except ValueError as error:
             reasons[name] = str(error)
@@ -271,7 +271,7 @@ def _in_two_classes(contents: list) -> dict[str, str]:
 
 
 def _assemble(files: Files, chunks: list[int], work: Path, bad: dict[str, str]) -> Images:
-    """Put the chunks of a part together, without the bad files."""
+    """Concatenate the chunks of a split, without the bad files."""
     good = torch.tensor([os.fsdecode(name) not in bad for name in files.names])
     pixels, start = None, 0
     for chunk, keep in zip(chunks, good.split(CHUNK), strict=True):

@@ -1,7 +1,6 @@
-"""From a source to the stored arrays, or lists of files, of a data set."""
+"""Prepare a data set: read its source, split it, and store arrays or lists of files."""
 
 import importlib
-import os
 import pkgutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,12 +18,12 @@ from lowparam.params import Data, Split
 __all__ = ["find_source", "prepare", "shape"]
 
 WORK = Path(".lowparam/data")
-SAMPLE = 1000  # training images behind mean and deviation of a streamed data set
+SAMPLE = 1000  # training images for the mean and standard deviation of a streamed data set
 OPTIONS = ("path", "size", "channels", "stream", "skip_bad", "licence", "citation")
 
 
 def prepare(name: str, data: Data, folder: Path) -> None:
-    """Read the source of a data set, divide it where it is not divided yet, and store it in `folder`.
+    """Read the source of a data set, split it unless the source does, and store it in `folder`.
 
     Raises
     ------
@@ -36,7 +35,7 @@ def prepare(name: str, data: Data, folder: Path) -> None:
     parts, classes = first_classes(parts, classes, data.classes)
     parts = divide(name, parts, data)
     if data.train_per_class is not None:
-        parts["train"] = parts["train"].take(thin(parts["train"].labels, data.train_per_class))
+        parts["train"] = parts["train"].take(limit_per_class(parts["train"].labels, data.train_per_class))
     manifest: dict[str, Any] = {
         "name": name,
         "settings": data.spec(),
@@ -74,7 +73,7 @@ def find_source(name: str, data: Data) -> ModuleType:
     Raises
     ------
     LowparamError
-        If there is no such source, and the message lists those that exist; or if an option is not for it.
+        If there is no such source (the message lists those that exist), or if it does not support an option.
     """
     known = [module.name for module in pkgutil.iter_modules(sources.__path__)]
     if data.source not in known:
@@ -95,19 +94,19 @@ def shape(name: str, data: Data) -> dict[str, int]:
 
 
 def first_classes(parts: dict[str, Any], classes: list[str], count: int | None) -> tuple[dict[str, Any], list[str]]:
-    """Keep the images of the first `count` classes; all for None."""
+    """Keep the images of the first `count` classes, or all if `count` is None."""
     if count is None or count >= len(classes):
         return parts, classes
     return {name: part.take((part.labels < count).nonzero()[:, 0]) for name, part in parts.items()}, classes[:count]
 
 
 def divide(name: str, parts: dict[str, Any], data: Data) -> dict[str, Any]:
-    """Make train, validation and test of what a source has, each with the classes in the same shares.
+    """Split the images of a source into train, validation and test, stratified by class.
 
     Raises
     ------
     LowparamError
-        If the split of the data set does not fit what the source has.
+        If the settings of the split do not fit the splits of the source.
     """
     split, key = data.split, f"data.{name}.split"
     if "validation" in parts:
@@ -132,7 +131,7 @@ def divide(name: str, parts: dict[str, Any], data: Data) -> dict[str, Any]:
 
 
 def _two(rows: Sequence[int], share: float, images: Images | Files, split: Split, key: str) -> list[list[int]]:
-    """Divide rows of images into two lists, the second with a share of each class."""
+    """Divide rows of images into two lists, the second with a given share of each class."""
     labels = images.labels.numpy()[rows]
     try:
         return train_test_split(rows, test_size=share, stratify=labels, random_state=split.seed)
@@ -140,15 +139,15 @@ def _two(rows: Sequence[int], share: float, images: Images | Files, split: Split
         raise LowparamError(f"{key}: {error}") from error
 
 
-def thin(labels: torch.Tensor, count: int) -> torch.Tensor:
-    """Return the rows of at most `count` images of each class, drawn once and for all, in the old order."""
+def limit_per_class(labels: torch.Tensor, count: int) -> torch.Tensor:
+    """Return the rows of at most `count` images of each class, always the same ones, in their original order."""
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
     rows = [order[labels[order] == label][:count] for label in labels.unique()]
     return torch.cat(rows).sort().values
 
 
 def refuse_missing(name: str, parts: dict[str, Files]) -> None:
-    """Refuse links to nothing among files that are not opened before training.
+    """Refuse broken links among files that are not opened before training.
 
     Raises
     ------
@@ -157,12 +156,12 @@ def refuse_missing(name: str, parts: dict[str, Files]) -> None:
     """
     for part in parts.values():
         for row in range(len(part)):
-            if not os.path.exists(path := part[row][0]):
-                raise LowparamError(f"data.{name}: {path} is a link to a file that is not there; mend or delete it")
+            if not Path(path := part[row][0]).exists():
+                raise LowparamError(f"data.{name}: {path} is a link to a file that does not exist; fix or delete it")
 
 
 def measure(name: str, files: Files, data: Data, size: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return mean and deviation per channel of a sample of images."""
+    """Compute the mean and standard deviation per channel of a sample of images."""
     rows = torch.randperm(len(files), generator=torch.Generator().manual_seed(0))[:SAMPLE].sort().values
     sample = {"train": files.take(rows)}
     images, _ = decode_all(sample, size, 3, work=WORK / name, skip_bad=data.skip_bad, key=f"data.{name}")

@@ -1,10 +1,10 @@
-"""Where data sets come from, one file each.
+"""Read images from their sources, one file each.
 
 A source is a module with
 
 - ``read(name, data) -> (parts, classes)``: ``parts`` maps ``train``, ``validation`` and ``test``, or ``train`` and
-  ``test``, or ``all``, to `Images` or `Files`; what is missing is made by dividing;
+  ``test``, or ``all``, to `Images` or `Files`; missing splits are made from these;
 - ``shape(name, data)``: the number of ``classes``, the ``in_channels`` and the ``size``, without reading any image;
-- ``OPTIONS``: the keys of `Data` that it takes, beside those that all take;
+- ``OPTIONS``: the keys of `Data` that it takes, in addition to those that all take;
 - the strings ``CITATION`` and ``LICENCE``, and ``FILES``, the checksums of the files it reads, if they are known.
 """

@@ -1,4 +1,4 @@
-"""CIFAR-10: 60,000 colour pictures of 32x32 pixels of ten kinds of animals and vehicles."""
+"""CIFAR-10: 60,000 colour images of 32x32 pixels in ten classes of animals and vehicles."""
 
 from lowparam.data import Images
 from lowparam.data.cifar import read_archive
@@ -19,7 +19,7 @@ def shape(name: str, data: Data) -> dict[str, int]:
 
 
 def read(name: str, data: Data) -> tuple[dict[str, Images], list[str]]:
-    """Return 50,000 images to train on and 10,000 to test on."""
+    """Return 50,000 training and 10,000 test images."""
     return read_archive(
         ARCHIVE,
         FILES[ARCHIVE],

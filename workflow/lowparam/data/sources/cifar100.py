@@ -1,4 +1,4 @@
-"""CIFAR-100: 60,000 colour pictures of 32x32 pixels, 600 of each of a hundred kinds of things."""
+"""CIFAR-100: 60,000 colour images of 32x32 pixels in 100 classes."""
 
 from lowparam.data import Images
 from lowparam.data.cifar import read_archive
@@ -17,7 +17,7 @@ def shape(name: str, data: Data) -> dict[str, int]:
 
 
 def read(name: str, data: Data) -> tuple[dict[str, Images], list[str]]:
-    """Return 50,000 images to train on and 10,000 to test on, with fine labels (the coarse ones are left out)."""
+    """Return 50,000 training and 10,000 test images with their fine labels."""
     return read_archive(
         ARCHIVE,
         FILES[ARCHIVE],

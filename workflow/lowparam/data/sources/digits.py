@@ -1,4 +1,4 @@
-"""The 1,797 handwritten digits of 8x8 pixels that come with scikit-learn (test part of UCI's optdigits)."""
+"""The 1,797 handwritten digits of 8x8 pixels that come with scikit-learn (test split of UCI's optdigits)."""
 
 import torch
 from sklearn.datasets import load_digits
@@ -19,7 +19,7 @@ def shape(name: str, data: Data) -> dict[str, int]:
 
 
 def read(name: str, data: Data) -> tuple[dict[str, Images], list[str]]:
-    """Return all digits, still to be divided, with pixels from 0 to 16 in one channel."""
+    """Return all digits without a split, with pixels from 0 to 16 in one channel."""
     bunch = load_digits()
     pixels = torch.from_numpy(bunch.images).to(torch.uint8).unsqueeze(1)
     labels = torch.from_numpy(bunch.target).long()

@@ -1,8 +1,8 @@
-"""Fashion-MNIST: 70,000 grey pictures of 28x28 pixels of ten kinds of clothes, as four files in the format of MNIST.
+"""Fashion-MNIST: 70,000 grey images of 28x28 pixels in ten classes of clothes, as four files in the format of MNIST.
 
-They are taken from ``path`` if it is given, else from the Debian package dataset-fashion-mnist if it is installed, else
-from the cache, into which they are downloaded. The hashes are of the unpacked files, because Debian packs them anew:
-with the authors' gzip headers put back, Debian's files have the hashes that are published for the authors' files.
+They are read from ``path`` if given, else from the Debian package dataset-fashion-mnist if installed, else downloaded
+into the cache. The hashes are of the unpacked files, because Debian compresses them again: with the authors' gzip
+headers restored, Debian's files have the published hashes.
 """
 
 import gzip
@@ -48,7 +48,7 @@ def shape(name: str, data: Data) -> dict[str, int]:
 
 
 def read(name: str, data: Data) -> tuple[dict[str, Images], list[str]]:
-    """Return 60,000 images to train on and 10,000 to test on.
+    """Return 60,000 training and 10,000 test images.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def read(name: str, data: Data) -> tuple[dict[str, Images], list[str]]:
 
 
 def find(path: str | None) -> Path:
-    """Return the folder of the four files, after downloading them if they are nowhere else."""
+    """Return the folder of the four files; download them if they are not installed."""
     if path is not None:
         return Path(path).expanduser()
     if DEBIAN.is_dir():
@@ -76,7 +76,7 @@ def find(path: str | None) -> Path:
 
 
 def unpack(folder: Path, name: str) -> torch.Tensor:
-    """Read a file, uint8 (bytes,), packed or not, and compare it with its hash."""
+    """Read a file, compressed or not, verify its hash, and return its bytes as uint8 (bytes,)."""
     path = folder / name
     packed = folder / f"{name}.gz"
     try:

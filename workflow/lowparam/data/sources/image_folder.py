@@ -1,4 +1,4 @@
-"""Images of one's own: a folder for each class, with or without a split (docs/data.md)."""
+"""Custom images: one folder per class, with or without a split (docs/data.md)."""
 
 from pathlib import Path
 
@@ -19,17 +19,17 @@ def root(name: str, data: Data) -> Path:
     Raises
     ------
     LowparamError
-        If params.yaml does not say.
+        If params.yaml does not name it.
     """
     if data.path is None:
-        raise LowparamError(f"params.yaml: data.{name}.path is missing; write the folder that has the images")
+        raise LowparamError(f"params.yaml: data.{name}.path is missing; set it to the folder of the images")
     return Path(data.path).expanduser()
 
 
 def shape(name: str, data: Data) -> dict[str, int]:
     """Return the number of classes, channels and pixels."""
     if data.size is None:
-        raise LowparamError(f"params.yaml: data.{name}.size is missing; write a height in pixels, such as 32")
+        raise LowparamError(f"params.yaml: data.{name}.size is missing; set it to a height in pixels, such as 32")
     return {"classes": len(read(name, data)[1]), "in_channels": data.channels, "size": data.size}
 
 

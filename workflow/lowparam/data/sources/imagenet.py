@@ -1,6 +1,6 @@
 """ImageNet-1k (ILSVRC 2012) as folders: train/n01440764/*.JPEG and val/n01440764/*.JPEG.
 
-It can only be had from image-net.org after agreeing to its terms, so nothing is downloaded here.
+It is only available from image-net.org after agreeing to its terms, so nothing is downloaded here.
 """
 
 import torch
@@ -21,7 +21,7 @@ MEAN_STD = 255 * torch.tensor([0.485, 0.456, 0.406]), 255 * torch.tensor([0.229,
 
 
 def shape(name: str, data: Data) -> dict[str, int]:
-    """Return the number of classes, channels and pixels, without looking whether the images are there."""
+    """Return the number of classes, channels and pixels, without checking whether the images exist."""
     return {"classes": CLASSES, "in_channels": 3, "size": data.size or 224}
 
 
@@ -31,7 +31,7 @@ def read(name: str, data: Data) -> tuple[dict[str, Files], list[str]]:
     Raises
     ------
     LowparamError
-        If the folder is not there or does not have all classes in train and val.
+        If the folder does not exist or does not have all classes in train and val.
     """
     try:
         parts, classes = image_folder.read(name, data)
