@@ -188,7 +188,7 @@ def train_streamed(
 
 
 def load(params: Params, scale: Scale, data_folder: Path) -> Streamed:
-    """Read the list of files of a scale's data set, and look whether its recipe is for them.
+    """Read the list of files of a scale's data set, and check that its recipe fits them.
 
     Raises
     ------
@@ -203,7 +203,9 @@ def load(params: Params, scale: Scale, data_folder: Path) -> Streamed:
                 f"params.yaml: recipes.{name}.augment.{key} is for images in memory; take it out for images that are "
                 "streamed"
             )
-    return data.load(data_folder)
+    dataset = data.load(data_folder)
+    assert isinstance(dataset, Streamed)  # params.yaml has stream: true
+    return dataset
 
 
 def hold(lock: FileLock, name: str) -> None:

@@ -86,7 +86,7 @@ class Training:
         net.regularise(dropout=recipe.dropout, drop_path=recipe.drop_path)
         self.loss, self.penalty = losses.make(recipe), penalties.make(recipe, net)
         # NHWC: a step is 1.1 to 1.6 times as fast as in NCHW (docs/performance.md).
-        self.net = net.to(device, memory_format=torch.channels_last)
+        self.net = net.to(device).to(memory_format=torch.channels_last)
         self.steps_per_epoch = math.ceil(len(data.train) / recipe.batch_size)
         self.optimizer = make_optimizer(self.net, recipe)
         self.schedule = make_schedule(self.optimizer, recipe, self.steps_per_epoch)
@@ -96,7 +96,8 @@ class Training:
             self.average = AveragedModel(self.net, multi_avg_fn=average, use_buffers=True)
         pays = should_compile(device, recipe.epochs * self.steps_per_epoch)
         self.forward = torch.compile(self.net) if pays else self.net
-        self.epoch, self.history, self.diverged_at_step = 0, [], None
+        self.epoch, self.history = 0, []
+        self.diverged_at_step: int | None = None
 
     @property
     def evaluated(self) -> nn.Module:

@@ -10,7 +10,7 @@ import io
 import json
 import math
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -110,7 +110,7 @@ def seed_runs(
 
 
 @contextmanager
-def job_lock(work: Path) -> Iterator[None]:
+def job_lock(work: Path) -> Generator[None]:
     """Hold the lock of a scale, so that two processes never train one; wait for it if another process has it.
 
     Raises

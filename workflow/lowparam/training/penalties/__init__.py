@@ -31,4 +31,9 @@ def make(recipe: Recipe, net: nn.Module) -> Penalty | None:
         (weight, registry.load("training/penalties", name).make(net)) for name, weight in recipe.penalties.items()
     ]
     chosen = [(weight, penalty) for weight, penalty in chosen if weight]
-    return (lambda: sum(weight * penalty() for weight, penalty in chosen)) if chosen else None
+
+    def total() -> Tensor:
+        first, *others = [weight * penalty() for weight, penalty in chosen]
+        return sum(others, first)
+
+    return total if chosen else None

@@ -7,7 +7,7 @@ cosines: 0 for orthogonal columns, and at least (n - m) / (m (n - 1)) for n colu
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from lowparam.errors import LowparamError
 from lowparam.models.skeletons.controlled import Network
@@ -31,7 +31,7 @@ def projections(net: Network) -> list[Tensor]:
         If the network has no projection of at least two columns.
     """
     layers = [site.pointwise for site in net.sites().values() if site.kind == "projection"]
-    weights = [layer.weight for layer in layers if layer is not None and layer.weight[0].numel() > 1]
+    weights = [layer.weight for layer in layers if isinstance(layer, nn.Conv2d) and layer.weight[0].numel() > 1]
     if not weights:
         raise LowparamError("recipe key penalties.incoherence: this architecture has no projections; leave it out")
     return weights
