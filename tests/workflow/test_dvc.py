@@ -62,6 +62,10 @@ def test_tables_are_in_git_and_checkpoints_are_not(recorded):
     assert "results/digits/tables/accuracy.tex" in tracked
     assert "results/digits/runs.csv" in tracked
     assert not [name for name in tracked if name.endswith(".safetensors")]
+    # Of the figures, git has the pictures that Markdown shows, and DVC all.
+    assert "results/digits/shown/accuracy.png" in tracked
+    assert {Path(name).parent.name for name in tracked if name.endswith((".png", ".pdf"))} == {"shown"}
+    assert (recorded.folder / "results/digits/figures/accuracy.pdf").exists()
 
 
 def test_a_clone_with_pulled_results_has_nothing_to_do(recorded, tmp_path):
