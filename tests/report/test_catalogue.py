@@ -92,3 +92,8 @@ def test_small_tables_come_first_and_profiles_last():
 def test_the_page_leaves_out_what_the_verdicts_show_themselves():
     shown = {o.name: o.on_page for o in catalogue.outputs(catalogue.TABLES, EXPERIMENTS["digits"], "verdicts")}
     assert shown == {"claims": False, "claim_readings": True}
+
+
+def test_a_study_has_verdicts_only_if_claims_are_judged_on_it():
+    assert catalogue.tables("star", "verdicts") == ["claims", "claim_readings"]
+    assert catalogue.tables("toy", "verdicts") == catalogue.figures("toy", "verdicts") == []

@@ -116,6 +116,8 @@ def outputs(folder: str, subject: Subject, of: str | None = None) -> list[Output
     """
     experiment = subject if isinstance(subject, Experiment) else None
     of = of or ("experiment" if experiment else str(subject))
+    if of == "verdicts" and not experiment and not studies.find(str(subject)).judged:
+        return []
     found: list[Output] = []
     for name in _in_order(folder):
         declared = _declared(folder, name)
