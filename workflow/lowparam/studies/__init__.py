@@ -93,7 +93,7 @@ class Study:
     parts : tuple of Part
         Sorted by name.
     judged : tuple of str
-        Names of the csv files that claims are judged on; empty if none are.
+        Names, without suffix, of the csv files that claims are judged on; empty if none are.
     """
 
     name: str
@@ -118,7 +118,7 @@ class Study:
 
     def settings(self, params: "Params") -> Section:
         """Return the section ``studies.<name>`` of params.yaml."""
-        return getattr(params.studies, self.name, Section())
+        return getattr(params.studies, self.name)
 
 
 def names() -> list[str]:
@@ -133,19 +133,23 @@ def find(name: str) -> Study:
     Raises
     ------
     LowparamError
-        If there is no such study, or if it has no parts.
+        If there is no such study, if it has no parts, or if a part names a setting that the study does not have.
     """
     if name not in names():
         raise LowparamError(f"unknown study {name!r}; {registry.nearest(name, names())}")
+    folder, keys = f"{FOLDER}/{name}", _settings_of(name).model_fields
     found = []
-    for file in registry.entries(f"{FOLDER}/{name}"):
-        declared = registry.constants(f"{FOLDER}/{name}", file)
-        if "OUTPUTS" in declared:
-            outputs = tuple(paths.experiment(name) / output for output in declared["OUTPUTS"])
-            about = registry.about(f"{FOLDER}/{name}", file)
-            found.append(Part(name, file, about, outputs, tuple(declared.get("SETTINGS", ()))))
+    for file in registry.entries(folder):
+        declared = registry.constants(folder, file)
+        if "OUTPUTS" not in declared:
+            continue
+        settings = tuple(declared.get("SETTINGS", ()))
+        for key in settings:
+            registry.get(key, keys, f"key in SETTINGS of lowparam/{folder}/{file}.py")
+        outputs = tuple(paths.experiment(name) / output for output in declared["OUTPUTS"])
+        found.append(Part(name, file, registry.about(folder, file), outputs, settings))
     if not found:
-        raise LowparamError(f"lowparam/{FOLDER}/{name} has no part: no file in it declares OUTPUTS")
+        raise LowparamError(f"lowparam/{folder} has no part: no file in it declares OUTPUTS")
     judged = tuple(registry.constants(FOLDER, name).get("JUDGED", ()))
     return Study(name, registry.about(FOLDER, name), tuple(found), judged)
 
@@ -155,15 +159,22 @@ def parts() -> list[Part]:
     return [part for name in names() for part in find(name).parts]
 
 
-def _settings() -> type[Section]:
+@cache
+def _settings_of(name: str) -> type[Section]:
+    """Return the class of a study's settings; a section without keys if it declares none."""
+    if "settings" not in registry.entries(f"{FOLDER}/{name}"):
+        return Section
+    return importlib.import_module(f"lowparam.{FOLDER}.{name}.settings").Settings
+
+
+def _section() -> type[Section]:
     """Build the section ``studies`` of params.yaml from the settings that studies declare."""
-    fields: dict[str, Any] = {}
-    for name in names():
-        if "settings" in registry.entries(f"{FOLDER}/{name}"):
-            declared = importlib.import_module(f"lowparam.{FOLDER}.{name}.settings").Settings
-            fields[name] = (declared, Field(declared(), description=registry.about(FOLDER, name)))
+    fields: dict[str, Any] = {
+        name: (_settings_of(name), Field(_settings_of(name)(), description=registry.about(FOLDER, name)))
+        for name in names()
+    }
     return create_model("StudySettings", __base__=Section, __doc__="Settings of the studies, by name.", **fields)
 
 
-StudySettings = _settings()
+StudySettings = _section()
 """The section ``studies`` of params.yaml."""
