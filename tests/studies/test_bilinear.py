@@ -198,3 +198,10 @@ def test_all_runs_of_an_experiment_are_analysed_beside_their_untrained_selves(tr
 def test_experiment_without_such_blocks_is_refused_in_one_line(trained):
     with pytest.raises(LowparamError, match="add demonet_star_noact"):
         write_bilinear(trained("demonet_star"), "small", data_folder="results/data/small", folder=Path("results/small"))
+
+
+def test_streamed_images_are_refused_in_one_line(trained, monkeypatch):
+    loaded = trained("demonet_star_noact")
+    monkeypatch.setattr(data, "load", lambda folder: object())
+    with pytest.raises(LowparamError, match="need images in memory, and those of experiment small are streamed"):
+        write_bilinear(loaded, "small", data_folder="results/data/small", folder=Path("results/small"))

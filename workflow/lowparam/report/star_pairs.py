@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from lowparam.studies.star.names import parse, sum_partner
+from lowparam.studies.star.names import parsed, sum_partner
 
 __all__ = ["MEASURES", "paired"]
 
@@ -40,7 +40,7 @@ def paired(runs: pd.DataFrame) -> pd.DataFrame:
         for measure in MEASURES:
             rows.append(
                 {
-                    "pair": replace(parse(name), size="").name,
+                    "pair": replace(parsed(name), size="").name,
                     "network": name,
                     "budget": budget,
                     "seed": seed,

@@ -35,7 +35,7 @@ def draw(dimensions: pd.DataFrame, growth: pd.DataFrame) -> Figure:
         one.plot(counted["channels"], counted["rank"], marker, color=colour, label=label)
         one.plot(widths, [closed_form(operator, int(d), bias=bias) for d in widths], color=colour, linewidth=0.8)
     one.plot(widths, widths**2 / 2, color="0.35", linestyle=":", label="d²/2")
-    one.plot(widths, printed_form(widths), color=colours[3], linestyle="--", label="2d², as printed")
+    one.plot(widths, [printed_form(int(d)) for d in widths], color=colours[3], linestyle="--", label="2d², as printed")
     one.set_yscale("log")
     one.set_title("one layer")
     one.plot([], [], color="0.3", linewidth=0.8, label="closed forms")

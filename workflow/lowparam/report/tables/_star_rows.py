@@ -8,7 +8,7 @@ from lowparam.claims.statistics import Estimate, mean_interval
 from lowparam.references.stars import TABLES, PublishedTable
 from lowparam.report.formats import Cell
 from lowparam.report.labels import architecture_label
-from lowparam.studies.star.names import StarName, on_axis, parse
+from lowparam.studies.star.names import StarName, on_axis, parsed
 
 NOT_RUN = "not run"
 
@@ -19,11 +19,16 @@ Rows = tuple[list[list[str | Cell]], list[dict]]
 def along(axis: str | None, pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """Return the pairs on an axis, star before sum, sorted by size; all pairs without an axis."""
     names = [second for _, second in pairs]
-    place = {"width": 1, "depth": 0}.get(axis)
     chosen = [pair for pair in pairs if on_axis(names, pair[1], axis)]
     if axis is None:
         return chosen
-    return sorted(chosen, key=lambda pair: (parse(pair[1]).operator, parse(pair[1]).depth_width[place]))
+    place = {"width": 1, "depth": 0}[axis]
+
+    def by_operator_and_size(pair: tuple[str, str]) -> tuple[str, int]:
+        star = parsed(pair[1])
+        return star.operator, star.depth_width[place] if star.depth_width else 0
+
+    return sorted(chosen, key=by_operator_and_size)
 
 
 def own(runs: pd.DataFrame, experiment: str, pairs: list[tuple[str, str]]) -> Rows:
@@ -36,7 +41,7 @@ def own(runs: pd.DataFrame, experiment: str, pairs: list[tuple[str, str]]) -> Ro
             accuracies = [accuracies_by_seed(runs, name, budget, probe) for name in (first, second)]
             found = [mean_interval(each) if len(each) else None for each in accuracies]
             found.append(mean_interval(accuracies[1] - accuracies[0]) if all(found) else None)
-            label = _label(parse(first), parse(second), budget, probe)
+            label = _label(parsed(first), parsed(second), budget, probe)
             rows.append([experiment, label, *(NOT_RUN if each is None else Cell(each) for each in found)])
             numbers += _numbers(experiment, label, found)
     return rows, numbers

@@ -12,7 +12,7 @@ from lowparam.report.formats import Cell
 from lowparam.report.labels import architecture_label
 from lowparam.report.table_format import Table
 from lowparam.report.tables._star_rows import NOT_RUN, accuracies_by_seed, without_spread
-from lowparam.studies.star.names import VARIANTS, parse, standard
+from lowparam.studies.star.names import VARIANTS, parse, parsed, standard
 
 REFERENCES = {7: "SSSS", 9: "one branch", 17: "ReLU6", 18: "I"}
 """The standard block in the paper's tables, by their number."""
@@ -88,14 +88,14 @@ def _members(runs: pd.DataFrame, base: str, table: int) -> dict[str, str]:
     names = [name for name in in_order(runs["architecture"]) if standard(name) == base]
     if table == 7:
         count = _stage_count(names)
-        found = {parse(name).stages(count): name for name in names if not parse(name).variant}
+        found = {parsed(name).stages(count): name for name in names if not parsed(name).variant}
         return dict(sorted(found.items(), key=lambda item: (item[0].count("S"), item[0])))
-    wanted = {label: replace(parse(base), variant=variant).name for label, variant in VARIANTS[table].items()}
+    wanted = {label: replace(parsed(base), variant=variant).name for label, variant in VARIANTS[table].items()}
     return {label: name for label, name in wanted.items() if name in names}
 
 
 def _group(experiment: str, base: str, budget: str) -> str:
-    return f"{experiment}, {architecture_label(base) if parse(base).size else budget}"
+    return f"{experiment}, {architecture_label(base) if parsed(base).size else budget}"
 
 
 def _notes(number: int, rows: list) -> list[str]:

@@ -13,8 +13,8 @@ from lowparam.report.tables.sweep import SWEEP
 CAPTION = (
     "Each measure on toy models whose superposition is known: rank correlation ρ with the features per dimension over "
     "{models} toy models in which features are present with probability {sparse} at most, and values at {few} and "
-    "{many} features per dimension (mean and 95 % interval over models). A measure follows superposition if |ρ| ≥ {follows} "
-    "and its largest mean is at least {moves} times its smallest."
+    "{many} features per dimension (mean and 95 % interval over models). A measure follows superposition if "
+    "|ρ| ≥ {follows} and its largest mean is at least {moves} times its smallest."
 )
 OF = "toy"
 ORDER = 12

@@ -25,7 +25,7 @@ def make(context: Context) -> Table:
 def compare(runs: pd.DataFrame, experiment: str) -> Table:
     """Compare networks with and without activations, in the rows of tables 4, 15 and 16 of the paper."""
     names = in_order(runs["architecture"])
-    pairs = [(activated(name), name) for name in names if activated(name) in names]
+    pairs = [(with_it, name) for name in names if (with_it := activated(name)) and with_it in names]
     parts = [published(4, ("with", "without"))]
     about = [TABLES[4]]
     if not varied_axes(names):

@@ -19,6 +19,7 @@ image, the same for all classes, which is taken from the forward pass.
 import copy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -168,18 +169,25 @@ def block_interactions(block: Block, directions: Tensor) -> Tensor:
     """
     if not is_bilinear(block):
         raise LowparamError(f"{type(block).__name__} is not bilinear: it must multiply two branches without activation")
+    layers: Any = block
     directions = directions.double()
     if block.residual:
-        directions = directions * block.scale.gamma.detach().double().flatten()
-    project = block.project.weight.detach().double().flatten(1)
+        directions = directions * layers.scale.gamma.detach().double().flatten()
+    project = layers.project.weight.detach().double().flatten(1)
     return interactions(
-        block.first.weight.detach().flatten(1),
-        block.second.weight.detach().flatten(1),
+        layers.first.weight.detach().flatten(1),
+        layers.second.weight.detach().flatten(1),
         directions @ project,
-        first_bias=block.first.bias.detach(),
-        second_bias=block.second.bias.detach(),
-        constants=directions @ block.project.bias.detach().double(),
+        first_bias=layers.first.bias.detach(),
+        second_bias=layers.second.bias.detach(),
+        constants=directions @ layers.project.bias.detach().double(),
     )
+
+
+def last_block(net: Network) -> Any:
+    """Return the last block of the last stage."""
+    stages: Any = net.stages
+    return stages[-1][-1]
 
 
 @torch.no_grad()
@@ -210,7 +218,7 @@ def analyse_network(net: Network, dataset: Dataset) -> tuple[pd.DataFrame, pd.Da
         If the network is not of this kind.
     """
     net = copy.deepcopy(net).double().eval()
-    block = net.stages[-1][-1]
+    block = last_block(net)
     head = getattr(net, "head", nn.Identity())
     if not isinstance(net.classifier, nn.Linear) or not isinstance(head, nn.Identity | nn.LayerNorm):
         raise LowparamError(
@@ -282,15 +290,17 @@ def write_bilinear(params: Params, experiment: str, *, data_folder: Path, folder
     Raises
     ------
     LowparamError
-        If the experiment has no such network, or if its runs are missing.
+        If the experiment has no such network, if its runs are missing, or if its images are streamed.
     """
     dataset = data.load(data_folder)
+    if not isinstance(dataset, Dataset):
+        raise LowparamError(f"eigenvectors need images in memory, and those of experiment {experiment} are streamed")
     shape = {"classes": len(dataset.classes), "in_channels": dataset.in_channels, "size": dataset.size}
     tables: dict[str, list[pd.DataFrame]] = {"bilinear": [], "bilinear_accuracy": []}
     for run in params.runs(experiment):
         torch.manual_seed(run.seed)
         net = network_for(run_spec(params, run), **shape)
-        if not is_bilinear(net.stages[-1][-1]):
+        if not is_bilinear(last_block(net)):
             continue
         for trained in (False, True):
             if trained:

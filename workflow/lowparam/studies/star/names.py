@@ -4,7 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-__all__ = ["VARIANTS", "StarName", "activated", "on_axis", "parse", "standard", "sum_partner", "varied_axes"]
+from lowparam.errors import LowparamError
+
+__all__ = ["VARIANTS", "StarName", "activated", "on_axis", "parse", "parsed", "standard", "sum_partner", "varied_axes"]
 
 VARIANTS = {
     9: {"none": "noact", "both branches": "actboth", "after the product": "actproduct", "one branch": ""},
@@ -77,6 +79,20 @@ def parse(name: str) -> StarName | None:
             operator = "mixed" if summed else "sum" if found["operator"].startswith("sum") else "star"
             return StarName(family, operator, summed, found["variant"], found["size"], recipe)
     return None
+
+
+def parsed(name: str) -> StarName:
+    """Take the name of a DemoNet or StarNet apart.
+
+    Raises
+    ------
+    LowparamError
+        If it is the name of another network.
+    """
+    found = parse(name)
+    if found is None:
+        raise LowparamError(f"{name} is neither a DemoNet nor a StarNet")
+    return found
 
 
 def sum_partner(name: str) -> str | None:
