@@ -1,19 +1,68 @@
 """Estimate and interval of every test, by unit."""
 
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from lowparam.report.claim_figures import forest
+from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, NOT_TESTED, SUPPORTED
 from lowparam.report.context import Context
+from lowparam.report.style import TEXT_WIDTH, only_text
 
 CAPTION = (
-    "Estimate and 95 % interval of every test of the papers' claims that has runs, a panel a unit. Colour and shape "
-    "are the verdict after correction."
+    "Estimate and 95 % interval of every test of the papers' claims that has runs, one panel for each unit. "
+    "Colour and shape show the verdict after correction."
 )
 OF = "verdicts"
 ORDER = 1
 SHOWN = True
 
+COLOURS = {SUPPORTED: "#1b7837", CONTRADICTED: "#b2182b", INCONCLUSIVE: "0.45"}
+SHAPES = {SUPPORTED: "o", CONTRADICTED: "s", INCONCLUSIVE: "D"}  # not by colour alone
+
 
 def make(context: Context) -> Figure:
-    """Draw the figure."""
-    return forest(context.verdicts)
+    """Draw one panel for each unit."""
+    judged = context.verdicts
+    there = np.isfinite(judged[["estimate", "low", "high"]].astype(float)).all(axis=1)  # an open interval has no place
+    tested = judged[judged["verdict"].ne(NOT_TESTED) & there]
+    units = list(dict.fromkeys(tested["unit"]))
+    if not units:
+        return only_text("No claim could be tested on these runs.")
+    heights = [int((tested["unit"] == unit).sum()) for unit in units]
+    figure, axes = plt.subplots(
+        len(units),
+        1,
+        figsize=(TEXT_WIDTH, 0.6 + 0.19 * sum(heights) + 0.5 * len(units)),
+        height_ratios=[height + 0.6 for height in heights],
+        squeeze=False,
+        layout="constrained",
+    )
+    for ax, unit in zip(axes[:, 0], units, strict=True):
+        _panel(ax, tested[tested["unit"] == unit], unit)
+    handles = [
+        Line2D([], [], color=COLOURS[word], marker=SHAPES[word], linestyle="", label=word)
+        for word in (SUPPORTED, CONTRADICTED, INCONCLUSIVE)
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=3, frameon=False)
+    return figure
+
+
+def _panel(ax: Axes, rows: pd.DataFrame, unit: str) -> None:
+    """Draw the tests of a unit; the vertical line marks no effect."""
+    for place, row in enumerate(rows.itertuples()):
+        estimate = float(row.estimate)
+        ax.plot([row.low, row.high], [place, place], color=COLOURS[row.verdict], linewidth=1)
+        ax.plot(estimate, place, marker=SHAPES[row.verdict], color=COLOURS[row.verdict])
+        if pd.notna(row.paper_value):
+            ax.plot(row.paper_value, place, marker="|", markersize=8, color="black")
+    labels = [f"{row.claim} {row.test.replace('_', ' ')}" + (" *" if row.primary else "") for row in rows.itertuples()]
+    ax.set_yticks(range(len(rows)), labels)
+    ax.set_ylim(len(rows) - 0.4, -0.6)
+    ax.axvline(1 if "formula" in unit else 0, color="0.3", linewidth=0.8)
+    if unit == "parameters":
+        ax.set_xscale("log")
+    ax.set_xlabel(f"{unit}   (* primary test, | the paper's value)")
+    ax.grid(axis="y", visible=False)

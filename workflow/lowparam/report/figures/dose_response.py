@@ -1,13 +1,19 @@
 """Response to every dose that was varied."""
 
+import numpy as np
 from matplotlib.figure import Figure
 
-from lowparam.report.claim_curves import dose_response
+from lowparam.claims.finding import NotTested
+from lowparam.claims.kinds.contrast import unit_of
+from lowparam.claims.kinds.dose import Dose
 from lowparam.report.context import Context
+from lowparam.report.figures._tests import draw_means, make_panels, size_axis, tests_of
+from lowparam.report.style import only_text
 
 CAPTION = (
-    "Response to every dose that was varied: thin lines are seeds, whiskers 95 % t intervals. Where a dose is to "
-    "move a measure, the measure is the dashed line, on the right axis."
+    "Response to every dose that was varied, one panel for each test: thin lines are seeds, points the mean with "
+    "95 % t interval. If the dose is meant to move a measure, the dashed line shows that measure on the right "
+    "axis."
 )
 OF = "verdicts"
 ORDER = 6
@@ -15,5 +21,32 @@ SHOWN = True
 
 
 def make(context: Context) -> Figure:
-    """Draw the figure."""
-    return dose_response(context.runs, context.registry)
+    """Draw one panel for each test whose dose was varied."""
+    runs, found = context.runs, []
+    for title, test in tests_of(context.registry, Dose):
+        try:
+            doses, values = test.responses(runs, test.outcome)
+            moved = test.responses(runs, test.moved)[1] if test.moved else None
+        except NotTested:
+            continue
+        if len(set(doses)) > 1:
+            found.append((title, test, doses, values, moved))
+    if not found:
+        return only_text("No dose was varied in these runs.")
+    figure, axes = make_panels(len(found))
+    for ax, (title, test, doses, values, moved) in zip(axes.flat, found, strict=False):
+        order = np.argsort(doses)
+        x = 2 ** doses[order] if test.doses is None else doses[order]
+        ax.plot(x, values[order], color="0.75", linewidth=0.6)
+        draw_means(ax, x, values[order], color="C0", marker="o")
+        if moved is not None:
+            right = ax.twinx()
+            draw_means(right, x, moved[order], color="C1", marker="s", linestyle="--")
+            right.set_ylabel(unit_of(test.moved), color="C1")
+            right.grid(visible=False)
+        if test.doses is None:
+            size_axis(ax)
+        ax.set_xlabel("parameters" if test.doses is None else "dose")
+        ax.set_ylabel(unit_of(test.outcome) + (", difference" if test.minus else ""))
+        ax.set_title(title)
+    return figure

@@ -1,0 +1,62 @@
+"""Panels and marks that figures of the tests behind verdicts share."""
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from lowparam.claims.base import Kind
+from lowparam.claims.registry import Registry
+from lowparam.claims.statistics import mean_interval
+from lowparam.params import format_budget
+from lowparam.report.style import TEXT_WIDTH
+
+__all__ = ["SIZES", "draw_means", "finite_interval", "make_panels", "size_axis", "tests_of"]
+
+SIZES = {"parameters_total": "parameters", "parameters_body": "parameters without head", "macs": "multiply-adds"}
+"""Accountings of the size of a network, columns of runs.csv, with their names in print."""
+
+AnyKind = TypeVar("AnyKind", bound=Kind)
+
+
+def tests_of(registry: Registry, kind: type[AnyKind]) -> Iterator[tuple[str, AnyKind]]:
+    """Yield the tests of a kind, each with the title of its panel."""
+    for claim in registry.claims:
+        for test in claim.tests:
+            if isinstance(test, kind):
+                yield f"{claim.id} {test.id.replace('_', ' ')}", test
+
+
+def make_panels(count: int) -> tuple[Figure, np.ndarray]:
+    """Make panels, up to three in a row; those left over are empty."""
+    columns = min(3, count)
+    rows = -(-count // columns)
+    size = (TEXT_WIDTH * columns / 3 if columns > 1 else 3.0, 2.1 * rows)
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
+    for ax in axes.flat[count:]:
+        ax.set_axis_off()
+    return figure, axes
+
+
+def finite_interval(values: np.ndarray | pd.Series) -> tuple[float, float]:
+    """Return mean and half-width of the 95 % interval over the finite values."""
+    estimate = mean_interval(np.asarray(values)[np.isfinite(values)])
+    return estimate.mean, estimate.half_width
+
+
+def draw_means(ax: Axes, x: np.ndarray, values: np.ndarray, **style) -> None:
+    """Draw the mean over seeds with its 95 % interval, for values of shape (k, seeds)."""
+    means, halves = zip(*map(finite_interval, values), strict=True)
+    ax.errorbar(x, means, yerr=halves, capsize=1.5, **style)
+
+
+def size_axis(ax: Axes) -> None:
+    """Give the x axis a logarithmic scale with labels such as 25k."""
+    ax.set_xscale("log")
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda size, _: format_budget(round(size)) if size >= 1 else ""))
+    ax.xaxis.set_minor_formatter(NullFormatter())
