@@ -30,10 +30,10 @@ def make(context: Context) -> Figure:
     """
     runs, registry = context.runs, context.registry
     pairs = dict.fromkeys(
-        (test.plus["architecture"][0], test.minus["architecture"][0])
+        pair
         for claim in registry.claims
         for test in claim.tests
-        if isinstance(test, Paired) and _is_ablation(test)
+        if isinstance(test, Paired) and (pair := _blocks(test))
     )
     found: dict[tuple[str, str], dict[str, np.ndarray]] = {}
     for plus, minus in pairs:
@@ -64,7 +64,9 @@ def make(context: Context) -> Figure:
     return figure
 
 
-def _is_ablation(test: Paired) -> bool:
-    """Whether a test compares one changed block with the block it was derived from."""
-    sides = [arm["architecture"] if arm else [] for arm in (test.plus, test.minus)]
-    return all(len(names) == 1 and names[0].startswith("ablation_") for names in sides)
+def _blocks(test: Paired) -> tuple[str, str] | None:
+    """Return the changed block and the block it was derived from, if the test compares such two."""
+    names = [arm["architecture"] if arm else [] for arm in (test.plus, test.minus)]
+    if any(len(side) != 1 or not side[0].startswith("ablation_") for side in names):
+        return None
+    return names[0][0], names[1][0]
