@@ -3,7 +3,7 @@
 A study is a folder ``studies/<name>/``, found by itself; its results are in ``results/<name>/``. It contains
 
 ``__init__.py``
-    A docstring, whose first line says what the study shows. If claims are judged on the study, also the literals
+    A docstring, whose first line states what the study shows. If claims are judged on the study, also the literals
     ``JUDGED`` (the csv files, without suffix, that tests read, stacked with a column ``table``), ``DATA`` (what a row
     is; a kind of claim is judged only on the data that it names), ``PLACE`` (two words for the overview of all claims)
     and ``ABOUT`` (a sentence for the report, in which ``{rows}`` is the number of rows).
