@@ -17,7 +17,7 @@ ARCHITECTURES = {
     "nodepth_c": "NoDepth (reading C)",
 }
 
-ACTIVATIONS = {
+PROBES = {
     "none": "own activation",
     "solu_s1": "SoLU (S1)",
     "solu_s2": "SoLU (S2)",
@@ -94,4 +94,4 @@ def _ablation(name: str) -> str:
 
 def probe_label(name: str) -> str:
     """Name of an activation in print; one that is not listed keeps its own."""
-    return ACTIVATIONS.get(name, name)
+    return PROBES.get(name, name)
