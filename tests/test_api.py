@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from quick import make_params
 
 import lowparam
 from lowparam import api, data, paths
@@ -18,6 +17,7 @@ from lowparam.data.sources import digits
 from lowparam.errors import LowparamError
 from lowparam.params import Run
 from lowparam.training.train_scale import train_scale
+from quick import make_params
 
 
 def test_importing_lowparam_imports_neither_torch_nor_pandas():

@@ -4,13 +4,13 @@ import json
 import shutil
 
 import pytest
-from quick import make_params
 
 from lowparam import data, paths, runs
 from lowparam.data import Images
 from lowparam.data.sources import digits
 from lowparam.params import Recipe, Run
 from lowparam.training.train_scale import seed_runs, train_scale
+from quick import make_params
 
 SCALE = make_params().scales("quick")[0]
 RUN = Run(SCALE, 1)

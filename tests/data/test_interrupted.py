@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import resource
 import signal
 import subprocess
@@ -62,12 +61,12 @@ def test_killed_it_goes_on_and_ends_with_the_same_bytes_in_little_memory(place):
     first.send_signal(signal.SIGKILL)
     first.wait()
     assert not (place / "results/data/many/manifest.json").exists()
-    times = {path: os.stat(path).st_mtime_ns for path in chunks}
+    times = {path: path.stat().st_mtime_ns for path in chunks}
 
     second = subprocess.Popen(PREPARE, cwd=place)
     kept = times
     while second.poll() is None:
-        kept = {path: os.stat(path).st_mtime_ns for path in chunks if path.exists()} or kept
+        kept = {path: path.stat().st_mtime_ns for path in chunks if path.exists()} or kept
         time.sleep(0.01)
     assert second.returncode == 0
     assert stored(place) == whole

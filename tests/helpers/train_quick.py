@@ -3,10 +3,9 @@
 import sys
 from pathlib import Path
 
-from quick import make_params
-
 from lowparam.errors import LowparamError
 from lowparam.training.train_scale import train_scale
+from quick import make_params
 
 if __name__ == "__main__":
     folders = [Path(argument) for argument in sys.argv[1:4]]

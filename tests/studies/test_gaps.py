@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 from matplotlib import pyplot as plt
-from synthetic_runs import table_of
 
 from lowparam import catalogue, params
 from lowparam.params import Experiment
@@ -15,6 +14,7 @@ from lowparam.report.star_pairs import MEASURES, paired
 from lowparam.report.tables import star_activation, star_gap, star_interference
 from lowparam.report.tables._star_variants import variants_table
 from lowparam.studies.star.names import standard
+from synthetic_runs import table_of
 
 NAMES = ["demonet_star", "demonet_sum", "demonet_star_noact", "demonet_sum_noact"]
 EXPERIMENTS = params.load(Path(__file__).parents[2] / "params.yaml").experiments

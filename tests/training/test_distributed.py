@@ -12,7 +12,6 @@ import torch
 import yaml
 from filelock import FileLock
 from PIL import Image
-from quick import make_params
 
 from lowparam import data
 from lowparam.data.prepare import prepare
@@ -21,6 +20,7 @@ from lowparam.models.skeletons.controlled import build
 from lowparam.params import Data
 from lowparam.training import distributed
 from lowparam.training.distributed import StreamedTraining, train_streamed
+from quick import make_params
 
 RECIPE = {
     "epochs": 2,

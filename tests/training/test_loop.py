@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
-from quick import AUGMENT, RECIPE
 
 from lowparam.data import Images
 from lowparam.errors import LowparamError
@@ -13,6 +12,7 @@ from lowparam.models.skeletons.controlled import build
 from lowparam.params import Augment, Recipe
 from lowparam.training import loop
 from lowparam.training.loop import COMPILE_FROM, Training, pick_device, should_compile, uses_bfloat16
+from quick import AUGMENT, RECIPE
 
 
 def training(dataset, architecture="mobilenetv2", seed=0, **recipe):

@@ -5,7 +5,6 @@ import time
 import pytest
 import torch
 import torch.nn.functional as F
-from quick import make_params
 
 from lowparam.errors import LowparamError
 from lowparam.models.counts import count
@@ -13,6 +12,7 @@ from lowparam.models.layers.fast import accelerate
 from lowparam.models.skeletons.controlled import build
 from lowparam.training.malloc import KEPT
 from lowparam.training.plan import activation_bytes, plan, step_seconds, totals
+from quick import make_params
 
 
 def test_counts_are_those_of_the_layers():

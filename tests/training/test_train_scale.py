@@ -4,7 +4,6 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
-from quick import make_params
 from safetensors.torch import load_file
 
 from lowparam import runs
@@ -12,6 +11,7 @@ from lowparam.errors import LowparamError
 from lowparam.params import Run, run_spec
 from lowparam.training import checkpoint, loop
 from lowparam.training import train_scale as module
+from quick import make_params
 
 
 @pytest.fixture

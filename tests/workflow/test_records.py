@@ -5,12 +5,12 @@ import os
 from pathlib import Path
 
 import pytest
-from quick import make_params
 from snakemake.persistence.file import FilePersistence
 
 from lowparam import runs
 from lowparam.engine import metadata_records
 from lowparam.errors import LowparamError
+from quick import make_params
 
 WEIGHTS = Path("results/small/runs/a-none-10k/seed0/model.safetensors")
 TABLE = Path("results/small/tables/accuracy.md")

@@ -3,13 +3,13 @@ import math
 
 import pytest
 import torch
-from quick import RECIPE
 
 from lowparam.errors import LowparamError
 from lowparam.models.skeletons.controlled import build
 from lowparam.params import Recipe
 from lowparam.training.loop import Training
 from lowparam.training.penalties.incoherence import coherence, projections
+from quick import RECIPE
 
 
 def matrix(*columns):

@@ -70,7 +70,7 @@ def claims_table(judged: pd.DataFrame, registry: Registry, experiment: str) -> T
 
 
 def readings_table(judged: pd.DataFrame, registry: Registry, experiment: str) -> Table:
-    """The other tests of the claims that have runs: readings, accountings and controls."""
+    """Tabulate the other tests that have runs: readings, accountings and controls."""
     chosen = judged[judged["primary"].eq(False) & judged["verdict"].ne(NOT_TESTED)]
     return Table(
         name="claim_readings",
@@ -86,7 +86,7 @@ def readings_table(judged: pd.DataFrame, registry: Registry, experiment: str) ->
 
 
 def page(judged: pd.DataFrame, registry: Registry, experiment: str, figures: list[catalogue.Output]) -> str:
-    """The claims as Markdown: an overview, every claim with all its tests, and the figures that were drawn."""
+    """Write the claims as Markdown: an overview, every claim with all its tests, and the figures that were drawn."""
     first = judged[judged["primary"].eq(True) | judged["test"].isna()].set_index("claim")
     overview = [
         [f"[{claim.id}](#{claim.id.lower()})", claim.statement, _bold(first.loc[claim.id, "verdict"])]
@@ -172,7 +172,7 @@ def _columns(shown: pd.DataFrame) -> list[str]:
 
 
 def _cells(row, shown: pd.DataFrame) -> list[str]:
-    """A test in these columns."""
+    """Return the row of a test in these columns."""
     found = Evidence(row)
     n = found.n + ("" if found.replicates in ("", "seeds") else "†")
     cells = [found.verdict, found.estimate, found.low, found.high, found.unit, found.p, n, found.paper]

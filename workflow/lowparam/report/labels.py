@@ -84,7 +84,7 @@ def _star(found: StarName) -> str:
 
 
 def _ablation(name: str) -> str:
-    """A block, or a block changed in one factor: ``mobilenetv2_stream``."""
+    """Return the printed name of a block, or of a block changed in one factor: ``mobilenetv2_stream``."""
     block = max(
         (known for known in ARCHITECTURES if name == known or name.startswith(f"{known}_")), key=len, default=""
     )

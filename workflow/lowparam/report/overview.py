@@ -73,7 +73,7 @@ def overview_table(verdicts: pd.DataFrame, registry: Registry) -> Table:
 
 
 def overview_page(verdicts: pd.DataFrame, registry: Registry) -> str:
-    """The overview as Markdown, and below it every test with the experiments that have its runs."""
+    """Write the overview as Markdown, and below it every test with the experiments that have its runs."""
     places = verdicts.drop_duplicates("experiment")
     parts = [
         "# Claims over all experiments",
@@ -108,6 +108,6 @@ def _names(found: pd.DataFrame, word: str) -> str:
 
 
 def _cells(found: pd.DataFrame) -> list[str]:
-    """The experiments of each verdict, with links to their pages."""
+    """List the experiments of each verdict, with links to their pages."""
     links = found["place"].radd("[") + "](" + found["experiment"] + "/claims.md#" + found["claim"].str.lower() + ")"
     return [", ".join(links[found["verdict"] == word]) for word in WORDS]

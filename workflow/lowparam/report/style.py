@@ -1,7 +1,7 @@
 """Define the look of all figures, and write them."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,7 +39,7 @@ STYLE = {
 
 
 @contextmanager
-def in_style() -> Iterator[None]:
+def in_style() -> Generator[None]:
     """Draw in the style of this project, sized for a two-column paper, inside the ``with`` block."""
     with sns.axes_style("whitegrid"), plt.rc_context(STYLE):
         yield
