@@ -380,7 +380,7 @@ def _file(parts: list[str]) -> str | None:
 
 
 def _stored(function: ast.AST) -> Iterator[str]:
-    """Yield the names that a function assigns or defines itself, without those of functions and comprehensions in it."""
+    """Yield the names that a function assigns or defines itself, not those of functions and comprehensions in it."""
     waiting = list(ast.iter_child_nodes(function))
     while waiting:
         node = waiting.pop()
