@@ -1,0 +1,67 @@
+"""The application that the groups of commands register with, and what they share."""
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from typing import Annotated, Any
+
+import typer
+
+from lowparam import registry
+from lowparam.errors import LowparamError
+from lowparam.params import Params, Scale
+
+__all__ = ["Device", "Experiment", "Scales", "Subject", "app", "command", "find_scales", "show"]
+
+app = typer.Typer(
+    help="Train, profile and compare low-parameter vision networks. Reads params.yaml in the current folder.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Experiment = Annotated[str, typer.Argument(help="Name of an experiment in params.yaml.")]
+Subject = Annotated[str, typer.Argument(help="Name of an experiment in params.yaml, or of a study such as star.")]
+Scales = Annotated[list[str], typer.Argument(help="Scales of the experiment, such as mobilenetv2-none-25k.")]
+Device = Annotated[str | None, typer.Option(help="cpu or cuda; by default cuda if there is one.")]
+
+
+def command(group: str, name: str | None = None, **options: Any) -> Callable[[Callable], Callable]:
+    """Register a command in a group of ``lowparam --help``; a LowparamError is one line and exit code 1."""
+
+    def register(function: Callable) -> Callable:
+        @app.command(name, rich_help_panel=group, **options)
+        @wraps(function)
+        def guarded(*arguments: Any, **given: Any) -> Any:
+            try:
+                return function(*arguments, **given)
+            except LowparamError as error:
+                print(f"lowparam: {error}", file=sys.stderr)
+                raise typer.Exit(1) from None
+
+        return guarded
+
+    return register
+
+
+def show(table: Any) -> None:
+    """Print a table, a DataFrame or a list of dictionaries, numbers with thousands separated."""
+    from tabulate import tabulate
+
+    rows: Iterable[Mapping[str, Any]] = table
+    print(tabulate(rows, headers="keys", showindex=False, intfmt=",", missingval=""))
+
+
+def find_scales(params: Params, experiment: str, names: list[str]) -> list[Scale]:
+    """Find scales of an experiment by name.
+
+    Raises
+    ------
+    LowparamError
+        If the experiment has no scale of that name; the message offers the nearest.
+    """
+    known = {scale.name: scale for scale in params.scales(experiment)}
+    for name in names:
+        if name not in known:
+            raise LowparamError(f"experiment {experiment} has no scale {name}; {registry.nearest(name, known)}")
+    return [known[name] for name in names]

@@ -1,0 +1,77 @@
+"""Commands around Snakemake and DVC."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from lowparam import params as parameters
+from lowparam.cli._app import command
+
+GROUP = "Manage"
+
+
+@command(GROUP, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def run(context: typer.Context) -> None:
+    """Run snakemake, with any of its arguments, after preparing the folder: `lowparam run digits -n`."""
+    from lowparam.engine.start import run
+
+    run(context.args)
+
+
+@command(GROUP)
+def status() -> None:
+    """Show the runs of each experiment, the disk they take, and what `dvc repro` would do."""
+    from lowparam.engine.status import show_status
+
+    show_status(parameters.load())
+
+
+@command(GROUP)
+def prune(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Delete results that nothing in params.yaml requires any more."""
+    from lowparam.engine.prune import prune
+
+    prune(parameters.load(), yes=yes)
+
+
+@command(GROUP)
+def record(
+    stage: Annotated[str, typer.Argument(help="data, train, profile or report.")],
+    name: Annotated[str, typer.Argument(help="Name of an experiment, or of a data set if the stage is data.")],
+) -> None:
+    """Record how Snakemake made the results of a DVC stage; the stages call this."""
+    from lowparam.engine import dvc_files, metadata_records
+
+    dvc_files.check(parameters.load())
+    metadata_records.save(stage, name)
+
+
+@command(GROUP)
+def fingerprint() -> None:
+    """Write results/code.json: what the code of each phase means; the DVC stages depend on it."""
+    from lowparam.engine.fingerprint import write_fingerprint
+
+    write_fingerprint(parameters.load())
+
+
+@command(GROUP, "dvc-files")
+def dvc_files(
+    experiments: Annotated[list[str] | None, typer.Argument(help="More experiments to record.")] = None,
+) -> None:
+    """Write dvc.yaml for the experiments under `replicate`, and results/<name>/dvc.yaml for others."""
+    from lowparam.engine import dvc_files
+
+    dvc_files.write(parameters.load(), *(experiments or ()))
+
+
+@command(GROUP)
+def progress() -> None:
+    """Read Snakemake's output and print one line for each finished step, with the time left."""
+    import signal
+
+    from lowparam.engine.progress import follow
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for Snakemake; this ends when its input ends
+    for line in follow(sys.stdin):
+        print(line, flush=True)

@@ -1,0 +1,47 @@
+"""Commands that measure interference."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lowparam import params as parameters
+from lowparam import paths
+from lowparam.cli._app import Device, Experiment, Scales, command, find_scales
+
+GROUP = "Train and measure"
+
+
+@command(GROUP)
+def profile(experiment: Experiment, scales: Scales, device: Device = None) -> None:
+    """Measure superposition and interference in the trained networks of an experiment."""
+    from lowparam.interference.profile import profile_scale
+
+    params = parameters.load()
+    for scale in find_scales(params, experiment, scales):
+        profile_scale(params, scale, data_folder=paths.data(params.experiment(experiment).data), device=device)
+
+
+@command(GROUP)
+def inspect(
+    model: Annotated[str, typer.Argument(help="A network of timm, such as timm:mobilenetv2_050.")],
+    data: Annotated[Path, typer.Option(help="Folder of prepared data, such as results/data/digits.")],
+    out: Annotated[Path, typer.Option(help="Folder to write the profile to.")],
+    weights: Annotated[Path | None, typer.Option(help="Its weights, a safetensors file.")] = None,
+    pretrained: Annotated[bool, typer.Option("--pretrained", help="Its weights from the Hugging Face hub.")] = False,
+    device: Device = None,
+) -> None:
+    """Measure superposition and interference in any network of timm, trained or not."""
+    from lowparam.interference.profile_timm import profile_model
+    from lowparam.report.model_report import write_model_report
+
+    profile_model(model, data, out, weights=weights, pretrained=pretrained, device=device)
+    write_model_report(out, model, "trained" if weights or pretrained else "as initialised")
+
+
+@command(GROUP)
+def collect(experiment: Experiment) -> None:
+    """Gather all runs of an experiment into runs.csv; refuse a run that params.yaml does not describe."""
+    from lowparam.collect import collect
+
+    collect(parameters.load(), experiment)

@@ -1,0 +1,70 @@
+"""Commands that judge claims and write reports."""
+
+from typing import Annotated
+
+import typer
+
+from lowparam import params as parameters
+from lowparam.cli._app import Subject, command
+
+GROUP = "Judge and report"
+
+
+@command(GROUP)
+def report(name: Subject) -> None:
+    """Write everything for reading about an experiment or study: tables, figures, verdicts and the page."""
+    from lowparam.report.report import write_report
+
+    write_report(parameters.load(), name)
+
+
+@command(GROUP)
+def claims(name: Subject) -> None:
+    """Judge the papers' claims on an experiment or study; write verdicts, tables, macros and figures."""
+    from lowparam.report.claims import write_claim_report
+
+    write_claim_report(parameters.load(), name)
+
+
+@command(GROUP)
+def tables(
+    name: Subject, only: Annotated[list[str] | None, typer.Argument(help="Names of tables; all by default.")] = None
+) -> None:
+    """Write the tables of an experiment or study as LaTeX, Markdown and csv."""
+    from lowparam.report.write import write_tables
+
+    write_tables(parameters.load(), name, only=only or ())
+
+
+@command(GROUP)
+def figures(
+    name: Subject, only: Annotated[list[str] | None, typer.Argument(help="Names of figures; all by default.")] = None
+) -> None:
+    """Draw the figures of an experiment or study as PDF and PNG."""
+    from lowparam.report.write import write_figures
+
+    write_figures(parameters.load(), name, only=only or ())
+
+
+@command(GROUP)
+def page(name: Subject) -> None:
+    """Write one HTML file with the verdicts, their evidence, tables, figures and runs."""
+    from lowparam.report.pages.html_page import write_page
+
+    write_page(parameters.load(), name)
+
+
+@command(GROUP)
+def overview() -> None:
+    """Write results/claims.md: every claim over all experiments that were judged."""
+    from lowparam.report.overview import write_overview
+
+    write_overview(parameters.load())
+
+
+@command(GROUP)
+def paper() -> None:
+    """Compile paper/paper.tex with the results of every experiment that was judged; needs LaTeX."""
+    from lowparam.report.pages.paper import write_paper
+
+    print(write_paper(parameters.load()))

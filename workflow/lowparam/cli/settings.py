@@ -1,0 +1,77 @@
+"""Commands that look at the settings and networks before anything runs."""
+
+from typing import Annotated
+
+import typer
+
+from lowparam import params as parameters
+from lowparam.cli._app import command, show
+from lowparam.errors import LowparamError
+
+GROUP = "Look before you run"
+
+
+@command(GROUP)
+def check(
+    experiments: Annotated[list[str] | None, typer.Argument(help="Names in params.yaml; all without it.")] = None,
+    quiet: Annotated[bool, typer.Option(help="Print nothing if everything is right.")] = False,
+) -> None:
+    """Check params.yaml, and that every architecture can have every budget, without running anything."""
+    from lowparam.engine.check import check_scales
+
+    params = parameters.load()
+    names = experiments or list(params.experiments)
+    check_scales(params, names)
+    if not quiet:
+        for name in names:
+            scales, seeds = len(params.scales(name)), len(params.experiment(name).seeds)
+            print(f"{name}: {scales} scales x {seeds} seeds = {scales * seeds} runs")
+
+
+@command(GROUP)
+def plan(
+    experiment: Annotated[
+        str | None, typer.Argument(help="Name of an experiment; by default those listed under replicate.")
+    ] = None,
+    cores: Annotated[int, typer.Option(min=1, help="Trainings at the same time.")] = 2,
+) -> None:
+    """Predict time and memory of the trainings of an experiment before anything runs."""
+    from lowparam.engine import plans
+    from lowparam.training.plan import plan, totals
+
+    params = parameters.load()
+    for name in [experiment] if experiment else params.replicate:
+        table = plan(params, name)
+        plans.keep(params, name, table)
+        show(table.round({"images_per_second": 0, "seconds": 0, "memory_mb": 0}))
+        total = totals(table, cores)
+        print(
+            f"{name}: {total['runs']} runs, {total['core_hours']:.1f} core hours, "
+            f"about {60 * total['hours']:.0f} minutes on {cores} cores, {total['memory_mb']:,.0f} MB"
+        )
+
+
+@command(GROUP)
+def models(
+    name: Annotated[str | None, typer.Argument(help="One network, such as mobilenetv2 or timm:resnet18.")] = None,
+    budget: Annotated[str | None, typer.Option(help="Parameters in controlled mode, such as 100k.")] = None,
+    classes: Annotated[int, typer.Option(min=1, help="Number of classes.")] = 10,
+    channels: Annotated[int, typer.Option(min=1, help="Channels of the images.")] = 3,
+    size: Annotated[int, typer.Option(min=1, help="Height and width of the images in pixels.")] = 32,
+    probe: Annotated[str, typer.Option(help="none, or a probe such as solu_s1.")] = "none",
+) -> None:
+    """List the networks with their counts, or one layer by layer."""
+    from lowparam.models import listing
+
+    try:
+        wanted = None if budget is None else parameters.parse_budget(budget)
+    except ValueError as error:
+        raise LowparamError(f"--budget: {error}") from None
+    image = {"in_channels": channels, "size": size}
+    if name is None:
+        show(listing.networks(budget=wanted or 100_000, classes=classes, **image))
+    else:
+        net = listing.network(name, budget=wanted, classes=classes, probe=probe, **image)
+        layers = listing.layers(net, **image)
+        show(layers)
+        print(f"{layers['parameters'].sum():,} parameters, {layers['macs'].sum():,} multiply-accumulates an image")
