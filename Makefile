@@ -23,22 +23,21 @@ $(INSTALLED): pyproject.toml requirements.lock
 	@touch $@
 
 replicate: $(INSTALLED)  ## run every experiment that params.yaml lists under `replicate`
-	snakemake --cores $(CORES) 2>&1 | python -m lowparam.engine.progress
-	lowparam overview
+	lowparam run all overview --cores $(CORES) 2>&1 | lowparam progress
 
 record: $(INSTALLED)  ## record results with DVC: those of replicate, or make record EXPERIMENT=fashion_mnist
-	python -m lowparam.engine.dvc_files $(EXPERIMENT)
+	lowparam dvc-files $(EXPERIMENT)
 	dvc repro $(if $(EXPERIMENT),results/$(EXPERIMENT)/dvc.yaml)
-	lowparam overview
+	lowparam run overview
 
 paper: $(INSTALLED)  ## compile paper/paper.pdf from the results that are there; needs LaTeX
 	lowparam paper
 
 status: $(INSTALLED)  ## show runs, disk, and what dvc repro would do
-	@python -m lowparam.engine.status
+	@lowparam status
 
 prune: $(INSTALLED)  ## delete results that params.yaml no longer asks for; asks first
-	@python -m lowparam.engine.prune
+	@lowparam prune
 
 test: $(INSTALLED)  ## run the fast tests
 	pytest

@@ -12,9 +12,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
-from lowparam import registry, studies
-from lowparam.claims.availability import arms, planned
+from lowparam import paths, registry, studies
+from lowparam.claims.availability import REGISTRY, arms, planned
 from lowparam.errors import LowparamError
 from lowparam.params import Experiment
 from lowparam.references.small_nets import published_nets
@@ -28,15 +29,20 @@ __all__ = [
     "TABLE_SUFFIXES",
     "VARIANT_TABLES",
     "Output",
+    "Shown",
+    "claim_files",
     "condition",
     "families",
     "families_with_profile_figures",
     "figures",
     "has_bilinear_blocks",
     "is_bilinear",
+    "is_judged",
     "known_figures",
     "outputs",
+    "report_files",
     "report_outputs",
+    "shown_in_report",
     "tables",
 ]
 
@@ -119,9 +125,13 @@ def outputs(folder: str, subject: Subject, of: str | None = None) -> list[Output
     if of == "verdicts" and not experiment and not studies.find(str(subject)).judged:
         return []
     found: list[Output] = []
-    for name in _in_order(folder):
+    names = _in_order(folder)
+    if of == "verdicts" and folder == FIGURES:
+        known = _verdict_figures(experiment)
+        names = [name for name in names if name in known]
+    for name in names:
         declared = _declared(folder, name)
-        if declared.get("OF", "experiment") != of or not _applies(folder, name, declared, experiment, of):
+        if declared.get("OF", "experiment") != of or not _applies(declared, experiment):
             continue
         about = registry.about(folder, name)
         caption, on_page, shown = (declared.get(key, value) for key, value in DEFAULTS.items())
@@ -139,9 +149,68 @@ def known_figures(of: str) -> list[str]:
     return [name for name in _in_order(FIGURES) if _declared(FIGURES, name).get("OF", "experiment") == of]
 
 
+def claim_files() -> list[Path]:
+    """Return the files that state the claims."""
+    return [REGISTRY]
+
+
+def is_judged(subject: Subject) -> bool:
+    """Whether claims are judged on a subject: on every experiment, and on the studies that say so."""
+    return isinstance(subject, Experiment) or bool(studies.find(subject).judged)
+
+
+def report_files(subject: Subject, name: str) -> list[Path]:
+    """Return every file for reading about a subject, which ``lowparam report <name>`` writes.
+
+    Parameters
+    ----------
+    subject : Experiment or str
+        An experiment of params.yaml, or the name of a study.
+    name : str
+        The name of either.
+    """
+    files: list[Path] = []
+    for of in (None, "verdicts") if is_judged(subject) else (None,):
+        files += [
+            paths.tables(name) / f"{table}.{suffix}" for table in tables(subject, of) for suffix in TABLE_SUFFIXES
+        ]
+        for figure in outputs(FIGURES, subject, of):
+            files += [paths.figures(name) / f"{figure.name}.{suffix}" for suffix in FIGURE_SUFFIXES]
+            files += [paths.shown(name) / f"{figure.name}.png"] if figure.shown else []
+    if is_judged(subject):
+        folder = paths.experiment(name)
+        files += [paths.claims(name), folder / "claims.md", paths.tables(name) / "macros.tex", paths.page(name)]
+    return files
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How ``snakemake --report`` shows a file: ``kind`` is tables, figures or page; ``about`` is one line."""
+
+    kind: str
+    category: str
+    about: str
+
+
+def shown_in_report(subject: Subject, name: str) -> dict[Path, Shown]:
+    """Return how ``snakemake --report`` shows the files for reading about a subject; those missing here it does not.
+
+    A table is shown as csv and a figure as PNG, once. The parameters are those of `report_files`.
+    """
+    shown = {paths.page(name): Shown("page", "Claims", "All verdicts with their evidence")}
+    for of in (None, "verdicts") if is_judged(subject) else (None,):
+        for output in outputs(TABLES, subject, of):
+            category = "Claims" if of else "Tables"
+            shown[paths.tables(name) / f"{output.name}.csv"] = Shown("tables", category, output.about)
+        for output in outputs(FIGURES, subject, of):
+            category = "Claims" if of else "Figures"
+            shown[paths.figures(name) / f"{output.name}.png"] = Shown("figures", category, output.about)
+    return shown
+
+
 def report_outputs(experiment: Experiment) -> list[str]:
     """Return the files and folders in ``results/<experiment>`` that summarise all of its runs."""
-    eigenvectors = ["bilinear.csv", "bilinear_accuracy.csv"] if has_bilinear_blocks(experiment) else []
+    eigenvectors = [file.name for file in paths.bilinear("")] if has_bilinear_blocks(experiment) else []
     return [
         "runs.csv",
         "metrics.json",
@@ -183,9 +252,7 @@ def _in_order(folder: str) -> list[str]:
     return sorted(names, key=lambda name: (_declared(folder, name).get("ORDER", 100), name))
 
 
-def _applies(folder: str, name: str, declared: dict, experiment: Experiment | None, of: str) -> bool:
-    if of == "verdicts" and folder == FIGURES and name not in _verdict_figures(experiment):
-        return False
+def _applies(declared: dict, experiment: Experiment | None) -> bool:
     conditions = declared.get("APPLIES", ())
     return not conditions or (experiment is not None and all(CONDITIONS[name](experiment) for name in conditions))
 

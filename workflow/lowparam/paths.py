@@ -19,14 +19,18 @@ __all__ = [
     "WORK",
     "baseline",
     "benchmarks",
+    "bilinear",
     "claims",
+    "code",
     "data",
     "experiment",
     "figures",
+    "location",
     "manifest",
     "metrics",
     "page",
     "plans",
+    "prepared",
     "profiles",
     "record",
     "run",
@@ -59,6 +63,16 @@ def data(name: str) -> Path:
 def manifest(name: str) -> Path:
     """Return the description of a prepared data set: classes, shape, settings, hash."""
     return data(name) / "manifest.json"
+
+
+def prepared(name: str, on_disk: bool) -> list[Path]:
+    """Return the files of a prepared data set: its arrays, or the list of its files on disk, and the manifest."""
+    return [data(name) / ("files.json" if on_disk else "images.safetensors"), manifest(name)]
+
+
+def location(name: str) -> Path:
+    """Return the file that tells where the images of a data set on disk are on this machine."""
+    return data(name) / "location.json"
 
 
 def runs(name: str) -> Path:
@@ -121,6 +135,11 @@ def page(name: str) -> Path:
     return experiment(name) / "report.html"
 
 
+def bilinear(name: str) -> list[Path]:
+    """Return the tables of eigenvectors of star blocks: the eigenvectors, and accuracy with some of them."""
+    return [experiment(name) / "bilinear.csv", experiment(name) / "bilinear_accuracy.csv"]
+
+
 def benchmarks(name: str) -> Path:
     """Return the folder of the times that Snakemake measured."""
     return experiment(name) / "benchmarks"
@@ -129,6 +148,11 @@ def benchmarks(name: str) -> Path:
 def record(name: str, stage: str) -> Path:
     """Return the record of how Snakemake made the results of a DVC stage; of data it lies with the data."""
     return data(name) / "record.json" if stage == "data" else experiment(name) / "records" / f"{stage}.json"
+
+
+def code() -> Path:
+    """Return the file of what the code of every phase of every experiment means; DVC's stages depend on it."""
+    return RESULTS / "code.json"
 
 
 def unfinished(name: str, scale: str) -> Path:

@@ -23,7 +23,7 @@ from lowparam import registry
 from lowparam.errors import LowparamError
 from lowparam.params import Profile, Recipe
 
-__all__ = ["ENTRIES", "PACKAGE", "digest", "files", "of_measures", "of_network", "of_recipe", "of_source", "reached"]
+__all__ = ["ENTRIES", "PACKAGE", "digest", "of_kinds", "of_measures", "of_network", "of_recipe", "of_source", "reached"]
 
 PACKAGE = Path(__file__).parent
 
@@ -34,13 +34,11 @@ ENTRIES = {
     "train_on_disk": "training/distributed.py:train_streamed",
     "profile": "interference/profile.py:profile_scale",
     "collect": "collect.py:collect",
-    "claims": "report/claims.py",
-    "page": "report/pages/html_page.py",
-    "tables": "report/write.py",
-    "figures": "report/write.py",
     "bilinear": "studies/star/bilinear.py:write_bilinear",
+    "report": "report/report.py:write_report",
+    "overview": "report/overview.py:write_overview",
 }
-"""Where the code of a phase begins. Of reports, the catalogue knows which files make them."""
+"""Where the code of a phase begins."""
 
 WITHOUT_EFFECT = {"catalogue", "engine", "errors", "files", "params", "paths", "provenance", "registry", "runs"}
 WITHOUT_EFFECT |= {"models.counts", "training.malloc"}
@@ -114,11 +112,6 @@ def reached(*targets: str) -> dict[tuple[str, str], int]:
     return order
 
 
-def files(*targets: str) -> list[str]:
-    """List the files that have what some targets reach, relative to the package, sorted."""
-    return sorted({file for file, _ in reached(*targets)})
-
-
 def of_network(architecture: str, probe: str) -> list[str]:
     """Targets of `digest` for what makes an architecture, with its parts, and a probe."""
     if architecture.startswith("timm:"):
@@ -156,6 +149,11 @@ def of_recipe(recipe: Recipe) -> list[str]:
 def of_measures(profile: Profile) -> list[str]:
     """Targets of `digest` for the measures of a profile."""
     return [f"interference/measures/{name}.py" for name in registry.entries("interference/measures")]
+
+
+def of_kinds() -> list[str]:
+    """Targets of `digest` for the kinds of claims, which are found by name."""
+    return [f"claims/kinds/{name}.py" for name in registry.entries("claims/kinds")]
 
 
 def of_source(name: str) -> list[str]:

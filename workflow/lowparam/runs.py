@@ -12,6 +12,7 @@ This module imports neither torch nor pandas, because the Snakefile reads it at 
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +20,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 from pydantic import BaseModel
 
-from lowparam import paths, provenance
+from lowparam import catalogue, paths, provenance, studies
 from lowparam.errors import LowparamError
 from lowparam.files import read_json
 from lowparam.params import Experiment, Params, Profile, Recipe, Run, Scale, run_spec
@@ -27,17 +28,28 @@ from lowparam.params import Experiment, Params, Profile, Recipe, Run, Scale, run
 __all__ = [
     "FILES",
     "State",
+    "baseline_identity",
+    "bilinear_identity",
     "code_of_profile",
     "code_of_training",
+    "collect_identity",
+    "data_identity",
     "find_damage",
+    "hash_of",
     "identity",
+    "is_locked",
     "is_same",
     "is_trained",
+    "lock_of",
     "made_with",
+    "overview_identity",
     "profile_identity",
+    "reads_from_disk",
+    "report_identity",
     "seal",
     "state",
     "states",
+    "torch_version",
     "without_defaults",
 ]
 
@@ -91,6 +103,7 @@ def _differing(section: type[BaseModel], values: Mapping[str, Any]) -> dict[str,
     return kept
 
 
+@cache
 def torch_version() -> str:
     """Return torch's version without the name of the build, without importing torch."""
     return version("torch").partition("+")[0]
@@ -124,6 +137,77 @@ def profile_identity(params: Params, scale: Scale) -> dict[str, Any]:
         "code_sha256": code_of_profile(params, scale),
         "torch": torch_version(),
     }
+
+
+def reads_from_disk(params: Params, experiment: str) -> bool:
+    """Whether the images of an experiment stay on disk while it trains."""
+    return params.data[params.experiment(experiment).data].stream
+
+
+def data_identity(params: Params, name: str) -> dict[str, Any]:
+    """Return what determines a prepared data set: its settings, and the code that reads and divides it.
+
+    Where images are that were read once makes no difference; training has to find those that stay on disk.
+    """
+    data = params.data[name]
+    return {
+        "data": data.model_dump(exclude_defaults=True, exclude=set() if data.stream else {"path"}),
+        "code_sha256": provenance.digest(provenance.ENTRIES["prepare"], *provenance.of_source(data.source)),
+    }
+
+
+def baseline_identity() -> dict[str, str]:
+    """Return what determines the logistic regression, beside its data."""
+    return {"code_sha256": provenance.digest(provenance.ENTRIES["baseline"]), "sklearn": version("scikit-learn")}
+
+
+def collect_identity(params: Params, experiment: str) -> dict[str, Any]:
+    """Return what determines the table of runs, beside the runs and profiles: which runs, and the code."""
+    expected = [identity(params, run) for run in params.runs(experiment)]
+    code = [provenance.ENTRIES["collect"], *provenance.of_measures(params.experiment(experiment).profile)]
+    return {"runs": _sha256_of({"runs": expected}), "code_sha256": provenance.digest(*code)}
+
+
+def bilinear_identity(params: Params, experiment: str) -> dict[str, str]:
+    """Return what determines the eigenvectors of star blocks, beside the runs."""
+    networks = {
+        target
+        for scale in params.scales(experiment)
+        if catalogue.is_bilinear(scale.architecture)
+        for target in provenance.of_network(scale.architecture, scale.probe)
+    }
+    return {
+        "code_sha256": provenance.digest(provenance.ENTRIES["bilinear"], *sorted(networks)),
+        "torch": torch_version(),
+    }
+
+
+def part_identity(part: studies.Part) -> dict[str, str]:
+    """Return what determines a part of a study, beside its settings."""
+    return {"code_sha256": provenance.digest(part.target), "torch": torch_version()}
+
+
+def report_identity(params: Params, name: str) -> dict[str, str]:
+    """Return what determines everything for reading about an experiment or study, beside its results: the code."""
+    subject = params.experiments.get(name, name)
+    entries = [
+        f"{folder}/{output.entry}.py"
+        for folder in (catalogue.TABLES, catalogue.FIGURES)
+        for of in (None, "verdicts")
+        for output in catalogue.outputs(folder, subject, of)
+    ]
+    code = [provenance.ENTRIES["report"], *provenance.of_kinds(), *dict.fromkeys(entries)]
+    return {"code_sha256": provenance.digest(*code)}
+
+
+def overview_identity(params: Params) -> dict[str, Any]:
+    """Return what determines the overview of all claims, beside the verdicts of ``replicate``.
+
+    Verdicts of other experiments and of studies count as they are; the rule does not train their runs.
+    """
+    others = [name for name in (*params.experiments, *studies.names()) if name not in params.replicate]
+    recorded = {name: hash_of(paths.claims(name)) for name in others if paths.claims(name).exists()}
+    return {"others": recorded, "code_sha256": provenance.digest(provenance.ENTRIES["overview"])}
 
 
 def seal(metrics: dict[str, Any]) -> dict[str, Any]:
@@ -211,7 +295,7 @@ def _state(params: Params, run: Run, busy: bool) -> State:
 def _data_sha256(params: Params, scale: Scale) -> str | None:
     """Return the hash of the prepared data of a scale; None if they are not prepared here."""
     manifest = paths.manifest(params.experiment(scale.experiment).data)
-    return read_json(manifest)["sha256"] if manifest.exists() else None
+    return read_json(manifest).get("sha256") if manifest.exists() else None
 
 
 def lock_of(work: Path) -> FileLock:

@@ -1,39 +1,36 @@
-# One rule a data set, because what is stored depends on it: arrays, or the list of files of a streamed one.
+# A data set is stored as arrays, or as the list of its files if images are read from disk while training.
 
-for name, chosen in PARAMS.data.items():
+for on_disk in (False, True):
 
     rule:
         name:
-            f"prepare_{name}"
-        input:
-            code=code("prepare", *provenance.of_source(chosen.source)),
+            "prepare_files" if on_disk else "prepare"
         output:
-            data_files(name),
-            location_file(name),
+            [str(file) for file in paths.prepared("{data}", on_disk)],
+            # Where files are on this machine is no input of anything: images that move are still the same.
+            [str(paths.location("{data}"))] if on_disk else [],
         log:
-            f"logs/data/{name}.log",
+            "logs/data/{data}.log",
         benchmark:
-            f"logs/data/{name}.tsv"
+            "logs/data/{data}.tsv"
+        wildcard_constraints:
+            data=any_of(n for n, data in PARAMS.data.items() if data.stream == on_disk),
         params:
-            # Where images lie that were read once makes no difference; training has to find those that are streamed.
-            data=chosen.model_dump(
-                exclude_defaults=True, exclude=set() if chosen.stream else {"path"}
-            ),
-            name=name,
+            identity=lambda wildcards: runs.data_identity(PARAMS, wildcards.data),
         shell:
-            "lowparam prepare {params.name} > {log} 2>&1"
+            "lowparam prepare {wildcards.data}" + LOGGED
 
 
 rule baseline:
     input:
-        code=code("baseline"),
-        data=lambda wildcards: data_files(PARAMS.experiment(wildcards.experiment).data),
-        lock=LOCK,
+        data=lambda wildcards: data_files(wildcards.experiment),
     output:
-        "results/{experiment}/baseline.json",
+        str(paths.baseline("{experiment}")),
     log:
         "logs/{experiment}/baseline.log",
     benchmark:
-        "results/{experiment}/benchmarks/train/baseline.tsv"
+        str(paths.benchmarks("{experiment}") / "train/baseline.tsv")
+    params:
+        identity=runs.baseline_identity(),
     shell:
-        "lowparam baseline {wildcards.experiment} > {log} 2>&1"
+        "lowparam baseline {wildcards.experiment}" + LOGGED

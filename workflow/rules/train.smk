@@ -1,29 +1,33 @@
 # One job trains all seeds of a scale, because a process start costs more than a second. Its outputs are flagged
-# `update`, so a seed that is finished and still valid is kept when another seed is added or deleted.
+# `update`, so a seed that is finished and still current is kept when another seed is added or deleted. There is one rule
+# for each list of seeds in params.yaml.
 
-for experiment, chosen in PARAMS.experiments.items():
+for seeds, names in grouped(lambda experiment: tuple(experiment.seeds)).items():
 
     rule:
         name:
-            f"train_{experiment}"
+            f"train_{'_'.join(map(str, seeds))}"
         input:
-            data=data_files(chosen.data),
+            data=lambda wildcards: (
+                checked(wildcards.experiment),
+                data_files(wildcards.experiment),
+            )[1],
         output:
             update(
-                expand(
-                    "results/{{experiment}}/runs/{{scale}}/seed{seed}/{file}",
-                    seed=chosen.seeds,
-                    file=["metrics.json", "history.csv", "model.safetensors"],
-                )
+                [
+                    str(paths.run("{experiment}", "{scale}", seed) / file)
+                    for seed in seeds
+                    for file in ("metrics.json", "history.csv", "model.safetensors")
+                ]
             ),
         log:
             "logs/{experiment}/train/{scale}.log",
         benchmark:
-            "results/{experiment}/benchmarks/train/{scale}.tsv"
+            str(paths.benchmarks("{experiment}") / "train/{scale}.tsv")
         wildcard_constraints:
-            experiment=re.escape(experiment),
-        # Images that are streamed are decoded by all cores.
-        threads: workflow.cores if streams(experiment) else 1
+            experiment=any_of(names),
+        # Images that stay on disk are decoded by all cores.
+        threads: cores
         resources:
             mem_mb=lambda wildcards, attempt: (
                 attempt * memory_mb(wildcards.experiment, [scale_of(wildcards)])
@@ -33,6 +37,8 @@ for experiment, chosen in PARAMS.experiments.items():
             ),
             gpu=GPUS,
         params:
-            specs=lambda wildcards: specs([scale_of(wildcards)]),
+            identity=lambda wildcards: [
+                runs.identity(PARAMS, run) for run in runs_of([scale_of(wildcards)])
+            ],
         shell:
-            "lowparam train {wildcards.experiment} {wildcards.scale} > {log} 2>&1"
+            "lowparam train {wildcards.experiment} {wildcards.scale}" + LOGGED

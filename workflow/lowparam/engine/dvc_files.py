@@ -1,71 +1,65 @@
-"""Writes the files by which DVC records results.
+"""Write the files by which DVC records results.
 
-    python workflow/stages.py                 # dvc.yaml: the experiments that params.yaml lists under `replicate`
-    python workflow/stages.py fashion_mnist   # results/fashion_mnist/dvc.yaml: record one more
-
-Plain `dvc repro` runs what dvc.yaml lists and nothing else, so nobody starts hours of training without naming them:
-`dvc repro results/fashion_mnist/dvc.yaml`. `dvc pull` and `dvc status` see all files. Experiments share prepared data,
-so those stand in dvc.yaml if one of its experiments reads them, else in `results/data/dvc.yaml`.
+Plain ``dvc repro`` runs what dvc.yaml lists and nothing else: the experiments under ``replicate``. So nobody starts hours
+of training without naming them: ``dvc repro results/fashion_mnist/dvc.yaml``. ``dvc pull`` and ``dvc status`` see all
+files. Experiments share prepared data, whose stages are in dvc.yaml if one of its experiments reads them, and otherwise
+in ``results/data/dvc.yaml``.
 """
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from lowparam import catalogue
-from lowparam import params as parameters
+from lowparam import catalogue, paths
+from lowparam.engine.fingerprint import RULES
 from lowparam.errors import LowparamError
 from lowparam.files import write_text
 from lowparam.params import Params
+from lowparam.provenance import PACKAGE
 
 __all__ = ["check", "stages", "write"]
 
 HEADER = """\
 # Written by `make record`; docs/dvc.md explains it. Snakemake decides which files of a stage are out of date, DVC
-# records what came out. `persist` keeps DVC from deleting what Snakemake would keep; a record says how the files of a
-# stage were made, and stands in the same lock entry, so that the two cannot drift apart.
+# records what came out. `persist` keeps DVC from deleting what Snakemake would keep. Stages depend on what code means
+# (results/code.json), not on its text. A record contains how the files of a stage were made, and is an output of the
+# same stage, so that the two cannot drift apart.
 """
 
-# What decides which jobs there are; the sources that they run through are listed with each stage.
-RULES = ["Snakefile", "profiles/default", "workflow/rules"]
-PLANNING = [*RULES, "workflow/lowparam/params.py", "workflow/lowparam/provenance.py"]
+
+SETTINGS = ["params.yaml"]
 
 
 def stages(params: Params, name: str, suffix: str = "") -> dict[str, Any]:
     """Return the stages train, profile and report of an experiment, as DVC writes them."""
-    chosen, folder, data = params.experiment(name), f"results/{name}", f"results/data/{params.experiment(name).data}"
+    chosen, folder = params.experiment(name), paths.experiment(name)
     settings = [f"data.{chosen.data}", f"recipes.{chosen.recipe}", "defaults", f"experiments.{name}"]
 
-    def stage(part: str, target: str, deps: list[str], outs: list[dict], **more) -> dict[str, Any]:
+    def stage(part: str, target: str, deps: list[Path], outs: list[dict], **more: Any) -> dict[str, Any]:
         return {
-            "cmd": f"snakemake {target} && python -m lowparam.engine.metadata_records {part} {name}",
-            "deps": sorted(["requirements.lock", data, *deps]),
-            "params": settings,
-            "outs": [in_cache(f"{folder}/benchmarks/{part}"), in_cache(f"{folder}/records/{part}.json"), *outs],
+            "cmd": f"lowparam run {target} && lowparam record {part} {name}",
+            "deps": sorted(map(str, [paths.data(chosen.data), *deps])),
+            "params": [*settings, {str(paths.code()): [f"{part}.{name}"]}],
+            "outs": [in_cache(paths.benchmarks(name) / part), in_cache(paths.record(name, part)), *outs],
             **more,
         }
 
-    sources = [*PLANNING, *(f"workflow/lowparam/{package}" for package in ("data", "models", "training"))]
-    runs = [in_cache(f"{folder}/runs"), in_git(f"{folder}/baseline.json")]
-    profiles = [in_cache(f"{folder}/profiles")]
-    made = [next(iter(out)) for out in (*runs, *profiles)]
+    runs, baseline, profiles = paths.runs(name), paths.baseline(name), paths.profiles(name)
+    cached = {"figures", "report.html"}
     return {
-        f"train{suffix}": stage("train", f"{name}_runs", sources, runs),
-        f"profile{suffix}": stage(
-            "profile", f"{name}_profiles", [*sources, "workflow/lowparam/interference", f"{folder}/runs"], profiles
-        ),
+        f"train{suffix}": stage("train", f"runs --config experiment={name}", [], [in_cache(runs), in_git(baseline)]),
+        f"profile{suffix}": stage("profile", f"profiles --config experiment={name}", [runs], [in_cache(profiles)]),
         f"report{suffix}": stage(
             "report",
             name,
-            [*RULES, "workflow/claims.yaml", "workflow/lowparam", "workflow/report", *made],
+            [runs, baseline, profiles, Path("workflow/report"), *map(in_repository, catalogue.claim_files())],
             [
-                (in_cache if file in ("figures", "report.html") else in_git)(f"{folder}/{file}")
+                (in_cache if file in cached else in_git)(folder / file)
                 for file in catalogue.report_outputs(chosen)
                 if file != "metrics.json"
             ],
-            metrics=[in_git(f"{folder}/metrics.json")],
+            metrics=[in_git(paths.metrics(name))],
         ),
     }
 
@@ -73,19 +67,35 @@ def stages(params: Params, name: str, suffix: str = "") -> dict[str, Any]:
 def data_stage(params: Params, name: str) -> dict[str, Any]:
     """Return the stage that prepares a data set."""
     return {
-        "cmd": f"snakemake results/data/{name}/manifest.json && python -m lowparam.engine.metadata_records data {name}",
-        "deps": sorted([*PLANNING, "workflow/lowparam/data"]),
-        "params": [f"data.{name}"],
-        "outs": [in_cache(f"results/data/{name}")],
+        "cmd": f"lowparam run {paths.manifest(name)} && lowparam record data {name}",
+        "params": [f"data.{name}", {str(paths.code()): [f"data.{name}"]}],
+        "outs": [in_cache(paths.data(name))],
     }
 
 
-def in_cache(path: str) -> dict[str, Any]:
-    return {path: {"persist": True}}
+def code_stage(params: Params) -> dict[str, Any]:
+    """Return the stage that writes what the code of each phase means; the others depend on its entries."""
+    return {
+        "cmd": "lowparam fingerprint",
+        "deps": sorted([*RULES, "workflow/lowparam", "requirements.lock"]),
+        "params": [{file: None} for file in SETTINGS],  # all values in them, not their text
+        "outs": [in_git(paths.code())],
+    }
 
 
-def in_git(path: str) -> dict[str, Any]:
-    return {path: {"cache": False, "persist": True}}
+def in_repository(path: Path) -> Path:
+    """Return a path relative to the folder with dvc.yaml."""
+    return path.relative_to(PACKAGE.parents[1])
+
+
+def in_cache(path: Path) -> dict[str, Any]:
+    """Describe an output that DVC keeps."""
+    return {str(path): {"persist": True}}
+
+
+def in_git(path: Path) -> dict[str, Any]:
+    """Describe an output that git keeps."""
+    return {str(path): {"cache": False, "persist": True}}
 
 
 def write(params: Params, *names: str) -> None:
@@ -128,7 +138,7 @@ def contents_of_files(params: Params, *names: str) -> dict[str, str]:
     others = sorted((recorded | {*names}) - {*params.replicate})
     read_here = sorted({params.experiment(name).data for name in params.replicate})
     read_there = sorted({params.experiment(name).data for name in others} - {*read_here})
-    described: dict[str, Any] = {}
+    described: dict[str, Any] = {"code": code_stage(params)}
     for data in read_here:
         described["data" if len(read_here) == 1 else f"data_{data}"] = data_stage(params, data)
     for name in params.replicate:
@@ -166,10 +176,3 @@ class Indented(yaml.SafeDumper):
 
     def ignore_aliases(self, data):
         return True
-
-
-if __name__ == "__main__":
-    try:
-        write(parameters.load(), *sys.argv[1:])
-    except LowparamError as error:
-        sys.exit(f"stages: {error}")

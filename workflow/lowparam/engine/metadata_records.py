@@ -1,18 +1,17 @@
-"""Keeps what Snakemake knows of how results were made beside the results, so that DVC can version one with the other.
+"""Keep what Snakemake knows about how results were made next to the results, so that DVC versions both together.
 
-    python workflow/records.py train digits
+Snakemake decides by ``.snakemake/metadata`` what is out of date: one folder for all experiments, local to a machine. A
+record is the part of it that one DVC stage of one experiment made, with the hash of every file that it describes
+(``results/<experiment>/records/<stage>.json``, written by ``lowparam record``).
 
-Snakemake decides by `.snakemake/metadata` what is out of date: one folder for all experiments, of one machine. A record
-is the part of it that one stage of one experiment made, with the hash of every file that it describes:
-`results/<experiment>/records/<stage>.json`. The command above saves one. `restore` is called by every start of the
-workflow: it gives an entry back to Snakemake where the file beside it is the very one that the entry describes, after a
-`git clone` and `dvc pull` or another revision, for instance. A file that is neither as Snakemake left it here nor as
-recorded is marked as unfinished, and Snakemake makes it again: else it could pass for what its newer metadata describe.
+`restore`, which ``lowparam run`` calls, gives an entry back to Snakemake if the file is exactly the one that the entry
+describes, for instance after ``git clone`` and ``dvc pull``, or in another revision. A file that is neither as Snakemake
+left it here nor as recorded is marked as incomplete, and Snakemake makes it again; otherwise it could pass for what
+newer metadata describe.
 """
 
 import hashlib
 import json
-import sys
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from functools import cache
@@ -22,9 +21,9 @@ from typing import Any
 from lowparam import paths, runs
 from lowparam.errors import LowparamError
 from lowparam.files import read_json, write_text
-from lowparam.params import Params
+from lowparam.params import Params, Run
 
-__all__ = ["mark_stale", "restore", "save"]
+__all__ = ["has_unrestored", "mark_stale", "restore", "save", "stale_but_believed"]
 
 SNAKEMAKE = Path(".snakemake")
 SEEN = SNAKEMAKE / "records.json"  # what `restore` looked at already
@@ -54,9 +53,11 @@ def save(stage: str, name: str) -> None:
     for file in files:
         entry = read_entry(file)
         if not entry:
-            raise LowparamError(f"{file} was not made by the workflow: delete it and run snakemake again")
+            raise LowparamError(f"{file} was not made by the workflow: delete it and start again with lowparam run")
         if entry["endtime"] != file.stat().st_mtime:
-            raise LowparamError(f"{file} was changed after the workflow made it: delete it and run snakemake again")
+            raise LowparamError(
+                f"{file} was changed after the workflow made it: delete it and start again with lowparam run"
+            )
         made = without_times(entry)
         key = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()
         jobs.setdefault(key, {"made": made, "files": {}})["files"][str(file)] = sha256(file)
@@ -68,17 +69,16 @@ def save(stage: str, name: str) -> None:
 
 def of_stage(stage: str, name: str) -> tuple[Path, list[Path]]:
     """Return the path of a stage's record and the results that it describes, sorted."""
+    record = paths.record(name, stage)
     if stage == "data":
-        folder = Path("results/data", name)
-        record = folder / "record.json"
-        return record, [file for file in below([folder]) if file != record]
-    folder = Path("results", name)
+        return record, [file for file in below([paths.data(name)]) if file != record]
+    folder = paths.experiment(name)
     if stage in PARTS:
         made = [folder / part for part in PARTS[stage]]
     else:
         others = {*NOT_MADE, *(part for parts in PARTS.values() for part in parts)}
         made = [path for path in folder.glob("*") if path.name not in others]
-    return folder / "records" / f"{stage}.json", below(made)
+    return record, below(made)
 
 
 def below(paths: Iterable[Path]) -> list[Path]:
@@ -87,29 +87,35 @@ def below(paths: Iterable[Path]) -> list[Path]:
     return sorted(file for file in found if file.is_file() and not file.name.startswith("."))
 
 
-def mark_stale(params: Params) -> None:
-    """Let Snakemake train stale runs again, whatever it believes of them.
+def stale_but_believed(params: Params) -> list[Path]:
+    """Return the metrics of stale runs that Snakemake takes for results of the current settings and code.
 
     When a training fails, Snakemake puts back the results that were there before and takes them for the failed job's.
     """
+    believed = []
     for name in params.experiments:
-        if not paths.runs(name).is_dir():
-            continue
-        for run, state in runs.states(params, name).items():
+        states = runs.states(params, name) if paths.runs(name).is_dir() else {}
+        for run, word in states.items():
             file = run.folder / "metrics.json"
-            if state == "stale" and not entry_path("incomplete", file).exists():
-                mark_incomplete(file)
+            if word == "stale" and not entry_path("incomplete", file).exists():
+                seeds = [Run(run.scale, seed) for seed in params.experiment(name).seeds]
+                if repr([runs.identity(params, each) for each in seeds]) in read_entry(file).get("params", []):
+                    believed.append(file)
+    return believed
+
+
+def mark_stale(params: Params) -> None:
+    """Let Snakemake train the runs again that `stale_but_believed` finds."""
+    for file in stale_but_believed(params):
+        mark_incomplete(file)
 
 
 def restore() -> None:
     """Give recorded entries back to Snakemake. Looks only at files that changed since it last looked."""
-    seen = read_quietly(SEEN)
-    looked = {}
-    for record in sorted([*Path("results").glob("*/records/*.json"), *Path("results/data").glob("*/record.json")]):
-        digest = sha256(record)
-        before = seen.get(str(record), {})
-        known = before["files"] if before.get("sha256") == digest else {}
-        if not known or any(state(Path(file)) != known[file] for file in known):
+    seen, looked = read_quietly(SEEN), {}
+    for record in recorded():
+        digest, known = sha256(record), _known(seen, record)
+        if _has_changed(known):
             known = {
                 file: known[file] if state(Path(file)) == known.get(file, 0) else settle(Path(file), wanted, job)
                 for job in read_json(record)
@@ -117,29 +123,66 @@ def restore() -> None:
             }
         looked[str(record)] = {"sha256": digest, "files": known}
     if looked != seen:
-        # Snakemake would take metadata without this folder for those of an older version.
+        # Without this folder, Snakemake takes metadata for those of an older version.
         (SNAKEMAKE / "incomplete").mkdir(parents=True, exist_ok=True)
         write_text(SEEN, json.dumps(looked))
 
 
+def has_unrestored() -> bool:
+    """Whether `restore` has something to do; reads only."""
+    seen = read_quietly(SEEN)
+    for record in recorded():
+        known = _known(seen, record)
+        if _has_changed(known):
+            for job in read_json(record):
+                for file, wanted in job["files"].items():
+                    path = Path(file)
+                    todo = "" if state(path) == known.get(file, 0) else _action(path, wanted, job)
+                    if todo == "restore" or (todo == "redo" and not entry_path("incomplete", path).exists()):
+                        return True
+    return False
+
+
+def recorded() -> list[Path]:
+    """Return all records, sorted."""
+    return sorted([*paths.RESULTS.glob("*/records/*.json"), *paths.DATA.glob("*/record.json")])
+
+
+def _known(seen: dict[str, Any], record: Path) -> dict[str, Any]:
+    before = seen.get(str(record), {})
+    return before["files"] if before.get("sha256") == sha256(record) else {}
+
+
+def _has_changed(known: dict[str, Any]) -> bool:
+    return not known or any(state(Path(file)) != known[file] for file in known)
+
+
 def settle(file: Path, wanted: str, job: dict[str, Any]) -> list[int] | None:
-    """Bring Snakemake's entry for a file into line with the record, and return the state in which that left it."""
+    """Bring Snakemake's entry for a file into line with the record; return the state in which that left it."""
+    action = _action(file, wanted, job)
+    if action == "restore":
+        write_entry(file, job)
+    elif action == "redo":
+        mark_incomplete(file)
+    return [] if action == "ask" else state(file)
+
+
+def _action(file: Path, wanted: str, job: dict[str, Any]) -> str:
+    """Return what Snakemake's entry for a file needs: nothing (""), ``restore``, ``redo``, or ``ask`` again later."""
     if not file.exists():
-        return None
+        return ""
     entry = read_entry(file)
     made_here = entry.get("endtime") == file.stat().st_mtime
     if made_here and without_times(entry) == job["made"]:
-        return state(file)
-    recorded = sha256(file) == wanted
-    if recorded and made_here and not inputs_are(job["made"]["input_checksums"]):
-        # Both makings gave these bytes, so both entries are true. That of now is of use, until the inputs are again
-        # those of then: ask every time.
-        return []
-    if recorded:
-        write_entry(file, job)
-    elif not made_here:
-        mark_incomplete(file)
-    return state(file)
+        return ""
+    as_recorded = sha256(file) == wanted
+    if as_recorded and made_here and not inputs_are(job["made"]["input_checksums"]):
+        # Both runs produced identical bytes, so either entry is valid. Keep the current one; check again on every
+        # start, in case the old inputs return.
+        return "ask"
+    if as_recorded:
+        return "restore"
+    return "" if made_here else "redo"
 
 
 def state(file: Path) -> list[int] | None:
@@ -206,20 +249,8 @@ def without_times(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def sha256(file: Path | str) -> str:
-    with open(file, "rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+    """Hash the content of a file."""
+    return runs.hash_of(Path(file))
 
 
 cached_sha256 = cache(sha256)
-
-
-if __name__ == "__main__":
-    # Not above: every start of the workflow imports this file, and only the command writes records of stages.
-    from lowparam import params as parameters
-    from lowparam.engine import dvc_files
-
-    try:
-        dvc_files.check(parameters.load())
-        save(*sys.argv[1:])
-    except LowparamError as error:
-        sys.exit(f"records: {error}")

@@ -6,8 +6,6 @@ The time left assumes that the steps to come take as long, in the mean, as those
 """
 
 import re
-import signal
-import sys
 import time
 from collections.abc import Iterable, Iterator
 
@@ -44,10 +42,3 @@ def follow(lines: Iterable[str], clock=time.monotonic) -> Iterator[str]:
             yield f"{percent:3d} %  {done} of {total}  {rule}, {rest}"
         elif not NOISE.match(line):
             yield line
-
-
-if __name__ == "__main__":
-    # Ctrl-C is for Snakemake, which then says what it does; this ends when its input ends.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for text in follow(sys.stdin):
-        print(text, flush=True)

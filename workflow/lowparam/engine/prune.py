@@ -10,16 +10,14 @@ again: `git checkout` and `dvc checkout`.
 
 import shutil
 import subprocess
-import sys
 from collections import defaultdict
 from pathlib import Path
 
-from lowparam import params as parameters
 from lowparam import studies
 from lowparam.errors import LowparamError
 from lowparam.params import Params
 
-__all__ = ["delete", "main", "unnamed"]
+__all__ = ["delete", "prune", "unnamed"]
 
 NOT_EXPERIMENTS = {"data", *studies.names()}
 # What tells the folder of an experiment, or of a data set, from one that somebody put there.
@@ -28,8 +26,9 @@ PREPARED = ("images.safetensors", "files.json", "manifest.json")
 NOT_JOBS = {"benchmarks", "records", "dvc.yaml", "dvc.lock"}  # of an experiment, and not in Snakemake's list
 
 
-def main(yes: bool) -> None:
-    found = unnamed(parameters.load())
+def prune(params: Params, *, yes: bool) -> None:
+    """List results that nothing requires any more, and delete them if the user agrees or `yes` is set."""
+    found = unnamed(params)
     if not found:
         print("every result is one that params.yaml asks for")
         return
@@ -100,10 +99,3 @@ def delete(found: dict[Path, list[Path]]) -> None:
                 break
             if empty.is_dir():
                 shutil.rmtree(empty)
-
-
-if __name__ == "__main__":
-    try:
-        main(yes="--yes" in sys.argv[1:])
-    except LowparamError as error:
-        sys.exit(f"prune: {error}")

@@ -11,7 +11,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from lowparam import params as parameters
 from lowparam import runs
 from lowparam.engine import plans
 from lowparam.engine.progress import duration
@@ -27,14 +25,14 @@ from lowparam.errors import LowparamError
 from lowparam.files import read_yaml
 from lowparam.params import Params, Run
 
-__all__ = ["disk", "main", "pending", "seconds"]
+__all__ = ["disk", "pending", "seconds", "show_status"]
 
 STATES = {"finished": "green", "running": "cyan", "diverged": "red", "stale": "yellow", "missing": ""}
 PROFILE = 1.1  # a profile takes about a tenth of the training
 
 
-def main() -> None:
-    params = parameters.load()
+def show_status(params: Params) -> None:
+    """Print one screen: the runs of each experiment, the disk they take, and what ``dvc repro`` would do."""
     console = Console()
     found = {name: runs.states(params, name) for name in params.experiments}
     console.print(experiments_table(params, found))
@@ -181,10 +179,3 @@ def seconds(params: Params, runs: list[Run]) -> float:
         seeds = len(params.experiment(experiment).seeds)
         total += sum(known[run.scale.name]["seconds"] / seeds for run in mine)
     return total
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except LowparamError as error:
-        sys.exit(f"status: {error}")

@@ -17,9 +17,9 @@ ORDER = 10
 
 def make(context: Context) -> Table:
     """Compute the table; a dagger marks networks without probe that do not beat the logistic regression."""
+    means = mean_by_scale(context.runs, "test_accuracy")
     baseline = context.baseline
     threshold = 100 * baseline["test"]["accuracy"]
-    means = mean_by_scale(context.runs, "test_accuracy")
     percent = means.assign(mean=100 * means["mean"], half_width=100 * means["half_width"])
 
     def mark(row: pd.Series) -> str:

@@ -1,34 +1,37 @@
-# One job profiles all runs of an architecture with an probe: a profile is shorter than a process start.
+# One job profiles all runs of an architecture with a probe: a profile takes less time than a process start. There is one
+# rule for each grid of budgets and seeds in params.yaml.
 
-for experiment, chosen in PARAMS.experiments.items():
+for number, ((sizes, seeds), names) in enumerate(
+    grouped(
+        lambda experiment: (tuple(experiment.sizes), tuple(experiment.seeds))
+    ).items()
+):
+    folders = [
+        paths.profiles(
+            "{experiment}", f"{{architecture}}-{{probe}}-{parameters.format_size(size)}"
+        )
+        for size in sizes
+    ]
 
     rule:
         name:
-            f"profile_{experiment}"
+            f"profile_{number}"
         input:
-            data=data_files(chosen.data),
+            data=lambda wildcards: data_files(wildcards.experiment),
             runs=lambda wildcards: [
                 str(run.folder / file)
                 for run in runs_of(family(wildcards))
                 for file in ("metrics.json", "model.safetensors")
             ],
         output:
-            expand(
-                "results/{{experiment}}/profiles/{{architecture}}-{{probe}}-{budget}/seed{seed}.csv",
-                budget=[parameters.format_size(size) for size in chosen.sizes],
-                seed=chosen.seeds,
-            ),
-            expand(
-                "results/{{experiment}}/profiles/{{architecture}}-{{probe}}-{budget}/seed{seed}.safetensors",
-                budget=[parameters.format_size(size) for size in chosen.sizes],
-                seed=chosen.seeds[:1],
-            ),
+            [str(folder / f"seed{seed}.csv") for folder in folders for seed in seeds],
+            [str(folder / f"seed{seeds[0]}.safetensors") for folder in folders],
         log:
             "logs/{experiment}/profile/{architecture}-{probe}.log",
         benchmark:
-            "results/{experiment}/benchmarks/profile/{architecture}-{probe}.tsv"
+            str(paths.benchmarks("{experiment}") / "profile/{architecture}-{probe}.tsv")
         wildcard_constraints:
-            experiment=re.escape(experiment),
+            experiment=any_of(names),
             architecture="[^/-]+",
             probe="[^/-]+",
         threads: 1
@@ -42,9 +45,9 @@ for experiment, chosen in PARAMS.experiments.items():
             ),
             gpu=GPUS,
         params:
-            profile=lambda wildcards: runs.profile_identity(
+            identity=lambda wildcards: runs.profile_identity(
                 PARAMS, family(wildcards)[0]
             ),
             scales=lambda wildcards: " ".join(scale.name for scale in family(wildcards)),
         shell:
-            "lowparam profile {wildcards.experiment} {params.scales} > {log} 2>&1"
+            "lowparam profile {wildcards.experiment} {params.scales}" + LOGGED

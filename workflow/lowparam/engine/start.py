@@ -1,0 +1,85 @@
+"""Prepare the folder for Snakemake, and run it.
+
+``lowparam run`` removes the lock of a Snakemake that was killed, gives Snakemake its knowledge of results that came by
+``git``, ``dvc`` or a failed training, and then runs ``snakemake`` with the same arguments. Parsing the Snakefile itself
+only reads: if the folder needs to be prepared, plain ``snakemake`` stops with one line.
+"""
+
+import contextlib
+import os
+from collections.abc import Sequence
+from typing import NoReturn
+
+from lowparam.engine import metadata_records, stale_locks
+from lowparam.errors import LowparamError
+from lowparam.params import Params, load
+
+__all__ = ["prepare", "refuse_unprepared", "run"]
+
+
+def prepare(params: Params) -> None:
+    """Bring Snakemake's locks and metadata into line with what is on disk; writes into ``.snakemake`` only."""
+    stale_locks.clear()
+    metadata_records.mark_stale(params)
+    metadata_records.restore()
+
+
+def refuse_unprepared(params: Params) -> None:
+    """Check that Snakemake's knowledge of the results is right; reads only.
+
+    Raises
+    ------
+    LowparamError
+        If results came by git or DVC, or a training failed, since `prepare` was last called: Snakemake would take old
+        results for current ones, or current ones for old.
+    """
+    if metadata_records.has_unrestored() or metadata_records.stale_but_believed(params):
+        raise LowparamError(
+            "results on disk are not those that Snakemake made here (they came by git or dvc, or a training failed); "
+            "type lowparam run with the same arguments instead of snakemake"
+        )
+
+
+def run(arguments: Sequence[str]) -> NoReturn:
+    """Prepare the folder that ``snakemake`` will work in, then become ``snakemake``.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        Those of ``snakemake``. Names of experiments become ``--config experiment=<names>`` of the rule ``all``, which
+        also notices that a single file of a run is missing.
+
+    Raises
+    ------
+    LowparamError
+        If params.yaml is missing or wrong there.
+    """
+    with contextlib.chdir(_directory(arguments)):
+        params = load()
+        prepare(params)
+    os.execvp("snakemake", ["snakemake", *_with_experiments(arguments, params)])
+
+
+def _with_experiments(arguments: Sequence[str], params: Params) -> list[str]:
+    """Replace targets that are names of experiments."""
+    first = next((place for place, word in enumerate(arguments) if word.startswith("-")), len(arguments))
+    names = [word for word in arguments[:first] if word in params.experiments]
+    if not names:
+        return list(arguments)
+    targets = [word for word in arguments[:first] if word not in names]
+    options, chosen = list(arguments[first:]), f"experiment={','.join(names)}"
+    if "--config" in options:
+        options.insert(options.index("--config") + 1, chosen)
+    else:
+        options += ["--config", chosen]
+    return ["all", *targets, *options]
+
+
+def _directory(arguments: Sequence[str]) -> str:
+    """Return the folder that ``--directory`` names, or the current one."""
+    for place, argument in enumerate(arguments):
+        if argument in ("-d", "--directory") and place + 1 < len(arguments):
+            return arguments[place + 1]
+        if argument.startswith("--directory="):
+            return argument.partition("=")[2]
+    return "."
