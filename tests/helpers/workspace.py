@@ -101,15 +101,23 @@ class Workspace:
         self.run("git", "commit", "--quiet", "--message", "State of a test")
 
     def snakemake(self, *arguments: str, fails: bool = False) -> str:
-        return self.run("snakemake", "--cores", "2", *arguments, fails=fails)
+        """Run the workflow as a user does."""
+        return self.run("lowparam", "run", "--cores", "2", *arguments, fails=fails)
 
     def jobs(self, *arguments: str) -> dict[str, int]:
-        """Ask a dry run for the number of jobs by rule; empty if nothing is to be done."""
+        """Ask a dry run for the number of jobs by rule; empty if nothing is to be done.
+
+        There is a rule ``train_<seeds>`` for each list of seeds, counted as ``train``; ``profile_<n>`` as ``profile``.
+        """
         output = self.snakemake("--dry-run", *arguments)
         if "Nothing to be done" in output:
             return {}
         table = output.partition("Job stats:")[2].partition("total")[0].splitlines()[3:]
-        return {line.split()[0]: int(line.split()[1]) for line in table if len(line.split()) == 2}
+        counts: dict[str, int] = {}
+        for rule, count in (line.split() for line in table if len(line.split()) == 2):
+            name = re.sub(r"^(train|profile)_[\d_]+$", r"\1", rule)
+            counts[name] = counts.get(name, 0) + int(count)
+        return counts
 
     def contents(self, pattern: str) -> dict[str, bytes]:
         """Files under results/digits that fit a pattern, by path."""

@@ -21,14 +21,14 @@ def test_the_cluster_has_the_settings_of_one_machine_but_shows_why_a_job_failed(
 
 def asked(workspace: Workspace, rule: str, *options: str) -> list[dict[str, int]]:
     """Resources that the jobs of a rule ask for, from a dry run."""
-    forced = ("--dry-run", "--quiet", "host", "--forcerun", rule, *options, "--", "digits_runs", "digits_profiles")
+    forced = ("--dry-run", "--quiet", "host", "--forcerun", rule, *options, "--", "runs", "profiles")
     blocks = workspace.snakemake(*forced).split(f"\nrule {rule}:\n")[1:]
     lines = [re.search(r"resources: (.*)", block).group(1) for block in blocks]
     return [{name: int(value) for name, value in re.findall(r"(\w+)=(\d+)(?=,|$)", line)} for line in lines]
 
 
 def test_a_training_asks_for_a_quarter_more_memory_and_twice_the_time_of_its_prediction(workspace):
-    unknown = asked(workspace, "train_digits")
+    unknown = asked(workspace, "train_0_1")
     assert {(job["mem_mb"], job["runtime"]) for job in unknown} == {(4000, 5 + 4 * 60)}
 
     workspace.run("lowparam", "plan", "digits")
@@ -37,11 +37,11 @@ def test_a_training_asks_for_a_quarter_more_memory_and_twice_the_time_of_its_pre
     for prediction in plan.values():
         prediction |= {"seconds": 600, "memory_mb": 1000}
     path.write_text(json.dumps(plan))
-    known = asked(workspace, "train_digits", "--config", "gpus=1")
+    known = asked(workspace, "train_0_1", "--config", "gpus=1")
     assert len(known) == len(unknown) == len(plan)
     assert {(job["mem_mb"], job["runtime"], job["gpu"]) for job in known} == {(1250, 5 + 2 * 10, 1)}
     # Profiles: the largest of the scales, and a fifth of their time.
-    assert {(job["mem_mb"], job["runtime"]) for job in asked(workspace, "profile_digits")} == {(1250, 5 + 4)}
+    assert {(job["mem_mb"], job["runtime"]) for job in asked(workspace, "profile_0")} == {(1250, 5 + 4)}
 
 
 def test_a_prediction_is_not_used_after_the_recipe_changed(workspace):
@@ -49,4 +49,4 @@ def test_a_prediction_is_not_used_after_the_recipe_changed(workspace):
     params = workspace.read()
     params["recipes"]["digits"]["epochs"] = 4
     workspace.write(params)
-    assert {job["mem_mb"] for job in asked(workspace, "train_digits")} == {4000}
+    assert {job["mem_mb"] for job in asked(workspace, "train_0_1")} == {4000}

@@ -57,7 +57,7 @@ def test_a_kill_after_the_last_run_but_before_the_end_of_its_job_repeats_no_run(
     kill(process)
     assert set(epochs(workspace)) == runs
     before_the_kill = len(epochs(workspace))
-    assert workspace.jobs()["train_digits"] == 1, "Snakemake did not see the job end"
+    assert workspace.jobs()["train"] == 1, "Snakemake did not see the job end"
     workspace.snakemake()
     assert len(epochs(workspace)) == before_the_kill
     assert workspace.contents(f"runs/{scale}/*/*") == before

@@ -27,7 +27,7 @@ def workspace(tmp_path_factory) -> Workspace:
 
 
 def test_a_broken_file_stops_the_workflow_and_is_named(workspace):
-    workspace.snakemake("prepare_shapes", fails=True)
+    workspace.snakemake("results/data/shapes/manifest.json", fails=True)
     log = Path(workspace.folder, "logs/data/shapes.log").read_text(encoding="utf-8")
     assert "Dreiecke/kaputt.jpg: " in log
     assert log.splitlines()[-1].startswith("lowparam: data.shapes: 1 bad files, listed above")

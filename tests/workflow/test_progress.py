@@ -34,7 +34,7 @@ def test_steps_become_lines_with_the_time_left_and_errors_pass():
 
 def test_an_interrupt_is_left_to_snakemake():
     shown = subprocess.Popen(
-        [sys.executable, "-m", "lowparam.engine.progress"],
+        [sys.executable, "-m", "lowparam.cli", "progress"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lowparam import params as parameters
 from lowparam.engine import prune
 from workspace import Workspace, small_params
 
@@ -41,7 +42,7 @@ def left() -> set[str]:
 
 def test_what_nothing_names_is_listed_and_deleted_after_yes(results, monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
-    prune.main(yes=False)
+    prune.prune(parameters.load(), yes=False)
     printed = capsys.readouterr().out
     assert [line.partition(":")[0] for line in printed.splitlines()[:-1]] == [
         "results/data/gone",
@@ -57,16 +58,16 @@ def test_what_nothing_names_is_listed_and_deleted_after_yes(results, monkeypatch
 @pytest.mark.parametrize("answer", ["", "\n", "n\n"])
 def test_without_yes_nothing_is_deleted(results, monkeypatch, capsys, answer):
     monkeypatch.setattr("sys.stdin", io.StringIO(answer))
-    prune.main(yes=False)
+    prune.prune(parameters.load(), yes=False)
     assert capsys.readouterr().out.endswith("nothing deleted\n")
     assert left() == {*NAMED, *OWN, *GONE}
 
 
 def test_it_says_when_every_result_is_named(results, monkeypatch, capsys):
-    prune.main(yes=True)
+    prune.prune(parameters.load(), yes=True)
     capsys.readouterr()
     monkeypatch.setattr(prune, "untracked", lambda experiments: [])
-    prune.main(yes=True)
+    prune.prune(parameters.load(), yes=True)
     assert capsys.readouterr().out == "every result is one that params.yaml asks for\n"
     assert left() == {*NAMED, *OWN}
 
@@ -77,6 +78,6 @@ def test_snakemake_tells_the_runs_that_are_not_named(tmp_path):
     for path in [*NAMED, *OWN, *GONE]:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("{}")
-    assert "nothing deleted" not in workspace.run("python", "-m", "lowparam.engine.prune", "--yes")
+    assert "nothing deleted" not in workspace.run("lowparam", "prune", "--yes")
     files = {str(path.relative_to(tmp_path)) for path in (tmp_path / "results").rglob("*") if path.is_file()}
     assert files == {*NAMED, *OWN}

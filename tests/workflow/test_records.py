@@ -188,7 +188,8 @@ def test_what_a_failed_training_left_is_made_again(monkeypatch):
     """Snakemake puts back the results that were there before, and takes them for those of the job that failed."""
     params = make_params()
     run = params.runs("quick")[0]
-    make(run.folder / "metrics.json", "{}")
+    identities = repr([runs.identity(params, each) for each in params.runs("quick")])
+    make(run.folder / "metrics.json", "{}", identities)
     monkeypatch.setattr(runs, "_state", lambda *_: "finished")
     metadata_records.mark_stale(params)
     assert not unfinished(run.folder / "metrics.json")

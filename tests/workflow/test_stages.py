@@ -45,7 +45,7 @@ def test_the_file_in_the_repository_is_the_one_that_make_record_writes(tmp_path,
 
 def test_plain_dvc_repro_makes_what_replicate_lists(two):
     dvc_files.write(two)
-    assert [*described("dvc.yaml")] == ["data", "train", "profile", "report"]
+    assert [*described("dvc.yaml")] == ["code", "data", "train", "profile", "report"]
     assert not [out for out in outs("dvc.yaml") if "more" in out]
     assert not list(Path("results").glob("*/dvc.yaml"))
 
