@@ -53,6 +53,7 @@ lock: $(INSTALLED)  ## write the versions of the present environment into requir
 
 schema: $(INSTALLED)  ## write the JSON schema of params.yaml for editors
 	lowparam schema > docs/params.schema.json
+	lowparam schema recipes.yaml > docs/recipes.schema.json
 
 bench: $(INSTALLED)  ## measure speed against a textbook loop; needs a quiet machine
 	python benchmarks/throughput.py --size 8

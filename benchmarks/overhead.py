@@ -34,11 +34,14 @@ def main():
         params = yaml.safe_load((folder / "params.yaml").read_text())
         params["replicate"] = [arguments.experiment]
         if arguments.epochs:
-            params["recipes"][params["experiments"][arguments.experiment]["recipe"]]["epochs"] = arguments.epochs
+            recipe = params["experiments"][arguments.experiment]["recipe"]
+            recipes = yaml.safe_load((folder / "recipes.yaml").read_text())
+            recipes[recipe]["epochs"] = arguments.epochs
+            (folder / "recipes.yaml").write_text(yaml.safe_dump(recipes))
         (folder / "params.yaml").write_text(yaml.safe_dump(params))
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         start = time.perf_counter()
-        command = ["snakemake", "--cores", str(cores), *arguments.target.split()]
+        command = ["lowparam", "run", "--cores", str(cores), *arguments.target.split()]
         subprocess.run(command, cwd=folder, env=environment, check=True)
         wall = time.perf_counter() - start
         files = sorted((folder / "results").rglob("benchmarks/**/*.tsv"))

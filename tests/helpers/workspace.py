@@ -33,11 +33,12 @@ def kill(process: subprocess.Popen) -> None:
 def small_params() -> dict:
     """The project's own params.yaml, cut down to four scales of two short runs each."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    params["recipes"] = {"digits": params["recipes"]["digits"] | {"epochs": 3, "warmup_epochs": 1}}
+    recipes = yaml.safe_load((ROOT / "recipes.yaml").read_text(encoding="utf-8"))
+    params["recipes"] = {"small": recipes["digits"] | {"epochs": 3, "warmup_epochs": 1}}
     params["experiments"] = {
         "digits": {
             "data": "digits",
-            "recipe": "digits",
+            "recipe": "small",
             "architectures": ["mobilenetv1", "nodepth_a"],
             "budgets": ["10k"],
             "seeds": [0, 1],

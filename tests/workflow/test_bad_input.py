@@ -6,13 +6,14 @@ from typer.testing import CliRunner
 from lowparam.cli import app
 from workspace import ROOT, Workspace, small_params
 
-PARAMS = (ROOT / "params.yaml").read_text(encoding="utf-8")
+SETTINGS = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("params.yaml", "recipes.yaml")}
 
 
 @pytest.fixture
 def empty(tmp_path, monkeypatch) -> Workspace:
     """A folder with the project's params.yaml and nothing else; the tests are in it."""
-    (tmp_path / "params.yaml").write_text(PARAMS, encoding="utf-8")
+    for name, text in SETTINGS.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return Workspace(tmp_path)
 
@@ -28,14 +29,14 @@ def refused(*command: str) -> str:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("lr: 0.02", "lr: -0.02", "recipes.digits.lr: input should be greater than 0, not -0.02"),
+        ("lr: 0.02", "lr: -0.02", "recipes.yaml: digits.lr: input should be greater than 0, not -0.02"),
         (
             "lr: 0.02",
             "lr: 1e-3",
-            "recipes.digits.lr: input should be a valid number, not '1e-3'; write it with a point",
+            "recipes.yaml: digits.lr: input should be a valid number, not '1e-3'; write it with a point",
         ),
-        ("epochs: 20", "epoch: 20", "recipes.digits.epoch is not a known key; did you mean 'epochs'?"),
-        ("batch_size: 64", "batch_size: many", "recipes.digits.batch_size: input should be a valid integer"),
+        ("epochs: 20", "epoch: 20", "recipes.yaml: digits.epoch is not a known key; did you mean 'epochs'?"),
+        ("batch_size: 64", "batch_size: many", "recipes.yaml: digits.batch_size: input should be a valid integer"),
         (
             "budgets: [10k, 25k, 50k, 100k]",
             "budgets: [ten]",
@@ -55,16 +56,18 @@ def refused(*command: str) -> str:
     ],
 )
 def test_params_are_refused_in_one_line_that_names_the_key(empty, old, new, says):
-    assert old in PARAMS
-    (empty.folder / "params.yaml").write_text(PARAMS.replace(old, new, 1), encoding="utf-8")
+    file = "recipes.yaml" if says.startswith("recipes.yaml") else "params.yaml"
+    assert old in SETTINGS[file]
+    (empty.folder / file).write_text(SETTINGS[file].replace(old, new, 1), encoding="utf-8")
     assert says in refused("check")
     assert not (empty.folder / "results").exists()
 
 
 def test_snakemake_refuses_them_in_one_line_too(workspace):
-    (workspace.folder / "params.yaml").write_text(PARAMS.replace("lr: 0.02", "lr: -0.02"), encoding="utf-8")
+    text = SETTINGS["recipes.yaml"].replace("lr: 0.02", "lr: -0.02")
+    (workspace.folder / "recipes.yaml").write_text(text, encoding="utf-8")
     output = workspace.snakemake("--dry-run", fails=True)
-    assert "lowparam: params.yaml: recipes.digits.lr: input should be greater than 0, not -0.02\n" in output
+    assert "lowparam: recipes.yaml: digits.lr: input should be greater than 0, not -0.02\n" in output
     assert "Traceback" not in output
 
 

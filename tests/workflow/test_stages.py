@@ -1,5 +1,6 @@
 """The files by which DVC records results are those that params.yaml asks for."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,7 @@ def outs(path: str) -> set[str]:
 def test_the_file_in_the_repository_is_the_one_that_make_record_writes(tmp_path, monkeypatch):
     params = parameters.load(ROOT / "params.yaml")
     monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "recipes.yaml", tmp_path)
     dvc_files.write(params)
     assert Path("dvc.yaml").read_text() == (ROOT / "dvc.yaml").read_text(), "type: make record"
 
@@ -101,7 +103,7 @@ def test_files_that_are_not_of_the_present_settings_are_named(two):
     dvc_files.write(two, "more")
     dvc_files.check(two)
     changed = two.model_dump()
-    changed["recipes"]["other"] = changed["recipes"]["digits"]
+    changed["recipes"]["other"] = changed["recipes"]["small"]
     changed["experiments"]["more"]["recipe"] = "other"
     with pytest.raises(LowparamError, match=r"results/more/dvc\.yaml is not that of the present params\.yaml"):
         dvc_files.check(parameters.Params.model_validate(changed))

@@ -8,7 +8,7 @@ import pandas as pd
 from lowparam.errors import LowparamError
 from lowparam.files import atomic, read_csv, read_json, write_json
 from lowparam.interference.profile import summary
-from lowparam.params import Params, Run, format_size, run_spec
+from lowparam.params import Params, Run, format_size, run_spec, without_defaults
 
 __all__ = ["collect"]
 
@@ -38,7 +38,7 @@ def collect(params: Params, experiment: str) -> None:
 
 def _row(params: Params, run: Run) -> dict[str, Any]:
     metrics = read_json(run.folder / "metrics.json")
-    _same(run, metrics["spec"], run_spec(params, run))
+    _same(run, without_defaults(metrics["spec"]), run_spec(params, run, defaults=False))
     profile = read_csv(run.profile)
     return {
         "architecture": run.scale.label,

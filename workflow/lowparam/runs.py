@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel
 
 from lowparam import catalogue, paths, provenance, studies
 from lowparam.errors import LowparamError
 from lowparam.files import read_json
-from lowparam.params import Experiment, Params, Profile, Recipe, Run, Scale, run_spec
+from lowparam.params import Params, Run, Scale, profile_spec, run_spec, without_defaults
 
 __all__ = [
     "FILES",
@@ -50,7 +49,6 @@ __all__ = [
     "state",
     "states",
     "torch_version",
-    "without_defaults",
 ]
 
 FILES = ("model.safetensors", "history.csv", "metrics.json")
@@ -77,7 +75,7 @@ def identity(params: Params, run: Run, *, data_sha256: str | None = None) -> dic
         ``spec``, the settings without those that equal their defaults, and ``made_with``.
     """
     return {
-        "spec": without_defaults(run_spec(params, run)),
+        "spec": run_spec(params, run, defaults=False),
         "made_with": made_with(params, run.scale, data_sha256=data_sha256),
     }
 
@@ -85,22 +83,6 @@ def identity(params: Params, run: Run, *, data_sha256: str | None = None) -> dic
 def made_with(params: Params, scale: Scale, *, data_sha256: str | None) -> dict[str, str | None]:
     """Return what a scale is trained with, beside its settings: torch's version, and hashes of data and code."""
     return {"torch": torch_version(), "data_sha256": data_sha256, "code_sha256": code_of_training(params, scale)}
-
-
-def without_defaults(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out of a specification (`lowparam.params.run_spec`) every setting that equals its default."""
-    return _differing(Experiment, {**spec, "recipe": _differing(Recipe, spec["recipe"])})
-
-
-def _differing(section: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
-    fields, kept = section.model_fields, {}
-    for key, value in values.items():
-        default = fields[key].default if key in fields else None
-        if isinstance(default, BaseModel):
-            value, default = _differing(type(default), value), {}
-        if key not in fields or value != default:
-            kept[key] = value
-    return kept
 
 
 @cache
@@ -131,9 +113,9 @@ def code_of_profile(params: Params, scale: Scale) -> str:
 
 def profile_identity(params: Params, scale: Scale) -> dict[str, Any]:
     """Return how profiles are made from the runs of a scale: settings that differ from defaults, and the code."""
-    profile = params.experiment(scale.experiment).profile
+    run = Run(scale, params.experiment(scale.experiment).seeds[0])
     return {
-        "profile": _differing(Profile, profile.model_dump()),
+        "profile": profile_spec(params, run, defaults=False)["profile"],
         "code_sha256": code_of_profile(params, scale),
         "torch": torch_version(),
     }

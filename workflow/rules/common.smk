@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lowparam import catalogue, paths, runs, studies
 from lowparam import params as parameters
-from lowparam.engine import plans, start
+from lowparam.engine import plans, rule_names, start
 from lowparam.errors import LowparamError
 
 ROOT = Path(workflow.basedir)
@@ -18,6 +18,7 @@ ROOT = Path(workflow.basedir)
 # One clear line instead of a traceback, before any job is planned.
 try:
     PARAMS = parameters.load()
+    rule_names.check_names(PARAMS)
     # The experiments of the rules `all`, `runs` and `profiles`: snakemake runs --config experiment=digits,solu
     CHOSEN = [
         name for name in str(config.get("experiment", "")).split(",") if name

@@ -18,9 +18,11 @@ def check(
 ) -> None:
     """Check params.yaml, and that every architecture can have every budget, without running anything."""
     from lowparam.engine.check import check_scales
+    from lowparam.engine.rule_names import check_names
 
     params = parameters.load()
     names = experiments or list(params.experiments)
+    check_names(params)
     check_scales(params, names)
     if not quiet:
         for name in names:
@@ -34,12 +36,16 @@ def plan(
         str | None, typer.Argument(help="Name of an experiment; by default those listed under replicate.")
     ] = None,
     cores: Annotated[int, typer.Option(min=1, help="Trainings at the same time.")] = 2,
+    write: Annotated[bool, typer.Option("--write", help="Write docs/experiments.md, about all experiments.")] = False,
 ) -> None:
     """Predict time and memory of the trainings of an experiment before anything runs."""
-    from lowparam.engine import plans
+    from lowparam.engine import experiment_table, plans
     from lowparam.training.plan import plan, totals
 
     params = parameters.load()
+    if write:
+        experiment_table.write_page(params)
+        return
     for name in [experiment] if experiment else params.replicate:
         table = plan(params, name)
         plans.keep(params, name, table)

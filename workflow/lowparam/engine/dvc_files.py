@@ -15,7 +15,7 @@ from lowparam import catalogue, paths
 from lowparam.engine.fingerprint import RULES
 from lowparam.errors import LowparamError
 from lowparam.files import write_text
-from lowparam.params import Params
+from lowparam.params import RECIPES, Params, recipes_in_file
 from lowparam.provenance import PACKAGE
 
 __all__ = ["check", "stages", "write"]
@@ -28,13 +28,12 @@ HEADER = """\
 """
 
 
-SETTINGS = ["params.yaml"]
-
-
 def stages(params: Params, name: str, suffix: str = "") -> dict[str, Any]:
     """Return the stages train, profile and report of an experiment, as DVC writes them."""
     chosen, folder = params.experiment(name), paths.experiment(name)
-    settings = [f"data.{chosen.data}", f"recipes.{chosen.recipe}", "defaults", f"experiments.{name}"]
+    settings: list[Any] = [f"data.{chosen.data}", "defaults", f"experiments.{name}"]
+    apart = chosen.recipe in recipes_in_file()
+    settings.append({RECIPES: [chosen.recipe]} if apart else f"recipes.{chosen.recipe}")
 
     def stage(part: str, target: str, deps: list[Path], outs: list[dict], **more: Any) -> dict[str, Any]:
         return {
@@ -75,10 +74,11 @@ def data_stage(params: Params, name: str) -> dict[str, Any]:
 
 def code_stage(params: Params) -> dict[str, Any]:
     """Return the stage that writes what the code of each phase means; the others depend on its entries."""
+    files = ["params.yaml", *([RECIPES] if recipes_in_file() else [])]
     return {
         "cmd": "lowparam fingerprint",
         "deps": sorted([*RULES, "workflow/lowparam", "requirements.lock"]),
-        "params": [{file: None} for file in SETTINGS],  # all values in them, not their text
+        "params": [{file: None} for file in files],  # all values in them, not their text
         "outs": [in_git(paths.code())],
     }
 

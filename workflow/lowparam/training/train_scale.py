@@ -23,7 +23,7 @@ from lowparam.data import PARTS, Dataset, Streamed
 from lowparam.errors import LowparamError
 from lowparam.models import network_for, width_for
 from lowparam.models.cost import Cost, cost
-from lowparam.params import Params, Recipe, Run, Scale, run_spec
+from lowparam.params import Params, Recipe, Run, Scale, run_spec, without_defaults
 from lowparam.training import checkpoint
 from lowparam.training.loop import Training, pick_device
 
@@ -163,7 +163,7 @@ class SeedRun:
         wait: Callable[[], None] = lambda: None,
     ) -> None:
         self.spec, self.made_with, self.writes, self.wait = spec, made_with, writes, wait
-        self.identity = {"spec": runs.without_defaults(spec), "made_with": made_with}
+        self.identity = {"spec": without_defaults(spec), "made_with": made_with}
         self.name = f"{work.name} seed {spec['seed']}"
         self.work, self.results = work / f"seed{spec['seed']}", results / f"seed{spec['seed']}"
 

@@ -1,88 +1,17 @@
-"""params.yaml as typed objects, the grid of runs, and the one statement of a run.
+"""The sections and keys of params.yaml and recipes.yaml, as typed objects."""
 
-This module imports neither torch nor pandas, because Snakemake reads it at every start.
-"""
-
-import difflib
-import json
-import re
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from lowparam import registry, studies
+from lowparam import registry
 from lowparam.errors import LowparamError
-from lowparam.files import read_yaml
+from lowparam.params.grid import Run, Scale, expand, parse_budget
+from lowparam.params.messages import describe, first_finding
 from lowparam.section import Section
 from lowparam.studies import StudySettings
 
-__all__ = [
-    "Augment",
-    "Data",
-    "Experiment",
-    "Params",
-    "Profile",
-    "Recipe",
-    "Run",
-    "Scale",
-    "Split",
-    "format_budget",
-    "format_size",
-    "load",
-    "parse_budget",
-    "profile_spec",
-    "rules_of",
-    "run_spec",
-    "schema",
-]
-
-UNITS = {"k": 1_000, "M": 1_000_000}
-
-RULES = ["{}", "{}_runs", "{}_profiles", "{}_claims"]
-RULES += [f"{verb}_{{}}" for verb in ("train", "profile", "tables", "figures", "claims", "page", "bilinear")]
-"""Names of the rules that an experiment has of its own."""
-
-RESERVED = {"all", "data", "prepare", "baseline", "collect"}
-RESERVED |= {f"{part.study}_{part.name}" for part in studies.parts()}
-RESERVED |= {rule.format(study) for study in studies.names() for rule in RULES}
-"""Names of other rules and of other folders in results, which an experiment cannot have."""
-
-
-def parse_budget(value: Any) -> int:
-    """Read a parameter count such as ``25k``, ``1.5M`` or ``25000``.
-
-    Raises
-    ------
-    ValueError
-        If it is none of these or less than 1.
-    """
-    text = str(value).replace("_", "")
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([kM]?)", text)
-    count = float(match[1]) * UNITS.get(match[2], 1) if match and not isinstance(value, bool) else 0
-    if count < 1 or count != int(count):
-        raise ValueError(f"{value!r} is not a parameter count; write 25k, 1.5M or 25000")
-    return int(count)
-
-
-def format_budget(count: int) -> str:
-    """Write a parameter count the way paths and tables do: ``25k``, ``1.5M``; the inverse of `parse_budget`."""
-    for unit, size in (("M", UNITS["M"]), ("k", UNITS["k"])):
-        if count >= size and count * 1000 % size == 0:
-            return f"{count / size:.3f}".rstrip("0").rstrip(".") + unit
-    return str(count)
-
-
-def format_size(budget: int | None) -> str:
-    """Write the size of a scale as in paths: ``25k``, or ``published`` for a network that has its own size."""
-    return "published" if budget is None else format_budget(budget)
-
-
-def rules_of(experiment: str) -> list[str]:
-    """Name the rules that an experiment has of its own."""
-    return [rule.format(experiment) for rule in RULES]
-
+__all__ = ["Augment", "Data", "Experiment", "Params", "Profile", "Recipe", "Section", "Split", "merge"]
 
 Budget = Annotated[int, BeforeValidator(parse_budget), Field(json_schema_extra={"type": ["integer", "string"]})]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -90,6 +19,9 @@ Positive = Annotated[float, Field(gt=0)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 Area = Annotated[float, Field(gt=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:]+$")]
+Architecture = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:+]+$")]
+Patterns = BeforeValidator(lambda names: expand(names) if isinstance(names, list) else names)
+"""Expands braces in names: ``demonet_{star,sum}``."""
 
 
 class Split(Section):
@@ -235,8 +167,10 @@ class Experiment(Section):
     mode: Literal["controlled", "published"] = Field(
         "controlled", description="one skeleton for all, only the block differs; or the papers' own networks"
     )
-    architectures: list[Name] = Field(
-        min_length=1, description="mobilenetv2 in controlled mode; mobilenetv2_x0.5 or timm:resnet18 in published mode"
+    architectures: Annotated[list[Architecture], Patterns] = Field(
+        min_length=1,
+        description="mobilenetv2 in controlled mode; mobilenetv2_x0.5 or timm:resnet18 in published mode; "
+        "demonet_{star,sum}_d12_w{8,16} is four names",
     )
     probes: list[Name] = Field(min_length=1, description="none, or where SoLU goes")
     budgets: list[Budget] = Field([], description="parameter counts to aim at; none in published mode")
@@ -245,7 +179,7 @@ class Experiment(Section):
     depth: int = Field(2, ge=1, description="blocks in a stage")
     divisor: int = Field(1, ge=1, description="widths of stages are multiples of it")
     minimum_width: int = Field(4, ge=1, description="no stage is narrower")
-    overrides: dict[Name, dict[str, Any]] = Field({}, description="recipe values for one architecture")
+    overrides: dict[Architecture, dict[str, Any]] = Field({}, description="recipe values for one architecture")
     variants: dict[Name, dict[str, Any]] = Field(
         {}, description="recipe values by a name of your own; every scale is trained with each of them"
     )
@@ -282,7 +216,7 @@ class Params(Section):
 
     data: dict[Name, Data] = Field(min_length=1, description="data sets by name")
     recipes: dict[Name, Recipe] = Field(min_length=1, description="recipes by name")
-    defaults: dict[str, Any] = Field({}, description="what an experiment does not say for itself")
+    defaults: dict[str, Any] = Field({}, description="defaults for all experiments")
     experiments: dict[Name, Experiment] = Field(min_length=1, description="experiments by name")
     studies: StudySettings = Field(StudySettings(), description="settings of the studies, by name")
     replicate: list[Name] = Field(min_length=1, description="experiments that run when no other is named")
@@ -291,25 +225,20 @@ class Params(Section):
     def _names_lead_somewhere(self) -> "Params":
         for name in self.replicate:
             _known(name, self.experiments, "replicate")
-        rules = {f"prepare_{name}": f"data.{name}" for name in self.data}
-        for name in sorted(self.experiments, key=len):  # of digits and digits_runs, the second is the one to rename
-            for rule in rules_of(name):
-                if rules.setdefault(rule, f"experiments.{name}") != f"experiments.{name}":
-                    raise ValueError(
-                        f"experiments.{name}: {rules[rule]} has a rule {rule} as well; choose another name"
-                    )
         for name, experiment in self.experiments.items():
-            if name in RESERVED:
-                raise ValueError(
-                    f"experiments.{name}: the workflow has another use for this name; choose one of your own"
-                )
             _known(experiment.data, self.data, f"experiments.{name}.data")
             _known(experiment.recipe, self.recipes, f"experiments.{name}.recipe")
             for architecture in experiment.overrides:
                 _known(architecture, experiment.architectures, f"experiments.{name}.overrides")
             for scale in self.scales(name):
-                self.recipe(scale)
+                self._check_recipe(self.recipe(scale), scale)
         return self
+
+    def _check_recipe(self, recipe: Recipe, scale: Scale) -> None:
+        where = f"experiments.{scale.experiment} (recipe {self.experiments[scale.experiment].recipe})"
+        _known(recipe.loss, registry.entries("training/losses"), f"{where}: loss")
+        for name in recipe.penalties:
+            _known(name, registry.entries("training/penalties"), f"{where}: penalties")
 
     def experiment(self, name: str) -> Experiment:
         """Return an experiment by name.
@@ -324,7 +253,7 @@ class Params(Section):
         return self.experiments[name]
 
     def recipe(self, scale: "Scale") -> Recipe:
-        """Return the recipe of a scale: that of the experiment, below that of its architecture and of its variant."""
+        """Return the recipe of a scale: that of the experiment, with the values of its architecture and its variant."""
         chosen = self.experiments[scale.experiment]
         recipe = self.recipes[chosen.recipe]
         for key, above in (
@@ -332,9 +261,9 @@ class Params(Section):
             (f"variants.{scale.variant}", chosen.variants.get(scale.variant, {})),
         ):
             try:
-                recipe = Recipe.model_validate(_merge(recipe.model_dump(), above)) if above else recipe
+                recipe = Recipe.model_validate(merge(recipe.model_dump(), above)) if above else recipe
             except ValidationError as error:
-                raise ValueError(f"experiments.{scale.experiment}.{key}.{_first(error)}") from error
+                raise ValueError(f"experiments.{scale.experiment}.{key}.{_describe(error)}") from error
         return recipe
 
     def scales(self, experiment: str) -> list["Scale"]:
@@ -353,170 +282,19 @@ class Params(Section):
         return [Run(scale, seed) for scale in self.scales(experiment) for seed in self.experiment(experiment).seeds]
 
 
-@dataclass(frozen=True, order=True)
-class Scale:
-    """An architecture with an probe at a budget, in an experiment.
-
-    A published network has no budget (None), because its name settles its size: ``mobilenetv2_x0.5``. An experiment
-    with variants of its recipe has a scale for each of them.
-    """
-
-    experiment: str
-    architecture: str
-    probe: str
-    budget: int | None
-    variant: str = ""
-
-    @property
-    def label(self) -> str:
-        """The architecture, with the variant if there is one: ``mobilenetv2``, ``mobilenetv2@lr0.01``."""
-        return f"{self.architecture}@{self.variant}" if self.variant else self.architecture
-
-    @property
-    def name(self) -> str:
-        """The folder's name: ``mobilenetv2-none-25k``, ``mobilenetv2_x0.5-none-published``.
-
-        A timm network is written with a point, ``timm.mobilevit_xxs-none-published``, because a colon is no part of
-        a file name everywhere.
-        """
-        return f"{self.label.replace(':', '.')}-{self.probe}-{format_size(self.budget)}"
-
-    @property
-    def folder(self) -> Path:
-        """Where its runs are."""
-        return Path("results", self.experiment, "runs", self.name)
-
-    @property
-    def profiles(self) -> Path:
-        """Where their interference profiles are: not beside them, so that training alone writes what it made."""
-        return Path("results", self.experiment, "profiles", self.name)
-
-
-@dataclass(frozen=True, order=True)
-class Run:
-    """One training: a scale with a seed."""
-
-    scale: Scale
-    seed: int
-
-    @property
-    def folder(self) -> Path:
-        return self.scale.folder / f"seed{self.seed}"
-
-    @property
-    def profile(self) -> Path:
-        return self.scale.profiles / f"seed{self.seed}.csv"
-
-
-def run_spec(params: Params, run: Run) -> dict[str, Any]:
-    """State all that determines a run, as plain values.
-
-    The rule of the run has it as a parameter, metrics.json repeats it, and `collect` compares the two.
-    """
-    scale, experiment = run.scale, params.experiment(run.scale.experiment)
-    skeleton = ("counting", "depth", "divisor", "minimum_width")  # what a published network has no use for
-    return {
-        "experiment": scale.experiment,
-        "mode": experiment.mode,
-        "architecture": scale.architecture,
-        "probe": scale.probe,
-        "budget": scale.budget,
-        **({key: getattr(experiment, key) for key in skeleton} if experiment.mode == "controlled" else {}),
-        "seed": run.seed,
-        "data": {"name": experiment.data, **params.data[experiment.data].spec()},
-        "recipe": params.recipe(scale).model_dump(),
-    }
-
-
-def profile_spec(params: Params, run: Run) -> dict[str, Any]:
-    """State all that determines the profile of a run: the run and how it is looked at.
-
-    It is apart from `run_spec`, so that another way of looking does not train again.
-    """
-    profile = params.experiment(run.scale.experiment).profile
-    return {"run": run_spec(params, run), "profile": profile.model_dump()}
-
-
-def load(path: Path | str = "params.yaml") -> Params:
-    """Read and check params.yaml.
-
-    Raises
-    ------
-    LowparamError
-        In one line: the key, what is wrong with it, and what would be right.
-    """
-    path = Path(path)
-    values = read_yaml(path, missing="run this in the folder that has it")
-    try:
-        if isinstance(values, dict) and isinstance(values.get("experiments"), dict):
-            defaults = values.get("defaults") or {}
-            values = {
-                **values,
-                "experiments": {
-                    name: _merge(defaults, given) if isinstance(given, dict) else given
-                    for name, given in values["experiments"].items()
-                },
-            }
-        return Params.model_validate(values)
-    except ValidationError as error:
-        raise LowparamError(f"{path}: {_first(error)}") from error
-
-
-def schema() -> str:
-    """Return the JSON schema of params.yaml as text.
-
-    Experiments may leave out what `defaults` says, so their keys are all optional here; `load` sees the whole.
-    """
-    tree = Params.model_json_schema()
-    tree["title"] = "params.yaml of lowparam"
-    tree["$defs"]["Experiment"]["required"] = ["data", "recipe"]
-    optional = {key: value for key, value in tree["$defs"]["Experiment"].items() if key != "required"}
-    tree["properties"]["defaults"] = {**optional, "description": tree["properties"]["defaults"]["description"]}
-    return json.dumps(tree, indent=2, ensure_ascii=False)
-
-
-def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """Lay one mapping over another, level by level; lists and values are replaced whole."""
+def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Merge one mapping over another, level by level; lists and values are replaced."""
     merged = dict(below)
     for key, value in above.items():
         old = merged.get(key)
-        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+        merged[key] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return merged
+
+
+def _describe(error: ValidationError) -> str:
+    return describe(first_finding(error), Section.__subclasses__())
 
 
 def _known(name: str, known: Any, key: str) -> None:
     if name not in known:
-        near = difflib.get_close_matches(name, list(known), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-        raise ValueError(f"{key}: {name!r} is not defined; {hint}")
-
-
-def _first(error: ValidationError) -> str:
-    """Put the first finding of a validation into one line: the key, what is wrong, what was given.
-
-    A key that is not known comes first: the key that is missing is often the one that was meant.
-    """
-    finding = min(error.errors(), key=lambda finding: finding["type"] != "extra_forbidden")
-    key = ".".join(str(part) for part in finding["loc"])
-    if finding["type"] == "extra_forbidden":
-        known = {name for section in Section.__subclasses__() for name in section.model_fields}
-        near = difflib.get_close_matches(str(finding["loc"][-1]), sorted(known), n=1)
-        return f"{key} is not a known key" + (f"; did you mean {near[0]!r}?" if near else "")
-    message = finding["msg"].removeprefix("Value error, ")
-    if finding["type"] == "missing":
-        return f"{key} is missing"
-    if finding["type"] == "value_error":
-        return f"{key}: {message}" if key else message
-    if finding["type"] == "too_short":
-        return f"{key} is empty; it needs at least one item"
-    given = finding["input"]
-    hint = "; write it with a point, as 1.0e-3" if finding["type"] == "float_type" and _is_number(given) else ""
-    return f"{key}: {message[0].lower()}{message[1:]}, not {given!r}{hint}"
-
-
-def _is_number(text: Any) -> bool:
-    try:
-        float(text)
-    except (TypeError, ValueError):
-        return False
-    return isinstance(text, str)
+        raise ValueError(f"{key}: {name!r} is not defined; {registry.nearest(name, known)}")

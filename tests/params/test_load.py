@@ -1,15 +1,14 @@
 """params.yaml as typed objects: the grid and the recipe of a run."""
 
-import re
 from pathlib import Path
 
 import pytest
 import yaml
 
 from lowparam.errors import LowparamError
-from lowparam.params import RESERVED, load, rules_of, run_spec
+from lowparam.params import load, run_spec
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 MINIMAL = {
     "data": {"digits": {"source": "digits", "split": {"train": 0.6, "validation": 0.15, "test": 0.25}}},
@@ -82,25 +81,48 @@ def test_a_bad_variant_is_named(params, values, says):
 
 
 @pytest.mark.parametrize(
-    ("name", "says"),
+    ("patterns", "names"),
     [
-        *((rule, f"experiments.{rule}: experiments.rates has a rule {rule}") for rule in rules_of("rates")[1:]),
-        ("prepare_digits", "experiments.prepare_digits: data.digits has a rule prepare_digits"),
-        ("tables_star", "experiments.tables_star: the workflow has another use for this name"),
-        ("data", "experiments.data: the workflow has another use for this name"),
+        (["plain"], ["plain"]),
+        (["a_{b,c}"], ["a_b", "a_c"]),
+        (["a{,_d}_{e,f}"], ["a_e", "a_f", "a_d_e", "a_d_f"]),
+        (["x{1,2}", "y"], ["x1", "x2", "y"]),
+        (["a+{b,c}"], ["a+b", "a+c"]),
     ],
 )
-def test_an_experiment_with_the_name_of_a_rule_is_refused(tmp_path, name, says):
-    rates = MINIMAL["experiments"]["rates"]
-    values = {**MINIMAL, "experiments": {name: rates, "rates": rates}}
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
-    with pytest.raises(LowparamError, match=says) as refusal:
+def test_braces_expand_as_in_a_shell(params, patterns, names):
+    read = params(architectures=patterns, overrides={}, variants={})
+    assert read.experiments["rates"].architectures == names
+
+
+@pytest.mark.parametrize("pattern", ["a_{b,c", "a_b}", "a_{b,{c,d}}"])
+def test_a_brace_without_its_partner_is_named(params, pattern):
+    with pytest.raises(LowparamError, match=r"experiments\.rates\.architectures: .* has a brace without its partner"):
+        params(architectures=[pattern], overrides={}, variants={})
+
+
+def test_a_name_that_a_pattern_repeats_is_refused(params):
+    with pytest.raises(LowparamError, match="architectures names 'a_b' twice"):
+        params(architectures=["a_{b,b}"], overrides={}, variants={})
+
+
+def test_recipes_may_be_in_a_file_of_their_own(tmp_path):
+    values = {**MINIMAL, "recipes": {}}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({key: values[key] for key in values if key != "recipes"}))
+    (tmp_path / "recipes.yaml").write_text(yaml.safe_dump(MINIMAL["recipes"]))
+    assert load(tmp_path / "params.yaml").recipes["plain"].epochs == 2
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(MINIMAL))
+    with pytest.raises(LowparamError, match=r"recipes\.plain is also in .*recipes\.yaml; rename one of them"):
         load(tmp_path / "params.yaml")
-    assert "\n" not in str(refusal.value)
 
 
-def test_names_of_rules_are_those_of_the_workflow():
-    text = "\n".join(path.read_text() for path in [ROOT / "Snakefile", *(ROOT / "workflow/rules").glob("*.smk")])
-    own = {name.replace("{experiment}", "x") for name in re.findall(r'name:\s+f"(\w*\{experiment\}\w*)"', text)}
-    assert own == {*rules_of("x")} - {"x"}
-    assert {*re.findall(r"^rule (\w+):", text, re.MULTILINE)} <= RESERVED
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"loss": "cross_entrpy"}, "loss: 'cross_entrpy' is not defined; did you mean 'cross_entropy'"),
+        ({"penalties": {"incoherense": 1.0}}, "penalties: 'incoherense' is not defined; did you mean 'incoherence'"),
+    ],
+)
+def test_a_loss_or_penalty_that_is_not_there_is_named(params, change, says):
+    with pytest.raises(LowparamError, match=says):
+        params(variants={"v": change})
