@@ -20,8 +20,15 @@ def make(context):
 """
 LISTED = """
 from lowparam import catalogue, params, studies
+from lowparam.engine import rule_names
+from lowparam.errors import LowparamError
 print(studies.names(), params.load().studies.coherence.directions, catalogue.tables("coherence"))
-print("gaussian_coherence" in params.RESERVED, "coherence_gaussian" in params.RESERVED)
+for name in ("gaussian_coherence", "coherence_gaussian", "coherence"):
+    try:
+        rule_names.refuse(name)
+        print(name, "is free")
+    except LowparamError:
+        print(name, "is taken")
 """
 
 
@@ -37,7 +44,9 @@ def test_one_new_folder_and_one_line_are_found(done):
     assert done.lines.count("\n") == 1
     assert done.run("python", "-c", LISTED).splitlines() == [
         "['coherence', 'star', 'toy'] 128 ['coherence']",
-        "False True",
+        "gaussian_coherence is free",
+        "coherence_gaussian is taken",
+        "coherence is taken",
     ]
     assert "Directions drawn from a normal distribution" in done.run("lowparam", "study")
 
@@ -66,5 +75,5 @@ def test_the_workflow_has_its_rules(done):
         text=True,
     )
     assert ran.returncode == 0, ran.stderr
-    for rule in ("coherence_gaussian", "tables_coherence", "coherence"):
+    for rule in ("coherence_gaussian", "coherence"):
         assert rule in ran.stdout + ran.stderr

@@ -6,7 +6,7 @@ from lowparam import studies
 from lowparam.errors import LowparamError
 from lowparam.params import Params
 
-__all__ = ["RESERVED", "check_names"]
+__all__ = ["RESERVED", "check_names", "refuse"]
 
 RESERVED = {
     "all",
@@ -33,9 +33,14 @@ def check_names(params: Params) -> None:
     LowparamError
         For the first that is.
     """
-    taken = {*RESERVED, *studies.names(), *(f"{part.study}_{part.name}" for part in studies.parts())}
     for name in params.experiments:
-        if name in taken or NUMBERED.fullmatch(name):
-            raise LowparamError(
-                f"params.yaml: experiments.{name}: the workflow has another use for this name; choose one of your own"
-            )
+        refuse(name)
+
+
+def refuse(name: str) -> None:
+    """Raise a LowparamError if an experiment cannot have this name."""
+    taken = {*RESERVED, *studies.names(), *(f"{part.study}_{part.name}" for part in studies.parts())}
+    if name in taken or NUMBERED.fullmatch(name):
+        raise LowparamError(
+            f"params.yaml: experiments.{name}: the workflow has another use for this name; choose one of your own"
+        )
