@@ -2,6 +2,7 @@ import contextlib
 import errno
 import os
 import shutil
+from pathlib import Path
 from unittest.mock import Mock
 
 import numpy as np
@@ -14,6 +15,7 @@ from lowparam.data.decode import decode
 from lowparam.data.folder import CHUNK, decode_all, list_parts
 from lowparam.data.prepare import prepare, shape
 from lowparam.errors import LowparamError
+from lowparam.files import read_json
 from lowparam.params import Data, Split
 from lowparam.training.distributed import Decoded
 from pictures import SHAPES, draw_folder
@@ -50,9 +52,9 @@ def test_every_image_of_a_folder_is_there_with_its_class():
     assert [len(dataset.train), len(dataset.validation), len(dataset.test)] == [12, 6, 6]
     pixels = torch.cat([dataset.train.pixels, dataset.validation.pixels, dataset.test.pixels])
     labels = torch.cat([dataset.train.labels, dataset.validation.labels, dataset.test.labels])
-    files, _ = list_parts(data.Path("images"), "")
+    files, _ = list_parts(Path("images"), "")
     for path, label in files["all"]:
-        its = torch.from_numpy(decode(data.Path(path).read_bytes(), 16, 3).copy())
+        its = torch.from_numpy(decode(Path(path).read_bytes(), 16, 3).copy())
         assert labels[(pixels == its).flatten(1).all(1)].tolist() == [label]
 
 
@@ -135,7 +137,7 @@ def test_broken_files_are_listed_by_name(place, capsys):
 def test_a_file_that_could_not_be_read_is_read_again(place, monkeypatch, skip_bad):
     parts, _ = list_parts(place / "images", "")
     options = {"work": place / "work", "skip_bad": skip_bad, "key": "data.mine"}
-    read = data.Path.read_bytes
+    read = Path.read_bytes
 
     def fail(path):
         if "Dreiecke/Bild 003" in str(path):
@@ -161,7 +163,7 @@ def test_bad_files_can_be_left_out(place):
     (place / "images/Dreiecke/kaputt.jpg").write_bytes(b"no image")
     dataset = prepared(skip_bad=True)
     assert len(dataset.train) + len(dataset.validation) + len(dataset.test) == 24
-    assert data.read_json("results/data/mine/manifest.json")["left_out"] == ["Dreiecke/kaputt.jpg"]
+    assert read_json("results/data/mine/manifest.json")["left_out"] == ["Dreiecke/kaputt.jpg"]
 
 
 def test_links_to_nothing_are_bad_files(place, capsys):
@@ -173,7 +175,7 @@ def test_links_to_nothing_are_bad_files(place, capsys):
     )
     dataset = prepared(skip_bad=True)
     assert len(dataset.train) + len(dataset.validation) + len(dataset.test) == 24
-    assert data.read_json("results/data/mine/manifest.json")["left_out"] == ["Dreiecke/away.jpg"]
+    assert read_json("results/data/mine/manifest.json")["left_out"] == ["Dreiecke/away.jpg"]
 
 
 def test_a_class_of_bad_files_alone_is_an_error(place):
@@ -269,8 +271,8 @@ def test_streamed_images_stay_where_they_are(place):
     assert dataset.streaming and (dataset.in_channels, dataset.size) == (3, 16)
     path, label = dataset.train[5]
     assert Image.open(path).size[0] > 16
-    assert data.Path(path).parent.name == dataset.classes[label]
-    whole = np.stack([decode(data.Path(path).read_bytes(), 16, 3) for path, _ in dataset.train]).transpose(1, 0, 2, 3)
+    assert Path(path).parent.name == dataset.classes[label]
+    whole = np.stack([decode(Path(path).read_bytes(), 16, 3) for path, _ in dataset.train]).transpose(1, 0, 2, 3)
     assert np.allclose(dataset.mean, whole.reshape(3, -1).mean(1), atol=1e-3)
     assert np.allclose(dataset.std, whole.reshape(3, -1).std(1), atol=1e-3)
 

@@ -26,7 +26,7 @@ from lowparam.data.decode import decode
 from lowparam.errors import LowparamError
 from lowparam.files import atomic
 
-__all__ = ["decode_all", "forget", "list_parts"]
+__all__ = ["decode_all", "discard", "list_parts"]
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 CHUNK = 250  # images between two points from which an interrupted job resumes
@@ -156,7 +156,7 @@ def decode_all(
     size, channels : int
         Height and width, and channels, of the result.
     work : Path
-        Folder of unfinished work, until `forget` deletes it.
+        Folder of unfinished work, until `discard` deletes it.
     skip_bad : bool
         Leave bad files out instead of raising an error.
     key : str
@@ -204,7 +204,7 @@ def decode_all(
     return images, sorted(bad)
 
 
-def forget(work: Path) -> None:
+def discard(work: Path) -> None:
     """Delete the work of `decode_all` after its result is stored, when no other process uses it."""
     if work.exists():
         with _lock(work):

@@ -1,7 +1,5 @@
 """Prepare a data set: read its source, split it, and store arrays or lists of files."""
 
-import importlib
-import pkgutil
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -10,8 +8,9 @@ from typing import Any
 import torch
 from sklearn.model_selection import train_test_split
 
-from lowparam.data import Files, Images, channel_statistics, save, save_streamed, sources
-from lowparam.data.folder import decode_all, forget
+from lowparam import registry
+from lowparam.data import Files, Images, channel_statistics, save, save_streamed
+from lowparam.data.folder import decode_all, discard
 from lowparam.errors import LowparamError
 from lowparam.params import Data, Split
 
@@ -46,9 +45,9 @@ def prepare(name: str, data: Data, folder: Path) -> None:
     if data.stream:
         refuse_missing(name, parts)
         size = shape(name, data)["size"]
-        mean, std = getattr(source, "MEAN_STD", None) or measure(name, parts["train"], data, size)
+        mean, std = getattr(source, "MEAN_STD", None) or sample_statistics(name, parts["train"], data, size)
         save_streamed(folder, parts, classes, shape=[3, size, size], mean=mean, std=std, **manifest)
-        forget(WORK / name)
+        discard(WORK / name)
         return
     if isinstance(parts["train"], Files):
         parts, manifest["left_out"] = decode_all(
@@ -64,7 +63,7 @@ def prepare(name: str, data: Data, folder: Path) -> None:
         if missing:
             raise LowparamError(f"data.{name}: {part} has no good image of the class {classes[missing[0]]!r}; add some")
     save(folder, parts, classes, **manifest)
-    forget(WORK / name)
+    discard(WORK / name)
 
 
 def find_source(name: str, data: Data) -> ModuleType:
@@ -75,12 +74,12 @@ def find_source(name: str, data: Data) -> ModuleType:
     LowparamError
         If there is no such source (the message lists those that exist), or if it does not support an option.
     """
-    known = [module.name for module in pkgutil.iter_modules(sources.__path__)]
+    known = registry.entries("data/sources")
     if data.source not in known:
         raise LowparamError(
-            f"params.yaml: data.{name}.source: {data.source!r} is unknown; known are {', '.join(known)}"
+            f"params.yaml: data.{name}.source: {data.source!r} is unknown; {registry.nearest(data.source, known)}"
         )
-    source = importlib.import_module(f"{sources.__name__}.{data.source}")
+    source = registry.load("data/sources", data.source)
     for option in OPTIONS:
         if option in data.model_fields_set and option not in source.OPTIONS:
             raise LowparamError(f"params.yaml: data.{name}.{option} must go: it is not for {data.source}")
@@ -160,7 +159,7 @@ def refuse_missing(name: str, parts: dict[str, Files]) -> None:
                 raise LowparamError(f"data.{name}: {path} is a link to a file that does not exist; fix or delete it")
 
 
-def measure(name: str, files: Files, data: Data, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+def sample_statistics(name: str, files: Files, data: Data, size: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Compute the mean and standard deviation per channel of a sample of images."""
     rows = torch.randperm(len(files), generator=torch.Generator().manual_seed(0))[:SAMPLE].sort().values
     sample = {"train": files.take(rows)}

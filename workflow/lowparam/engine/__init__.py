@@ -1,0 +1,1 @@
+"""Around Snakemake and DVC: preparation, stages, records, locks, status, pruning, predictions."""

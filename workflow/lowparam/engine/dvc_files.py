@@ -1,9 +1,9 @@
 """Write the files by which DVC records results.
 
-Plain ``dvc repro`` runs what dvc.yaml lists and nothing else: the experiments under ``replicate``. So nobody starts hours
-of training without naming them: ``dvc repro results/fashion_mnist/dvc.yaml``. ``dvc pull`` and ``dvc status`` see all
-files. Experiments share prepared data, whose stages are in dvc.yaml if one of its experiments reads them, and otherwise
-in ``results/data/dvc.yaml``.
+Plain ``dvc repro`` runs what dvc.yaml lists and nothing else: the experiments under ``replicate``. So nobody starts
+hours of training without naming them: ``dvc repro results/fashion_mnist/dvc.yaml``. ``dvc pull`` and ``dvc status`` see
+all files. Experiments share prepared data, whose stages are in dvc.yaml if one of its experiments reads them, and
+otherwise in ``results/data/dvc.yaml``.
 """
 
 from pathlib import Path

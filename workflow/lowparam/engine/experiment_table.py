@@ -4,6 +4,7 @@ The purpose is the comment above the experiment in params.yaml; the time is that
 """
 
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ HEAD = """\
 
 Every experiment of [params.yaml](../params.yaml), its number of runs, and how long its trainings take on two cores.
 `lowparam plan --write` writes this page.
-The times are predictions for the machine of [performance.md](performance.md); add a tenth for profiles, tables and figures.
+The times are predictions for the machine of [performance.md](performance.md); profiles and reports add a tenth.
 A dash means that the data set was not prepared where the page was written.
 
 """
@@ -41,7 +42,7 @@ def purposes(text: str) -> dict[str, tuple[str, str]]:
     """
     found = {}
     body = text[text.index("\nexperiments:") :].splitlines()
-    for before, line in zip(body, body[1:], strict=False):
+    for before, line in pairwise(body):
         if name := re.match(r"  ([A-Za-z0-9_.]+):", line):
             about = re.match(r"  # (.+?)\.? `([^`]+)`$", before)
             if about is None:

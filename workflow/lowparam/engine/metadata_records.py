@@ -5,9 +5,9 @@ record is the part of it that one DVC stage of one experiment made, with the has
 (``results/<experiment>/records/<stage>.json``, written by ``lowparam record``).
 
 `restore`, which ``lowparam run`` calls, gives an entry back to Snakemake if the file is exactly the one that the entry
-describes, for instance after ``git clone`` and ``dvc pull``, or in another revision. A file that is neither as Snakemake
-left it here nor as recorded is marked as incomplete, and Snakemake makes it again; otherwise it could pass for what
-newer metadata describe.
+describes, for instance after ``git clone`` and ``dvc pull``, or in another revision. A file that is neither as
+Snakemake left it here nor as recorded is marked as incomplete, and Snakemake makes it again; otherwise it could pass
+for what newer metadata describe.
 """
 
 import hashlib

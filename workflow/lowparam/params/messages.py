@@ -1,7 +1,7 @@
 """Findings of pydantic in one line: the key, what is wrong with it, and what would be right."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 __all__ = ["describe", "first_finding"]
 
 
-def first_finding(error: ValidationError) -> dict[str, Any]:
+def first_finding(error: ValidationError) -> Mapping[str, Any]:
     """Return the finding of a validation to report, as pydantic describes it.
 
     An unknown key comes first, because the key that is missing is often the one that was meant.
@@ -17,7 +17,7 @@ def first_finding(error: ValidationError) -> dict[str, Any]:
     return min(error.errors(), key=lambda finding: finding["type"] != "extra_forbidden")
 
 
-def describe(finding: dict[str, Any], sections: Iterable[type[BaseModel]]) -> str:
+def describe(finding: Mapping[str, Any], sections: Iterable[type[BaseModel]]) -> str:
     """Write a finding as ``key: what is wrong, not what was given``.
 
     Parameters
