@@ -2,7 +2,7 @@
 
 import torch
 
-from lowparam.interference.one_pass import Moments
+from lowparam.interference.sums import Moments
 
 
 def moments(vectors: torch.Tensor, folds: int) -> Moments:

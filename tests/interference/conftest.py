@@ -4,7 +4,7 @@ import torch
 from lowparam.data import Dataset, Images
 from lowparam.data.prepare import divide
 from lowparam.data.sources import digits as source
-from lowparam.interference.profile import recalibrate
+from lowparam.interference.norm_statistics import recalibrate
 from lowparam.models import network_for
 from lowparam.params import Data, Split
 

@@ -8,15 +8,13 @@ from torch import nn
 
 from lowparam.interference import direction_sets
 from lowparam.interference.measures.dimensionality import (
-    activity_weighted,
     dimensionality,
-    directions,
-    measure,
-    pointwise_matrix,
+    measure_site,
     random_floor,
     random_null,
     tight_floor,
 )
+from lowparam.interference.pointwise import activity_weighted, directions, pointwise_matrix
 from lowparam.models.blocks import Site
 
 
@@ -140,16 +138,16 @@ def test_folded_and_weighted_weights_do_not_feel_a_rescaling_of_channels(kind):
     conv, norm = layer(6, 10)
     x = torch.randn(500, 10, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     site = Site(kind, conv, conv, norm)
-    before = measure("a", site, moments(x[:, None], 5), draws=100)
+    before = measure_site("a", site, moments(x[:, None], 5), draws=100)
     gain = torch.tensor([0.01, 100, 1, 3, 0.5, 7, 20, 0.1, 2, 50], dtype=torch.float64)
     with torch.no_grad():
         conv.weight /= gain.float().view(1, -1, 1, 1)
-    inner = measure("a", site, moments((x * gain)[:, None], 5), draws=100)
+    inner = measure_site("a", site, moments((x * gain)[:, None], 5), draws=100)
     outer_gain = torch.tensor([0.1, 10, 3, 0.2, 5, 1])
     with torch.no_grad():  # what batch norm undoes on the way out
         conv.weight *= outer_gain.view(-1, 1, 1, 1)
         norm.running_var.copy_((norm.running_var + norm.eps) * outer_gain**2 - norm.eps)
-    outer = measure("a", site, moments((x * gain)[:, None], 5), draws=100)
+    outer = measure_site("a", site, moments((x * gain)[:, None], 5), draws=100)
     for a, b, c in zip(before, inner, outer, strict=True):
         assert b.value == pytest.approx(a.value, rel=1e-5)
         assert c.value == pytest.approx(a.value, rel=1e-5)
@@ -204,7 +202,9 @@ def test_random_layers_have_ratio_one():
         conv, norm = layer(12, 48, seed)
         x = torch.randn(300, 48, generator=torch.Generator().manual_seed(seed)) * torch.rand(48)
         norm.weight.data.fill_(1), norm.running_var.fill_(1)
-        found.append(measure("a", Site("projection", conv, conv, norm), moments(x.double()[:, None], 5), draws=100)[1])
+        found.append(
+            measure_site("a", Site("projection", conv, conv, norm), moments(x.double()[:, None], 5), draws=100)[1]
+        )
     z = torch.tensor([value.z for value in found])
     assert torch.tensor([value.value for value in found]).mean() == pytest.approx(1, abs=0.02)
     assert 0.5 < z.std() < 1.6
@@ -219,7 +219,7 @@ def test_the_null_of_an_expansion_knows_how_unequal_its_inputs_are():
         loud = torch.ones(12)
         loud[0] = 6
         x = torch.randn(400, 12, generator=torch.Generator().manual_seed(seed)) * loud
-        value = measure("a", Site("expansion", conv, conv, norm), moments(x.double()[:, None], 5), draws=100)[0]
+        value = measure_site("a", Site("expansion", conv, conv, norm), moments(x.double()[:, None], 5), draws=100)[0]
         ratios.append(value.ratio)
         plain.append(value.value / random_floor(48, 12))
     assert sum(ratios) / 10 == pytest.approx(1, abs=0.05)
@@ -233,7 +233,7 @@ def test_dead_directions_are_dropped_and_counted():
     with torch.no_grad():
         conv.weight[:, 7] = 0
     values = {
-        v.measure: v for v in measure("a", Site("projection", conv, conv, norm), moments(x[:, None], 5), draws=20)
+        v.measure: v for v in measure_site("a", Site("projection", conv, conv, norm), moments(x[:, None], 5), draws=20)
     }
     assert values["dead_directions"].value == 2
     assert values["dimensionality"].n == 8
@@ -252,13 +252,13 @@ def test_what_cannot_be_measured_is_undefined_with_a_reason(change, reason):
     conv, norm = layer(6, 10)
     x = torch.randn(50, 10, dtype=torch.float64)
     change(conv, x)
-    value = measure("a", Site("projection", conv, conv, norm), moments(x[:, None], 5), draws=20)[0]
+    value = measure_site("a", Site("projection", conv, conv, norm), moments(x[:, None], 5), draws=20)[0]
     assert math.isnan(value.value)
     assert reason in value.note
 
 
 @pytest.mark.parametrize("wrong", [nn.Conv2d(4, 4, 3), nn.Conv2d(4, 4, 1, groups=2), nn.ReLU()])
 def test_other_layers_are_refused_with_a_reason(wrong):
-    value = measure("a", Site("projection", wrong, wrong), None, draws=20)[0]
+    value = measure_site("a", Site("projection", wrong, wrong), None, draws=20)[0]
     assert math.isnan(value.value)
     assert "pointwise" in value.note

@@ -27,7 +27,7 @@ def profiles(digits, untrained):
     for seed in range(2):
         before = untrained("mobilenetv2", digits)
         net = untrained("mobilenetv2", digits, seed=seed)
-        tables.append(profile_run(net, digits, CHEAP, untrained=before, kept=kept))
+        tables.append(profile_run(net, digits, CHEAP, untrained=before, figure_data=kept))
     return tables, kept
 
 

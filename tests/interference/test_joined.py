@@ -8,9 +8,10 @@ import torch
 from sums import moments
 from torch import nn
 
-from lowparam.interference.measures import branch_products
-from lowparam.interference.one_pass import Moments
-from lowparam.interference.profile import profile_run, summary
+from lowparam.interference.measures import branch_independence, branch_products
+from lowparam.interference.profile import profile_run
+from lowparam.interference.summary import summary
+from lowparam.interference.sums import Moments
 from lowparam.models.blocks import Site
 from lowparam.params import Profile
 
@@ -36,7 +37,7 @@ def inputs_of(d, folds=5, mean=0.0, deviation=None):
 
 
 def measured(site, inputs, draws=50):
-    return {value.measure: value for value in branch_products.measure("here", site, inputs, draws=draws)}
+    return {value.measure: value for value in branch_products.measure_site("here", site, inputs, draws=draws)}
 
 
 def test_covariance_of_products_equals_the_integral():
@@ -107,7 +108,7 @@ def test_what_cannot_be_measured_says_why():
     assert measured(site, None)["dimensionality"].note == "the branches never ran"
     site.factors[0].weight.data[0] = float("nan")
     assert "not finite" in measured(site, inputs_of(3))["dimensionality"].note
-    assert branch_products.measure("here", Site("expansion", nn.Identity()), None, draws=5) == []
+    assert branch_products.measure_site("here", Site("expansion", nn.Identity()), None, draws=5) == []
 
 
 @pytest.mark.parametrize(("name", "kind"), [("demonet_star", "product"), ("starnet_sum", "sum")])
@@ -124,9 +125,7 @@ def test_profiles_have_joined_features_of_every_block(digits, untrained, name, k
 
 def log_ci(kind, f, g, joined_map):
     site = Site(kind, nn.Identity(), factors=(nn.Identity(), nn.Identity()))
-    return branch_products.measure_independence(
-        "here", site, [moments(f, 20), moments(g, 20)], moments(joined_map, 20)
-    )[0]
+    return branch_independence.measure_site("here", site, [moments(f, 20), moments(g, 20)], moments(joined_map, 20))[0]
 
 
 @pytest.mark.parametrize("kind", ["product", "sum"])

@@ -8,17 +8,20 @@ import torch
 from sums import moments
 from torch import nn
 
+from lowparam.interference.context import Context
+from lowparam.interference.held_out import held_out
 from lowparam.interference.measurement import Value, interval
 from lowparam.interference.measures import channel_pairs, class_cross_talk, gradient_conflict, position_similarity
-from lowparam.interference.measures.capacity_used import measure as measure_capacity
+from lowparam.interference.measures.capacity_used import measure_site as measure_capacity
 from lowparam.interference.measures.capacity_used import participation, participation_across_folds
 from lowparam.interference.measures.class_cross_talk import centred_effects, chi, class_directions, forced_chi, steer
 from lowparam.interference.measures.class_selectivity import selectivity
 from lowparam.interference.measures.constructive_interference import log_ci
-from lowparam.interference.measures.constructive_interference import measure as measure_log_ci
+from lowparam.interference.measures.constructive_interference import measure_site as measure_log_ci
 from lowparam.interference.measures.dimensionality import dimensionality
-from lowparam.interference.one_pass import collect, held_out
+from lowparam.interference.one_pass import collect
 from lowparam.models.blocks import Site
+from lowparam.params import Profile
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -174,9 +177,7 @@ def test_chi_of_classes_that_own_a_channel_is_zero_and_of_shuffled_ones_is_one(n
             net[3].weight.copy_(readout)
         images = held_out(dataset, 400)
         site = Site("stream", net[0])
-        pooled = collect(net, {"a": site}, images, classes=10).pooled["a"]
-        options = {"count": 16, "most_classes": 64, "folds": 20, "draws": 100, "device": torch.device("cpu")}
-        return class_cross_talk.measure(net, "a", site, pooled, images, **options)[0][0].value
+        return class_cross_talk.measure(Context(net, {"a": site}, images, Profile()))[0].value
 
     assert found(torch.eye(10)) == pytest.approx(0, abs=1e-4)
     random_readouts = [found(random(10, 10, seed=seed).float()) for seed in range(30)]
@@ -209,7 +210,7 @@ def test_class_directions_are_differences_of_means(digits, untrained):
     net = untrained("mobilenetv1", digits)
     images = held_out(digits, 100)
     site = {"s": net.sites()["stages.2.1.stream"]}
-    pooled = collect(net, site, images, classes=10, batch_size=32).pooled["s"]
+    pooled = collect(net, site, images, batch_size=32).pooled["s"]
     with torch.no_grad():
         maps = net.features(images.pixels(np.arange(100))).mean((2, 3)).double()
     three = images.labels == 3
@@ -223,8 +224,7 @@ def test_position_similarity_is_the_mean_entry_of_the_gram_matrix(digits, untrai
     net = untrained("mobilenetv2", digits)
     images = held_out(digits, 60)
     site = {"s": net.sites()["stages.1.1.stream"]}
-    pooled = collect(net, site, images, classes=10).pooled["s"]
-    found = position_similarity.measure("s", site["s"], pooled)[0]
+    found = position_similarity.measure(Context(net, site, images, Profile()))[0]
     with torch.no_grad():
         maps = net.stages[1](net.stages[0](net.stem(images.pixels(np.arange(60))))).flatten(2).mT
     unit = maps / maps.norm(dim=2, keepdim=True)
@@ -246,12 +246,10 @@ def test_ablations_of_a_linear_rest_do_not_interact(digits, untrained):
     net = untrained("convnext", digits)
     images = held_out(digits, 60)
     sites = {name: site for name, site in net.sites().items() if site.kind == "stream"}
-    statistics = collect(net, sites, images, classes=10)
-    options = {"pairs": 6, "count": 10, "folds": 20, "seed": 0, "device": torch.device("cpu")}
-    first, last = (
-        channel_pairs.measure(net, name, sites[name], statistics.pooled[name], images, **options)[0].value
-        for name in ("stages.0.1.stream", "stages.2.1.stream")
-    )
+    settings = Profile(ablation_pairs=6, ablation_images=10)
+    values = channel_pairs.measure(Context(net, sites, images, settings))
+    found = {value.site: value.value for value in values}
+    first, last = found["stages.0.1.stream"], found["stages.2.1.stream"]
     assert last == pytest.approx(0, abs=1e-6)
     assert first > 1e-3
 

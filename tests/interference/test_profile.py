@@ -11,9 +11,14 @@ from torch import nn
 
 from lowparam.data import Files, Streamed
 from lowparam.errors import LowparamError
+from lowparam.interference import measures
+from lowparam.interference.context import Context
+from lowparam.interference.held_out import HeldOut, held_out
 from lowparam.interference.measurement import COLUMNS
-from lowparam.interference.one_pass import HeldOut, collect, held_out
-from lowparam.interference.profile import measure_network, profile_run, recalibrate, summary
+from lowparam.interference.norm_statistics import recalibrate
+from lowparam.interference.one_pass import collect
+from lowparam.interference.profile import measure_network, profile_run
+from lowparam.interference.summary import summary
 from lowparam.models.blocks import Site
 from lowparam.models.layers.fast import accelerate
 from lowparam.params import Profile
@@ -77,19 +82,28 @@ def test_batch_size_and_order_of_images_do_not_matter(architecture, fast, digits
         accelerate(net)
     images = held_out(digits, 150)
     order = np.random.default_rng(1).permutation(len(images))
-    whole, *others = (
-        collect(net, net.sites(), images, classes=10, batch_size=size, order=how)
-        for size, how in [(256, None), (7, None), (64, order), (1, None)]
-    )
-    for other in others:
+    sites, context = net.sites(), Context(net, net.sites(), images, Profile())
+    names = ("class_selectivity", "position_similarity")
+    passes = []
+    for size, how in [(256, None), (7, None), (64, order), (1, None)]:
+        own = [measures.find(name).Sums(context) for name in names]
+        passes.append((collect(net, sites, images, own=own, batch_size=size, order=how), own))
+    (whole, own_sums), *others = passes
+
+    def assert_equal(first, second, keys):
+        for key in keys:
+            a, b = getattr(first, key), getattr(second, key)
+            assert ((a - b).abs().max() / a.abs().max()).item() < rounding
+
+    for other, other_sums in others:
         for name in whole.outputs:
-            for key in ("count", "total", "outer"):
-                a, b = getattr(whole.outputs[name], key), getattr(other.outputs[name], key)
-                assert ((a - b).abs().max() / a.abs().max()).item() < rounding
+            assert_equal(whole.outputs[name], other.outputs[name], ("count", "total", "outer"))
+        assert whole.pooled
         for name in whole.pooled:
-            for key in ("images", "total", "square", "rectified", "shuffled", "similarity", "direction", "length"):
-                a, b = getattr(whole.pooled[name], key), getattr(other.pooled[name], key)
-                assert ((a - b).abs().max() / a.abs().max()).item() < rounding
+            assert_equal(whole.pooled[name], other.pooled[name], ("images", "total", "square"))
+            rectified, unit = (sums.at[name] for sums in own_sums)
+            assert_equal(rectified, other_sums[0].at[name], ("by_class", "shuffled"))
+            assert_equal(unit, other_sums[1].at[name], ("similarity", "direction", "length"))
 
 
 def test_the_same_call_gives_the_same_csv(digits, untrained):
@@ -141,7 +155,7 @@ def test_a_table_has_the_columns_and_a_reason_for_every_gap(digits, untrained):
 
 def test_what_figures_show_is_kept_for_both_networks(digits, untrained):
     net, other, kept = untrained("mobilenext", digits), untrained("mobilenext", digits, seed=1), {}
-    profile_run(net, digits, CHEAP, untrained=other, kept=kept)
+    profile_run(net, digits, CHEAP, untrained=other, figure_data=kept)
     ends = [f"stages.{stage}.1" for stage in range(3)]
     own = {f"{end}.reduction/directions" for end in ends}
     own |= {f"{end}.stream/{what}" for end in ends for what in ("eigenvalues", "images", "cross_talk")}

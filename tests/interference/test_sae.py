@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from lowparam.interference.measures.sparse_features import agreement, gaussian_like, measure, standardise, train
+from lowparam.interference.measures.sparse_features import agreement, gaussian_like, measure_site, standardise, train
 from lowparam.models.blocks import Site
 from lowparam.studies.toy.tasks import sparse_features, train_identity
 
@@ -33,7 +33,7 @@ def test_gaussian_data_without_features_give_two_a_dimension():
 @pytest.mark.slow
 def test_gates_refuse_gaussian_data():
     x = torch.randn(5_000, 8, generator=torch.Generator().manual_seed(0))
-    values = {v.measure: v for v in measure("a", Site("projection", torch.nn.Identity()), x, steps=3000)}
+    values = {v.measure: v for v in measure_site("a", Site("projection", torch.nn.Identity()), x, steps=3000)}
     assert math.isnan(values["sae_features"].value)
     assert "not identifiable" in values["sae_features"].note
     assert values["sae_sparsity_gain"].value == pytest.approx(1, abs=0.05)
@@ -62,5 +62,5 @@ def test_a_dictionary_agrees_with_itself():
     ("x", "reason"), [(torch.ones(50, 3), "no channel varies"), (torch.full((50, 3), math.nan), "not finite")]
 )
 def test_what_has_no_features_is_undefined(x, reason):
-    value = measure("a", Site("projection", torch.nn.Identity()), x, steps=100)[0]
+    value = measure_site("a", Site("projection", torch.nn.Identity()), x, steps=100)[0]
     assert reason in value.note

@@ -15,10 +15,13 @@ from lowparam import params as parameters
 from lowparam.data import save
 from lowparam.errors import LowparamError
 from lowparam.interference.figure_data import read
+from lowparam.interference.held_out import held_out
 from lowparam.interference.measurement import COLUMNS
-from lowparam.interference.one_pass import collect, held_out
-from lowparam.interference.profile import profile_run, profile_scale, summary
-from lowparam.interference.profile_timm import profile_model
+from lowparam.interference.one_pass import collect
+from lowparam.interference.profile import profile_run
+from lowparam.interference.profile_scale import profile_scale
+from lowparam.interference.profile_timm import profile_timm
+from lowparam.interference.summary import summary
 from lowparam.models import timm_adapter
 from lowparam.params import Params, Profile
 from lowparam.training.train_scale import train_scale
@@ -103,7 +106,7 @@ def test_memory_is_flat_in_the_number_of_images(untrained, noise):
     process, used = psutil.Process(), []
     dataset = noise(20_000, classes=10)
     net = untrained("mobilenetv2", dataset)
-    collect(net, net.sites(), held_out(dataset, 2000), classes=10)
+    collect(net, net.sites(), held_out(dataset, 2000))
     for images in (2000, 20_000):
         peak = process.memory_info().rss
         chosen = held_out(dataset, images)
@@ -113,13 +116,13 @@ def test_memory_is_flat_in_the_number_of_images(untrained, noise):
             peak = max(peak, process.memory_info().rss)
 
         with net.stages[2][1].register_forward_hook(watch):
-            collect(net, net.sites(), chosen, classes=10)
+            collect(net, net.sites(), chosen)
         used.append(peak)
     assert used[1] - used[0] < 30 * 2**20
 
 
 def test_a_network_of_timm_is_profiled_without_training(folder):
-    profile_model("timm:mobilenetv3_small_050", folder / "data", folder / "out", settings=Profile(images=60))
+    profile_timm("timm:mobilenetv3_small_050", folder / "data", folder / "out", settings=Profile(images=60))
     profile = pd.read_csv(folder / "out/profile.csv")
     chosen = profile[profile["measure"] == "dimensionality_ratio"]
     assert chosen["value"].mean() == pytest.approx(1, abs=0.05)
@@ -138,7 +141,7 @@ def test_what_goes_through_a_classifier_of_other_classes_is_undefined(folder, mo
     save_file(theirs.state_dict(), folder / "model.safetensors")
     monkeypatch.setattr(timm_adapter, "hf_hub_download", lambda **file: str(folder / file["filename"]))
     model = "timm:mobilenetv3_small_050"
-    profile_model(model, folder / "data", folder / "out", pretrained=True, settings=Profile(images=60))
+    profile_timm(model, folder / "data", folder / "out", pretrained=True, settings=Profile(images=60))
     profile = pd.read_csv(folder / "out/profile.csv")
     through = profile["measure"].isin(["chi", "chi_floor", "ablation_interaction", "gradient_cosine"])
     assert profile.loc[through, "value"].isna().all()
@@ -152,13 +155,13 @@ def test_what_goes_through_a_classifier_of_other_classes_is_undefined(folder, mo
 def test_weights_of_another_network_of_timm_are_refused(folder):
     save_file({"nothing": torch.zeros(1)}, folder / "weights.safetensors")
     with pytest.raises(LowparamError, match="weights of another network"):
-        profile_model(
+        profile_timm(
             "timm:mobilenetv3_small_050", folder / "data", folder / "out", weights=folder / "weights.safetensors"
         )
     with pytest.raises(LowparamError, match="two sources of weights"):
-        profile_model("timm:resnet18", folder / "data", folder / "out", weights="some.safetensors", pretrained=True)
+        profile_timm("timm:resnet18", folder / "data", folder / "out", weights="some.safetensors", pretrained=True)
     with pytest.raises(LowparamError, match="must be timm:"):
-        profile_model("resnet18", folder / "data", folder / "out")
+        profile_timm("resnet18", folder / "data", folder / "out")
 
 
 def test_norms_of_timm_are_folded_and_steering_reaches_the_network(digits):

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from lowparam.errors import LowparamError
-from lowparam.interference.measures.dimensionality import activity_weighted
+from lowparam.interference.pointwise import activity_weighted
 from lowparam.models import timm_adapter
 from lowparam.models.cost import cost
 

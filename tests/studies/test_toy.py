@@ -10,9 +10,10 @@ from scipy.stats import spearmanr
 from sums import moments
 from torch import nn
 
-from lowparam.interference.measures.capacity_used import measure as measure_capacity
-from lowparam.interference.measures.dimensionality import dimensionality, directions, measure
+from lowparam.interference.measures.capacity_used import measure_site as measure_capacity
+from lowparam.interference.measures.dimensionality import dimensionality, measure_site
 from lowparam.interference.one_pass import positions_of
+from lowparam.interference.pointwise import directions
 from lowparam.models.blocks import Site
 from lowparam.studies.toy import geometry
 from lowparam.studies.toy.absolute import features_per_neuron, run_absolute
@@ -137,7 +138,7 @@ def test_the_profile_of_a_toy_as_convolution_is_that_of_its_matrix():
     conv = nn.Conv2d(12, 4, 1, bias=False)
     weight = conv.weight.detach().flatten(1).double()
     read = moments(positions_of(images), 8)
-    found = {v.measure: v for v in measure("toy", Site("projection", conv, conv), read, draws=100)}
+    found = {v.measure: v for v in measure_site("toy", Site("projection", conv, conv), read, draws=100)}
     expected = dimensionality(weight * x.double().std(0, correction=0))
     assert found["dimensionality"].value == pytest.approx(expected.mean().item(), rel=1e-9)
     hidden = moments(positions_of(conv(images).detach()), 8)

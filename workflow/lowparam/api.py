@@ -234,7 +234,7 @@ def profile(
     sites: Callable[[nn.Module], Mapping[str, "Site"]] | None = None,
 ) -> "pd.DataFrame":
     """Measure superposition and interference in a network."""
-    from lowparam.interference import profile_model
+    from lowparam.interference.profile_model import profile_model
 
     return profile_model(model, images, labels, sites=sites)
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from lowparam.errors import LowparamError
 from lowparam.files import atomic, read_csv, read_json, write_json
-from lowparam.interference.profile import summary
+from lowparam.interference.summary import summary
 from lowparam.params import Params, Run, format_size, run_spec, without_defaults
 
 __all__ = ["collect"]

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from lowparam import registry
 from lowparam.errors import LowparamError
+from lowparam.interference import measures
 from lowparam.params import Profile, Recipe
 
 __all__ = ["ENTRIES", "PACKAGE", "digest", "of_kinds", "of_measures", "of_network", "of_recipe", "of_source", "reached"]
@@ -32,7 +33,7 @@ ENTRIES = {
     "baseline": "training/baseline.py:fit_baseline",
     "train": "training/train_scale.py:train_scale",
     "train_on_disk": "training/distributed.py:train_streamed",
-    "profile": "interference/profile.py:profile_scale",
+    "profile": "interference/profile_scale.py:profile_scale",
     "collect": "collect.py:collect",
     "bilinear": "studies/star/bilinear.py:write_bilinear",
     "report": "report/report.py:write_report",
@@ -147,8 +148,12 @@ def of_recipe(recipe: Recipe) -> list[str]:
 
 
 def of_measures(profile: Profile) -> list[str]:
-    """Targets of `digest` for the measures of a profile."""
-    return [f"interference/measures/{name}.py" for name in registry.entries("interference/measures")]
+    """Targets of `digest` for the measures of a profile: the default ones and those that it adds.
+
+    What a measure declares (meaning, range, columns of the summary) changes no profile, so only its code counts.
+    """
+    files = [f"{measures.FOLDER}/{name}.py" for name in measures.names(profile)]
+    return [f"{file}:{name}" for file in files for name in ("measure", "Sums") if name in _module(file).statements]
 
 
 def of_kinds() -> list[str]:

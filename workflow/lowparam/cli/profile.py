@@ -15,7 +15,7 @@ GROUP = "Train and measure"
 @command(GROUP)
 def profile(experiment: Experiment, scales: Scales, device: Device = None) -> None:
     """Measure superposition and interference in the trained networks of an experiment."""
-    from lowparam.interference.profile import profile_scale
+    from lowparam.interference.profile_scale import profile_scale
 
     params = parameters.load()
     for scale in find_scales(params, experiment, scales):
@@ -32,10 +32,10 @@ def inspect(
     device: Device = None,
 ) -> None:
     """Measure superposition and interference in any network of timm, trained or not."""
-    from lowparam.interference.profile_timm import profile_model
+    from lowparam.interference.profile_timm import profile_timm
     from lowparam.report.model_report import write_model_report
 
-    profile_model(model, data, out, weights=weights, pretrained=pretrained, device=device)
+    profile_timm(model, data, out, weights=weights, pretrained=pretrained, device=device)
     write_model_report(out, model, "trained" if weights or pretrained else "as initialised")
 
 

@@ -15,7 +15,7 @@ COLUMNS = (
 )
 """The columns of a profile, in order."""
 
-NOTHING = float("nan")
+NAN = float("nan")
 
 
 @dataclass(frozen=True)
@@ -41,29 +41,29 @@ class Value:
     measure: str
     site: str = ""
     kind: str = ""
-    value: float = NOTHING
-    lower: float = NOTHING
-    upper: float = NOTHING
-    null: float = NOTHING
-    null_sd: float = NOTHING
-    n: float = NOTHING
-    m: float = NOTHING
+    value: float = NAN
+    lower: float = NAN
+    upper: float = NAN
+    null: float = NAN
+    null_sd: float = NAN
+    n: float = NAN
+    m: float = NAN
     note: str = ""
 
     @property
     def z(self) -> float:
         """Distance from the null in its standard deviations."""
-        return (self.value - self.null) / self.null_sd if self.null_sd > 0 else NOTHING
+        return (self.value - self.null) / self.null_sd if self.null_sd > 0 else NAN
 
     @property
     def ratio(self) -> float:
         """Value over null; NaN where the null is zero."""
-        return self.value / self.null if self.null else NOTHING
+        return self.value / self.null if self.null else NAN
 
     def row(self) -> dict[str, object]:
         """The value as a row of a profile, still without the untrained network."""
         row = {name: getattr(self, name) for name in COLUMNS if name != "untrained"}
-        return row | {"untrained": NOTHING}
+        return row | {"untrained": NAN}
 
 
 def undefined(measure: str, reason: str, **where: object) -> Value:
@@ -92,7 +92,7 @@ def interval(value: float, left_out: Sequence[float] | np.ndarray, level: float 
     left_out = left_out[np.isfinite(left_out)]
     folds = len(left_out)
     if folds < 2 or not np.isfinite(value):
-        return NOTHING, NOTHING
+        return NAN, NAN
     error = np.sqrt((folds - 1) / folds * np.sum((left_out - left_out.mean()) ** 2))
     half = _quantile((1 + level) / 2, folds - 1) * error
     return float(value - half), float(value + half)

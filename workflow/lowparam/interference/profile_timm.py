@@ -1,4 +1,4 @@
-"""The profile of any network of timm, with the weights of a file, without training anything."""
+"""Profile any network of timm, with the weights of a file or of the Hugging Face hub; nothing is trained."""
 
 from pathlib import Path
 
@@ -8,18 +8,18 @@ from torch import Tensor
 from lowparam import data
 from lowparam.errors import LowparamError
 from lowparam.files import write_json, write_text
-from lowparam.interference import figure_data
-from lowparam.interference.profile import profile_run, recalibrate, summary
+from lowparam.interference import figure_data, measures
+from lowparam.interference.norm_statistics import recalibrate
+from lowparam.interference.profile import profile_run
+from lowparam.interference.summary import summary
 from lowparam.models import timm_adapter
 from lowparam.models.build import load_weights
 from lowparam.params import Profile
 
-__all__ = ["profile_model"]
-
-THROUGH_CLASSIFIER = ("chi", "chi_floor", "ablation_interaction", "gradient_cosine", "gradient_conflict")
+__all__ = ["profile_timm"]
 
 
-def profile_model(
+def profile_timm(
     model: str,
     data_folder: Path | str,
     out: Path | str,
@@ -37,7 +37,7 @@ def profile_model(
     model : str
         ``timm:`` and a name that timm knows.
     data_folder : Path
-        A prepared data set, as ``lowparam prepare`` makes them.
+        A prepared data set, as ``lowparam prepare`` writes it.
     out : Path
         Folder to write to.
     weights : Path, optional
@@ -46,11 +46,11 @@ def profile_model(
         Take the weights that timm has at the Hugging Face hub instead. If the data have other classes, what goes
         through the classifier is undefined.
     settings : Profile, optional
-        How to measure.
+        Numbers of images, folds and draws, and which measures are added to the default ones.
     seed : int
-        Of the initialisation that stands beside the weights.
+        Seed of the initialisation that the weights are compared with.
     device : str, optional
-        A GPU where there is one, by default.
+        Such as ``cuda:1``; by default a GPU if there is one, else the CPU.
 
     Raises
     ------
@@ -76,15 +76,21 @@ def profile_model(
         load_weights(net.net, Path(weights))
     elif not pretrained:
         recalibrate(net, dataset)
-    kept: dict[str, Tensor] = {}
-    profile = profile_run(net, dataset, settings, seed=seed, untrained=untrained, kept=kept)
+    arrays: dict[str, Tensor] = {}
+    profile = profile_run(net, dataset, settings, seed=seed, untrained=untrained, figure_data=arrays)
     if pretrained and net.net.pretrained_cfg["num_classes"] != len(dataset.classes):
-        kept = {key: array for key, array in kept.items() if not key.endswith("/cross_talk")}
-        rows = profile["measure"].isin(THROUGH_CLASSIFIER)
+        arrays = {key: array for key, array in arrays.items() if not key.endswith("/cross_talk")}
+        rows = profile["measure"].isin(_of_logits(settings))
         profile.loc[rows, ["value", "lower", "upper", "null", "null_sd", "z", "ratio", "untrained"]] = float("nan")
         profile.loc[rows, "note"] = "the pretrained classifier is of other classes than the data"
-    figure_data.write(out / "profile.safetensors", kept, classes=dataset.classes)
+    figure_data.write(out / "profile.safetensors", arrays, classes=dataset.classes)
     write_text(out / "profile.csv", profile.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
     short = {key: None if value != value else value for key, value in summary(profile).items()}
     source = "pretrained" if pretrained else str(weights) if weights else None
     write_json(out / "summary.json", {"model": model, "weights": source, **short})
+
+
+def _of_logits(settings: Profile) -> list[str]:
+    """Return the values that need the network's own logits."""
+    declared = [measures.declared(name) for name in measures.names(settings)]
+    return [value for entry in declared if "logits" in entry["NEEDS"] for value in entry["VALUES"]]

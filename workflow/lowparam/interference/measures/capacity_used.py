@@ -10,20 +10,56 @@ unbiased (compare Chun, Canatar, Chung & Lee 2026, arXiv 2509.26560, on the bias
 import torch
 from torch import Tensor
 
+from lowparam.interference.context import Context
 from lowparam.interference.measurement import Value, interval, undefined
-from lowparam.interference.one_pass import Moments
+from lowparam.interference.sums import Moments
 from lowparam.models.blocks import Site
 
-__all__ = ["measure", "participation", "participation_across_folds"]
+__all__ = ["measure", "measure_site", "participation", "participation_across_folds"]
+
+DEFAULT = True
+PLACE = 40
+NEEDS = ("sums",)
+VALUES = {
+    "capacity_used": {
+        "means": "participation ratio of the covariance over channels, over C; says nothing about superposition",
+        "range": "1/C to about 1",
+        "null": "uncorrelated channels of the same variances",
+        "at": "all",
+    },
+}
+SUMMARY = {
+    "capacity_used_join": {
+        "place": 100,
+        "value": "capacity_used",
+        "kinds": ("product", "sum"),
+        "means": "mean capacity used of the maps that are the product or the sum of two branches",
+    },
+    "lift_join": {
+        "place": 120,
+        "value": "capacity_used",
+        "kinds": ("product", "sum"),
+        "take": "dimensions over",
+        "over": ("spatial",),
+        "means": "participation ratio of the joined map over that of the map that its branches read, in dimensions; "
+        "mean over blocks",
+    },
+    "capacity_used": {
+        "place": 170,
+        "value": "capacity_used",
+        "kinds": ("stream",),
+        "means": "mean capacity used of the streams",
+    },
+}
 
 
 def participation(covariance: Tensor) -> float:
-    """Plain participation ratio of a covariance (C, C), from 1 to C; biased down when images are few."""
+    """Return the plain participation ratio of a covariance (C, C), from 1 to C; biased down when images are few."""
     return (covariance.trace() ** 2 / (covariance**2).sum()).item()
 
 
 def participation_across_folds(covariances: Tensor) -> tuple[float, Tensor]:
-    """Participation ratio from pairs of different folds.
+    """Return the participation ratio from pairs of different folds.
 
     Parameters
     ----------
@@ -45,8 +81,15 @@ def participation_across_folds(covariances: Tensor) -> tuple[float, Tensor]:
     return (above.sum() / below.sum()).item(), left_out
 
 
-def measure(name: str, site: Site, outputs: Moments | None) -> list[Value]:
-    """Participation ratio over channels; the null is that of uncorrelated channels with the same variances."""
+def measure(context: Context) -> list[Value]:
+    """Measure every feature map."""
+    return [
+        value for name, site in context.sites.items() for value in measure_site(name, site, context.outputs.get(name))
+    ]
+
+
+def measure_site(name: str, site: Site, outputs: Moments | None) -> list[Value]:
+    """Return the participation ratio over channels; the null is that of uncorrelated channels, same variances."""
     where = {"site": name, "kind": site.kind}
     if outputs is None:
         return [undefined("capacity_used", "the site was not read", **where)]

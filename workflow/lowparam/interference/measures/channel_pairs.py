@@ -10,63 +10,79 @@ import torch
 from torch import Tensor, nn
 
 from lowparam.errors import LowparamError
+from lowparam.interference.context import Context
+from lowparam.interference.held_out import spread
 from lowparam.interference.measurement import Value, interval, undefined
-from lowparam.interference.measures.class_cross_talk import branch_out
-from lowparam.interference.one_pass import HeldOut, Pooled
+from lowparam.interference.perturbation import logit_changes
+from lowparam.interference.sums import Pooled
 from lowparam.models.blocks import Site
 
-__all__ = ["interaction", "measure"]
+__all__ = ["interaction", "measure", "measure_site"]
+
+DEFAULT = True
+PLACE = 110
+NEEDS = ("pooled", "logits")
+VALUES = {
+    "ablation_interaction": {
+        "means": "whether the effects of two channels on the logits add up, mean over random pairs",
+        "range": "0 or more",
+        "null": "0, what follows is linear",
+        "at": "stream (ends of stages)",
+    },
+}
+SUMMARY = {
+    "ablation_interaction": {
+        "place": 200,
+        "value": "ablation_interaction",
+        "means": "mean ablation interaction over the ends of stages",
+    },
+}
+
+
+def measure(context: Context) -> list[Value]:
+    """Measure the streams at the ends of stages; nothing if ``ablation_pairs`` is 0."""
+    ends = context.stage_ends if context.settings.ablation_pairs else []
+    return [value for name in ends for value in measure_site(context, name, context.sites[name], context.pooled[name])]
 
 
 def interaction(first: Tensor, second: Tensor, both: Tensor) -> Tensor:
-    """Interaction of each pair, of shape (...), from logit changes (..., images, outputs); NaN without any effect."""
+    """Return the interaction of each pair (...) from logit changes (..., images, outputs); NaN without any effect."""
     square = lambda change: (change**2).sum((-2, -1))  # noqa: E731
     return square(both - first - second) / (square(first) + square(second))
 
 
-def measure(
-    net: nn.Module,
-    name: str,
-    site: Site,
-    pooled: Pooled | None,
-    images: HeldOut,
-    *,
-    pairs: int,
-    count: int,
-    folds: int,
-    seed: int,
-    device: torch.device,
-) -> list[Value]:
-    """Mean interaction over at most `pairs` disjoint pairs of channels, drawn with `seed`, on `count` images."""
+def measure_site(context: Context, name: str, site: Site, pooled: Pooled) -> list[Value]:
+    """Return the mean interaction over disjoint random pairs of channels."""
+    settings, folds = context.settings, context.settings.folds
     where = {"site": name, "kind": site.kind}
-    if pooled is None:
-        return [undefined("ablation_interaction", "the site was not read", **where)]
     channels = pooled.total.shape[2]
-    pairs = min(pairs, channels // 2)
+    pairs = min(settings.ablation_pairs, channels // 2)
     shape = {**where, "n": pairs, "m": channels}
     if not pairs:
         return [undefined("ablation_interaction", "the map has one channel", **shape)]
     mean = (pooled.total.sum((0, 1)) / pooled.images.sum()).float()
-    chosen = np.random.default_rng(seed).permutation(channels)[: 2 * pairs].reshape(2, pairs)
+    chosen = np.random.default_rng(context.seed).permutation(channels)[: 2 * pairs].reshape(2, pairs)
     first, second = (nn.functional.one_hot(torch.from_numpy(row), channels).bool() for row in chosen)
     masks = torch.cat([first, second, first | second])
 
-    def ablate(vectors: Tensor, some: slice) -> Tensor:
-        mask = masks[some].to(vectors.device).view(-1, *[1] * (vectors.dim() - 2), channels)
+    def ablate(vectors: Tensor, part: slice) -> Tensor:
+        mask = masks[part].to(vectors.device).view(-1, *[1] * (vectors.dim() - 2), channels)
         return torch.where(mask, mean, vectors)
 
-    index = images.spread(count)
+    index = spread(context.images, settings.ablation_images)
     try:
-        change = branch_out(net, site.output, images, index, ablate, len(masks), device)
+        change = logit_changes(context.net, site.output, context.images, index, ablate, len(masks), context.device)
     except LowparamError as error:
         return [undefined("ablation_interaction", str(error), **shape)]
     change = change.view(3, pairs, len(index), -1)
-    every = interaction(*change)
-    alive = torch.isfinite(every)
+    by_pair = interaction(*change)
+    alive = torch.isfinite(by_pair)
     if not alive.any():
         reason = "no pair has an effect" if torch.isfinite(change).all() else "the logits are not finite"
         return [undefined("ablation_interaction", reason, **shape)]
-    value = every[alive].mean().item()
-    parts = [interaction(*change[:, :, index % folds != fold])[alive].nanmean().item() for fold in set(index % folds)]
-    lower, upper = interval(value, parts)
+    value = by_pair[alive].mean().item()
+    left_out = [
+        interaction(*change[:, :, index % folds != fold])[alive].nanmean().item() for fold in set(index % folds)
+    ]
+    lower, upper = interval(value, left_out)
     return [Value("ablation_interaction", value=value, lower=lower, upper=upper, null=0.0, **shape)]

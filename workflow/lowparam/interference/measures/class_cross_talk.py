@@ -7,27 +7,74 @@ chi = (X - 1/K) / (1 - 2/K) puts it between two exact nulls: 0 for a readout tha
 for directions that have nothing to do with the classes, where X = 1 - 1/K. Derived for this package.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from lowparam.errors import LowparamError
+from lowparam.interference.context import Context
+from lowparam.interference.held_out import MeasuredImages, spread
 from lowparam.interference.measurement import Value, interval, undefined
-from lowparam.interference.one_pass import HeldOut, Pooled
+from lowparam.interference.perturbation import logit_changes
+from lowparam.interference.sums import Pooled
 from lowparam.models.blocks import Site
 
-__all__ = ["branch_out", "centred_effects", "chi", "class_directions", "forced_chi", "measure", "steer"]
+__all__ = ["centred_effects", "chi", "class_directions", "forced_chi", "measure", "measure_site", "steer"]
 
-AT_ONCE = 512
-"""Most feature maps that go through the rest of the network together."""
+DEFAULT = True
+PLACE = 100
+NEEDS = ("pooled", "logits")
+VALUES = {
+    "chi": {
+        "means": "χ, class cross-talk: how much of a push towards one class ends up in the logits of others",
+        "range": "about 0 to 1",
+        "null": "1, shuffled logits",
+        "at": "stream",
+    },
+    "chi_floor": {
+        "means": "least χ of a linear readout of C channels, above 0 only if C < K - 1",
+        "range": "0 to 1",
+        "null": "none",
+        "at": "stream",
+    },
+}
+SUMMARY = {
+    "chi_stages": {
+        "place": 130,
+        "value": "chi",
+        "kinds": ("stream",),
+        "sites": "stage ends",
+        "means": "mean χ at the last block of each stage; the second score",
+    },
+    "chi_last": {
+        "place": 140,
+        "value": "chi",
+        "sites": "last",
+        "means": "χ at the last block",
+    },
+    "chi_last_untrained": {
+        "place": 150,
+        "value": "chi",
+        "sites": "last",
+        "column": "untrained",
+        "means": "the same before training",
+    },
+}
 
-NOT_ALONE = "the rest of the network does not depend on the images through this site alone"
+
+def measure(context: Context) -> list[Value]:
+    """Measure every stream, and keep J of the stages that figures show."""
+    values = []
+    for name, site in context.streams.items():
+        found, effects = measure_site(context, name, site, context.pooled.get(name))
+        values += found
+        if effects is not None and name in context.shown_stages:
+            context.arrays[f"{name}/cross_talk"] = effects
+    return values
 
 
 def class_directions(pooled: Pooled, classes: Tensor) -> tuple[Tensor, float]:
-    """Unit class directions (len(classes), C), and the norm of the deviations of the pooled map."""
+    """Return unit class directions (len(classes), C), and the norm of the deviations of the pooled map."""
     images, total = pooled.images.sum(0), pooled.total.sum(0)
     everything, count = total.sum(0), images.sum()
     inside = total[classes] / images[classes, None]
@@ -36,121 +83,55 @@ def class_directions(pooled: Pooled, classes: Tensor) -> tuple[Tensor, float]:
     return nn.functional.normalize(inside - outside, dim=1), variance.sum().sqrt().item()
 
 
-def branch_out(
+def steer(
     net: nn.Module,
     module: nn.Module,
-    images: HeldOut,
+    images: MeasuredImages,
     index: np.ndarray,
-    change: Callable[[Tensor, slice], Tensor],
-    versions: int,
+    directions: Tensor,
     device: torch.device,
 ) -> Tensor:
-    """Change of the logits when the output of a module is changed in several ways.
-
-    The images run up to the module once; there the batch is repeated, once for each version, so only the rest of the
-    network runs many times. So the rest must depend on the images through this module alone.
-
-    Parameters
-    ----------
-    change : callable
-        From the feature map with channels last, (1, N, ..., C), and a slice of the versions to those versions of it,
-        (versions in the slice, N, ..., C).
-    versions : int
-        How many there are.
-
-    Returns
-    -------
-    Tensor
-        float64 of shape (versions, images, outputs).
-
-    Raises
-    ------
-    LowparamError
-        If the rest of the network has another way to the images.
-    """
-    changes = []
-    chunk = max(1, AT_ONCE // len(index) - 1)
-    x = images.pixels(index).to(device).contiguous(memory_format=torch.channels_last)
-    for start in range(0, versions, chunk):
-        some = slice(start, min(start + chunk, versions))
-
-        def push(module: nn.Module, inputs: tuple, output: Tensor, some: slice = some) -> Tensor:
-            last = (output.permute(0, 2, 3, 1) if output.dim() == 4 else output)[None]
-            all_of_them = torch.cat([last, change(last, some)]).flatten(0, 1)
-            return all_of_them.permute(0, 3, 1, 2) if output.dim() == 4 else all_of_them
-
-        hook = module.register_forward_hook(push)
-        try:
-            with torch.no_grad():
-                logits = net(x).double()
-        except torch.OutOfMemoryError:
-            raise
-        except RuntimeError as error:  # two batch sizes meet
-            raise LowparamError(NOT_ALONE) from error
-        finally:
-            hook.remove()
-        if len(logits) != (1 + some.stop - some.start) * len(x):
-            raise LowparamError(NOT_ALONE)
-        logits = logits.view(-1, len(x), logits.shape[1])
-        changes.append(logits[1:] - logits[:1])
-    return torch.cat(changes)
-
-
-def steer(
-    net: nn.Module, module: nn.Module, images: HeldOut, index: np.ndarray, directions: Tensor, device: torch.device
-) -> Tensor:
-    """Change of the logits (D, images, outputs) when one of D vectors (D, C) is added at all positions."""
+    """Return the change of the logits (D, images, outputs) when one of D vectors (D, C) is added at all positions."""
     directions = directions.float().to(device)
 
-    def push(vectors: Tensor, some: slice) -> Tensor:
-        return vectors + directions[some].view(-1, *[1] * (vectors.dim() - 2), vectors.shape[-1])
+    def push(vectors: Tensor, part: slice) -> Tensor:
+        return vectors + directions[part].view(-1, *[1] * (vectors.dim() - 2), vectors.shape[-1])
 
-    return branch_out(net, module, images, index, push, len(directions), device)
+    return logit_changes(net, module, images, index, push, len(directions), device)
 
 
 def centred_effects(change: Tensor) -> Tensor:
-    """J (..., K, K) from logit changes (..., K directions, K logits): each row minus its mean."""
+    """Return J (..., K, K) from logit changes (..., K directions, K logits): each row minus its mean."""
     return change - change.mean(-1, keepdim=True)
 
 
 def chi(effects: Tensor) -> Tensor:
-    """chi of J, of shape (..., K, K) with K > 2; NaN where nothing changes."""
+    """Return chi of J, of shape (..., K, K) with K > 2; NaN where nothing changes."""
     classes = effects.shape[-1]
     share = (effects.diagonal(dim1=-2, dim2=-1) ** 2).sum(-1) / (effects**2).sum((-2, -1))
     return (1 - share - 1 / classes) / (1 - 2 / classes)
 
 
 def forced_chi(classes: int, channels: int) -> float:
-    """The least chi of a linear readout: above 0 where the channels are fewer than the classes less 1."""
+    """Return the least chi of a linear readout: above 0 where the channels are fewer than the classes less 1."""
     floor = max(1 / classes, 1 - channels / classes)
     return (floor - 1 / classes) / (1 - 2 / classes)
 
 
-def measure(
-    net: nn.Module,
-    name: str,
-    site: Site,
-    pooled: Pooled | None,
-    images: HeldOut,
-    *,
-    count: int,
-    most_classes: int,
-    folds: int,
-    draws: int,
-    device: torch.device,
-) -> tuple[list[Value], Tensor | None]:
-    """chi at a site with its forced floor, and J averaged over images (None if undefined).
+def measure_site(context: Context, name: str, site: Site, pooled: Pooled | None) -> tuple[list[Value], Tensor | None]:
+    """Return χ at a stream with its forced floor, and J averaged over images (None if undefined).
 
-    The null shuffles which logit belongs to which direction: its mean is 1, and its deviation says how far chance
-    takes one network from it.
+    The null shuffles which logit belongs to which direction: its mean is 1, and its standard deviation is how far
+    chance takes one network from it.
     """
+    settings = context.settings
     where = {"site": name, "kind": site.kind}
     if pooled is None:
         return [undefined("chi", "the site was not read", **where)], None
     present = torch.nonzero(pooled.images.sum(0) > 0).flatten().cpu()
     channels = pooled.total.shape[2]
-    if len(present) > most_classes:
-        chosen = np.random.default_rng(0).permutation(len(present))[:most_classes]
+    if len(present) > settings.steering_classes:
+        chosen = np.random.default_rng(0).permutation(len(present))[: settings.steering_classes]
         present = present[torch.from_numpy(np.sort(chosen))]
     classes = len(present)
     shape = {**where, "n": classes, "m": channels}
@@ -160,9 +141,9 @@ def measure(
     if not torch.isfinite(unit).all() or not strength > 0:
         reason = "activations are not finite" if strength != strength else "the pooled map does not vary over images"
         return [undefined("chi", reason, **shape)], None
-    index = images.spread(count)
+    index = spread(context.images, settings.steering_images)
     try:
-        change = steer(net, site.output, images, index, unit * strength, device)
+        change = steer(context.net, site.output, context.images, index, unit * strength, context.device)
     except LowparamError as error:
         return [undefined("chi", str(error), **shape)], None
     if change.shape[2] < pooled.total.shape[1]:
@@ -173,11 +154,12 @@ def measure(
     value = chi(effects).item()
     if value != value:
         return [undefined("chi", "the logits do not change, or are not finite", **shape)], None
-    groups = [change[index % folds == fold].sum(0) for fold in np.unique(index % folds)]
+    folds = index % settings.folds
+    groups = [change[folds == fold].sum(0) for fold in np.unique(folds)]
     left_out = chi(change.sum(0) - torch.stack(groups)).cpu().numpy()
     lower, upper = interval(value, left_out)
     generator = np.random.default_rng(0)
-    orders = torch.from_numpy(np.stack([generator.permutation(classes) for _ in range(draws)]))
+    orders = torch.from_numpy(np.stack([generator.permutation(classes) for _ in range(settings.null_draws)]))
     null_sd = chi(effects.cpu()[:, orders].transpose(0, 1)).std().item()
     note = f"{classes} of {pooled.total.shape[1]} classes" if classes < pooled.total.shape[1] else ""
     return [

@@ -10,23 +10,56 @@ import torch
 from torch import Tensor
 
 from lowparam.errors import LowparamError
+from lowparam.interference.context import Context
 from lowparam.interference.measurement import Value, interval, undefined
-from lowparam.interference.measures.dimensionality import pointwise_matrix
-from lowparam.interference.one_pass import Moments
+from lowparam.interference.pointwise import pointwise_matrix
+from lowparam.interference.sums import Moments
 from lowparam.models.blocks import Site
 
-__all__ = ["log_ci", "log_ratio", "measure", "quantiles"]
+__all__ = ["log_ci", "log_ratio", "measure", "measure_site", "quantiles"]
+
+DEFAULT = True
+PLACE = 20
+NEEDS = ("sums",)
+VALUES = {
+    "log_ci": {
+        "means": "log CI: whether the contributions to an output add up (+) or cancel (-), mean over outputs",
+        "range": "any, in nats",
+        "null": "0, uncorrelated inputs",
+        "at": "pointwise layers",
+    },
+    "log_ci_p10": {
+        "means": "10 % quantile of log CI over outputs",
+        "range": "any, in nats",
+        "null": "0",
+        "at": "pointwise layers",
+    },
+    "log_ci_p90": {
+        "means": "90 % quantile of log CI over outputs",
+        "range": "any, in nats",
+        "null": "0",
+        "at": "pointwise layers",
+    },
+}
+SUMMARY = {
+    "log_ci_projection": {
+        "place": 160,
+        "value": "log_ci",
+        "kinds": ("projection", "reduction"),
+        "means": "mean log CI of projections and reductions",
+    },
+}
 
 
 def log_ci(matrix: Tensor, covariance: Tensor) -> Tensor:
-    """log CI of each output channel in nats.
+    """Return log CI of each output channel in nats.
 
     Parameters
     ----------
     matrix : Tensor
         Weights of shape (outputs, inputs).
     covariance : Tensor
-        Of the inputs, of shape (inputs, inputs).
+        Covariance of the inputs, of shape (inputs, inputs).
 
     Returns
     -------
@@ -37,27 +70,36 @@ def log_ci(matrix: Tensor, covariance: Tensor) -> Tensor:
 
 
 def log_ratio(together: Tensor, apart: Tensor) -> Tensor:
-    """log of two variances' ratio, elementwise; NaN where they vanish."""
+    """Return the log of the ratio of two variances, elementwise; NaN where they vanish."""
     # A sum that cancels down to rounding error has no meaningful logarithm.
     return torch.where(together > 1e-12 * apart, together / apart, torch.nan).log()
 
 
 def _without_each_fold(matrix: Tensor, inputs: Moments) -> Tensor:
-    """log CI (folds with images, outputs), each without one fold, from the folds' sums projected on the outputs."""
-    some = inputs.count > 0
+    """Return log CI (folds with images, outputs), each without one fold, from sums projected on the outputs."""
+    filled = inputs.count > 0
     square = inputs.outer.diagonal(dim1=1, dim2=2)
 
     def variance(of_squares: Tensor, of_values: Tensor) -> Tensor:
-        left = inputs.count.sum() - inputs.count[some, None]
-        mean = (of_values.sum(0) - of_values[some]) / left
-        return (of_squares.sum(0) - of_squares[some]) / left - mean**2
+        left = inputs.count.sum() - inputs.count[filled, None]
+        mean = (of_values.sum(0) - of_values[filled]) / left
+        return (of_squares.sum(0) - of_squares[filled]) / left - mean**2
 
     together = variance(((matrix @ inputs.outer) * matrix).sum(2), inputs.total @ matrix.T)
     return log_ratio(together, variance(square, inputs.total) @ (matrix**2).T)
 
 
-def measure(name: str, site: Site, inputs: Moments | None) -> list[Value]:
-    """Mean of log CI over output channels, and its 10 % and 90 % quantiles; the null is 0."""
+def measure(context: Context) -> list[Value]:
+    """Measure every pointwise layer."""
+    values = []
+    for name, site in context.sites.items():
+        if site.pointwise is not None:
+            values += measure_site(name, site, context.inputs.get(name))
+    return values
+
+
+def measure_site(name: str, site: Site, inputs: Moments | None) -> list[Value]:
+    """Return the mean of log CI over output channels, and its 10 % and 90 % quantiles; the null is 0."""
     where = {"site": name, "kind": site.kind}
     try:
         matrix = pointwise_matrix(site.pointwise)
@@ -76,7 +118,7 @@ def measure(name: str, site: Site, inputs: Moments | None) -> list[Value]:
 
 
 def quantiles(every: Tensor, left_out: Tensor, **where: object) -> list[Value]:
-    """Mean of log CI (C,) with the interval from its values without each fold (folds, C), and its quantiles."""
+    """Return the mean of log CI (C,), its interval from the values without each fold (folds, C), and quantiles."""
     alive = torch.isfinite(every)
     value = every[alive].mean().item()
     # Without a fold, an output that varies in that fold alone would be NaN; it counts where it is defined.

@@ -17,38 +17,121 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lowparam.errors import LowparamError
+from lowparam.interference.context import Context
 from lowparam.interference.measurement import Value, interval, undefined
-from lowparam.interference.one_pass import Moments
+from lowparam.interference.pointwise import READS, activity_weighted, directions, output_factor, pointwise_matrix
+from lowparam.interference.sums import Moments
 from lowparam.models.blocks import Site
 
 __all__ = [
-    "activity_weighted",
     "against_null",
     "dimensionality",
-    "directions",
     "measure",
-    "output_factor",
-    "pointwise_matrix",
+    "measure_site",
     "random_floor",
     "random_null",
     "tight_floor",
 ]
 
+DEFAULT = True
+PLACE = 10
+NEEDS = ("sums",)
+VALUES = {
+    "dimensionality": {
+        "means": "D: share of a dimension that a direction has for itself, mean over directions",
+        "range": "0 to 1",
+        "null": "random directions of the same norms; for rows, also of the same share of each dimension",
+        "at": "pointwise layers",
+    },
+    "dimensionality_ratio": {
+        "means": "r: D over its null",
+        "range": "above 0",
+        "null": "1",
+        "at": "pointwise layers",
+    },
+    "floor_tight": {
+        "means": "D of a tight frame of the same shape, min(1, m / n)",
+        "range": "0 to 1",
+        "null": "none",
+        "at": "pointwise layers",
+    },
+    "floor_random": {
+        "means": "D of random directions of equal norm, m / (m + n - 1)",
+        "range": "0 to 1",
+        "null": "none",
+        "at": "pointwise layers",
+    },
+    "dead_directions": {
+        "means": "directions shorter than a thousandth of the longest, which D leaves out",
+        "range": "count",
+        "null": "none",
+        "at": "pointwise layers",
+    },
+}
+SUMMARY = {
+    "dimensionality_projection": {
+        "place": 10,
+        "value": "dimensionality",
+        "kinds": ("projection", "reduction"),
+        "means": "mean D of projections and reductions",
+    },
+    "forced_projection": {
+        "place": 20,
+        "value": "dimensionality",
+        "kinds": ("projection", "reduction"),
+        "column": "null",
+        "means": "the same of random directions of the same norms, which is what the shapes force",
+    },
+    "r_projection": {
+        "place": 30,
+        "value": "dimensionality_ratio",
+        "kinds": ("projection", "reduction"),
+        "sites": "straight",
+        "means": "mean r of projections and reductions in blocks that do not stride; the primary score",
+    },
+    "r_projection_untrained": {
+        "place": 40,
+        "value": "dimensionality_ratio",
+        "kinds": ("projection", "reduction"),
+        "sites": "straight",
+        "column": "untrained",
+        "means": "the same before training",
+    },
+    "r_projection_null_sd": {
+        "place": 50,
+        "value": "dimensionality_ratio",
+        "kinds": ("projection", "reduction"),
+        "sites": "straight",
+        "column": "null_sd",
+        "take": "sd of mean",
+        "means": "standard deviation of that mean if all directions were random",
+    },
+    "r_expansion": {
+        "place": 60,
+        "value": "dimensionality_ratio",
+        "kinds": ("expansion", "branch"),
+        "means": "mean r of expansions, and of branches that are joined",
+    },
+    "dead_directions": {
+        "place": 230,
+        "value": "dead_directions",
+        "take": "sum",
+        "means": "number of dead directions of all pointwise layers",
+    },
+}
+
 DEAD = 1e-3
 """A vector shorter than this share of the longest is dead: it is dropped and counted."""
-
-READS = ("expansion", "branch")
-"""Kinds of sites whose directions are the rows of the weights."""
 
 LARGEST = 6_000_000
 """Most numbers of a null that are held at a time: 24 MB."""
 
 
 def dimensionality(vectors: Tensor) -> Tensor:
-    """D of each column of `vectors` (..., m, n), of shape (..., n).
+    """Return D of each column of `vectors` (..., m, n), of shape (..., n).
 
     Each D is from 0 to 1, and their sum is at most the rank. A zero column has 0.
     """
@@ -60,17 +143,17 @@ def dimensionality(vectors: Tensor) -> Tensor:
 
 
 def tight_floor(n: int, m: int) -> float:
-    """Mean D of n equal-norm vectors that share m dimensions evenly: min(1, m / n)."""
+    """Return the mean D of n equal-norm vectors that share m dimensions evenly: min(1, m / n)."""
     return min(1.0, m / n)
 
 
 def random_floor(n: int, m: int) -> float:
-    """Mean D of n random directions of equal norm in m dimensions, m / (m + n - 1)."""
+    """Return the mean D of n random directions of equal norm in m dimensions, m / (m + n - 1)."""
     return m / (m + n - 1)
 
 
 def random_null(norms: Tensor, m: int, draws: int, *, weights: Tensor | None = None, seed: int = 0) -> Tensor:
-    """Mean D of random directions that keep given norms.
+    """Return the mean D of random directions that keep given norms, draw by draw.
 
     Parameters
     ----------
@@ -83,7 +166,7 @@ def random_null(norms: Tensor, m: int, draws: int, *, weights: Tensor | None = N
     weights : Tensor, optional
         Of shape (m,): factor of each dimension, applied after the norms; 1 by default.
     seed : int
-        Of the draws.
+        Seed of the draws.
 
     Returns
     -------
@@ -109,63 +192,26 @@ def _gaussian(seed: int, count: int) -> Tensor:
     return torch.randn(count, generator=torch.Generator().manual_seed(seed))
 
 
-def pointwise_matrix(layer: nn.Module) -> Tensor:
-    """The matrix (outputs, inputs) of a 1x1 convolution or a linear layer, in float64.
-
-    Raises
-    ------
-    LowparamError
-        If the layer is neither, or is grouped.
-    """
-    if isinstance(layer, nn.Linear):
-        return layer.weight.detach().double()
-    if not isinstance(layer, nn.Conv2d) or any(k != 1 for k in layer.kernel_size):
-        raise LowparamError(f"{type(layer).__name__} is not a pointwise layer: it must be a 1x1 convolution or linear")
-    if layer.groups != 1:
-        raise LowparamError(f"the pointwise layer has {layer.groups} groups; only ungrouped ones are measured")
-    return layer.weight.detach().double().flatten(1)
+def measure(context: Context) -> list[Value]:
+    """Measure every pointwise layer."""
+    values = []
+    for name, site in context.sites.items():
+        if site.pointwise is not None:
+            values += measure_site(name, site, context.inputs.get(name), draws=context.settings.null_draws)
+    return values
 
 
-def output_factor(site: Site, channels: int) -> Tensor:
-    """The factor g (channels,) that follows a pointwise layer: its norm's and its layer scale's, 1 without either.
-
-    Batch norm is folded as gamma / sqrt(running_var + eps). A norm with statistics of its own for every input (layer
-    norm, group norm) counts with gamma; the common factor that is left does not change D.
-    """
-    device = site.pointwise.weight.device
-    factor = torch.ones(channels, dtype=torch.float64, device=device)
-    gamma = getattr(site.norm, "weight", None)
-    if gamma is not None:
-        factor = factor * gamma.detach().double().flatten()
-    if getattr(site.norm, "running_var", None) is not None:
-        factor = factor / (site.norm.running_var.double() + site.norm.eps).sqrt()
-    if site.scale is not None:
-        factor = factor * site.scale.detach().double().flatten()
-    return factor
-
-
-def activity_weighted(site: Site, deviations: Tensor) -> Tensor:
-    """W' = diag(g) W diag(s) of shape (outputs, inputs), in float64; `deviations` s is (inputs,)."""
-    matrix = pointwise_matrix(site.pointwise)
-    return output_factor(site, len(matrix))[:, None] * matrix * deviations
-
-
-def directions(site: Site, weighted: Tensor) -> Tensor:
-    """The vectors of W' as columns (m, n): what an expansion or a branch reads (rows), what any other layer writes."""
-    return weighted.T if site.kind in READS else weighted
-
-
-def measure(name: str, site: Site, inputs: Moments | None, *, draws: int) -> list[Value]:
-    """D, its ratio r to the norm-matched random null, the two forced floors, and the number of dead vectors.
+def measure_site(name: str, site: Site, inputs: Moments | None, *, draws: int) -> list[Value]:
+    """Return D, its ratio r to the norm-matched random null, the two forced floors, and the number of dead vectors.
 
     Parameters
     ----------
     name, site
-        The site; it has a pointwise layer.
+        A site that has a pointwise layer.
     inputs : Moments or None
-        Of the layer's input.
+        Sums over the layer's input.
     draws : int
-        Of the null.
+        Draws behind the null.
     """
     where = {"site": name, "kind": site.kind}
     try:
@@ -174,26 +220,26 @@ def measure(name: str, site: Site, inputs: Moments | None, *, draws: int) -> lis
         return [undefined("dimensionality", str(error), **where)]
     if inputs is None:
         return [undefined("dimensionality", "the pointwise layer never ran", **where)]
-    whole, parts = inputs.deviations()
-    every = activity_weighted(site, whole)
-    if not torch.isfinite(every).all():
+    deviations, without_fold = inputs.deviations()
+    weighted = activity_weighted(site, deviations)
+    if not torch.isfinite(weighted).all():
         reason = "weights are not finite" if not torch.isfinite(matrix).all() else "activations are not finite"
         return [undefined("dimensionality", reason, **where)]
-    vectors = directions(site, every)
+    vectors = directions(site, weighted)
     norms = vectors.norm(dim=0)
     alive = norms > DEAD * norms.max()
     m, n = vectors.shape[0], int(alive.sum())
     shape = {**where, "n": n, "m": m}
     dead = Value("dead_directions", value=len(norms) - n, **shape)
     if n < 2:
-        constant = not bool((whole > 0).any())
+        constant = not bool((deviations > 0).any())
         reason = "no input channel varies over the images" if constant else f"only {n} direction is alive"
         return [undefined("dimensionality", reason, **shape), dead]
     vectors = vectors[:, alive]
     # Only s changes from fold to fold, so all folds are one batch.
     gain = directions(site, output_factor(site, len(matrix))[:, None] * matrix)[:, alive]
-    folds = gain * (parts[:, :, None] if site.kind in READS else parts[:, None, alive])
-    folds = folds[torch.isfinite(parts).all(1)]
+    folds = gain * (without_fold[:, :, None] if site.kind in READS else without_fold[:, None, alive])
+    folds = folds[torch.isfinite(without_fold).all(1)]
     value = dimensionality(vectors).mean().item()
     left_out = dimensionality(folds).mean(1).cpu().numpy()
     if site.kind in READS:
@@ -212,7 +258,7 @@ def measure(name: str, site: Site, inputs: Moments | None, *, draws: int) -> lis
 
 
 def against_null(value: float, left_out: np.ndarray, null: Tensor, **where: object) -> list[Value]:
-    """Mean D with its interval and null, and the ratio r with the same."""
+    """Return the mean D with its interval and null, and the ratio r with the same."""
     lower, upper = interval(value, left_out)
     mean, deviation = null.mean().item(), null.std().item()
     ratio = {"value": value / mean, "lower": lower / mean, "upper": upper / mean, "null_sd": deviation / mean}

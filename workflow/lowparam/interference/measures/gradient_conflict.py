@@ -4,9 +4,9 @@ The cosine between the gradients of two classes' losses, over all pairs of class
 1810.11910; Yu et al. 2020, arXiv 2001.06782), for each pointwise layer: its mean, and the share of pairs in which it
 is negative. It is about conflict in training, not about what is represented.
 
-In eval mode images do not touch each other, so one backward pass gives each image's gradient of a pointwise layer:
-the product of the layer's input and of the gradient at its output. All that is wanted follows from the inner products
-of these gradients.
+In eval mode images do not affect each other, so one backward pass gives each image's gradient of a pointwise layer:
+the product of the layer's input and of the gradient at its output. All values follow from the inner products of these
+gradients.
 """
 
 from collections.abc import Mapping
@@ -16,18 +16,50 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lowparam.interference.context import Context
+from lowparam.interference.held_out import MeasuredImages
 from lowparam.interference.measurement import Value, interval, undefined
-from lowparam.interference.one_pass import HeldOut, positions_of
+from lowparam.interference.one_pass import positions_of
 from lowparam.models.blocks import Site
 
 __all__ = ["class_cosines", "measure", "per_image_products"]
+
+DEFAULT = True
+PLACE = 90
+NEEDS = ("logits",)
+VALUES = {
+    "gradient_cosine": {
+        "means": "cosine of the loss gradients of two classes, mean over pairs of classes",
+        "range": "-1 to 1",
+        "null": "shuffled labels",
+        "at": "pointwise layers",
+    },
+    "gradient_conflict": {
+        "means": "share of pairs of classes whose loss gradients have a negative cosine",
+        "range": "0 to 1",
+        "null": "shuffled labels",
+        "at": "pointwise layers",
+    },
+}
+SUMMARY = {
+    "gradient_cosine": {
+        "place": 210,
+        "value": "gradient_cosine",
+        "means": "mean gradient cosine over pointwise layers",
+    },
+    "gradient_conflict": {
+        "place": 220,
+        "value": "gradient_conflict",
+        "means": "mean gradient conflict over pointwise layers",
+    },
+}
 
 LARGEST = 8_000_000
 """Most numbers of per-image gradients that are held at a time."""
 
 
 def per_image_products(inputs: Tensor, errors: Tensor) -> Tensor:
-    """Inner products (N, N) of the gradients of N images at one pointwise layer.
+    """Return the inner products (N, N) of the gradients of N images at one pointwise layer.
 
     Parameters
     ----------
@@ -44,7 +76,7 @@ def per_image_products(inputs: Tensor, errors: Tensor) -> Tensor:
 
 
 def class_cosines(products: Tensor, belongs: Tensor) -> Tensor:
-    """Cosines between the summed gradients of all pairs of classes.
+    """Return the cosines between the summed gradients of all pairs of classes.
 
     Parameters
     ----------
@@ -66,41 +98,38 @@ def class_cosines(products: Tensor, belongs: Tensor) -> Tensor:
     return cosine[..., first, second]
 
 
-def measure(
-    net: nn.Module,
-    sites: Mapping[str, Site],
-    images: HeldOut,
-    *,
-    per_class: int,
-    most_classes: int,
-    folds: int,
-    draws: int,
-    device: torch.device,
-) -> dict[str, list[Value]]:
-    """Mean cosine and conflict rate at each pointwise layer, by site; the null shuffles the labels."""
-    index, labels = _choose(images, per_class, most_classes)
-    wanted = {name: site for name, site in sites.items() if site.pointwise is not None}
-    reasons = None
+def measure(context: Context) -> list[Value]:
+    """Return mean cosine and conflict rate at each pointwise layer; nothing if ``gradient_images`` is 0.
+
+    The null shuffles the labels.
+    """
+    settings = context.settings
+    if not settings.gradient_images:
+        return []
+    index, labels = _choose(context.images, settings.gradient_images, settings.steering_classes)
+    layers = {name: site for name, site in context.sites.items() if site.pointwise is not None}
+    products: dict[str, Tensor] = {}
     if len(index) == 0 or int(labels.max()) < 1:
-        reasons = "it needs images of at least 2 classes"
+        reason = "it needs images of at least 2 classes"
     else:
-        products, reasons = _products(net, wanted, images, index, device)
+        products, reason = _products(context.net, layers, context.images, index, context.device)
+    if reason:
+        return [undefined("gradient_cosine", reason, site=name, kind=site.kind) for name, site in layers.items()]
     generator = np.random.default_rng(0)
-    shuffled = np.stack([generator.permutation(labels) for _ in range(draws)])
+    shuffled = np.stack([generator.permutation(labels) for _ in range(settings.null_draws)])
     belongs, shuffled = (F.one_hot(torch.from_numpy(rows)).double() for rows in (labels, shuffled))
-    fold = index % folds
+    fold = index % settings.folds
     kept = torch.from_numpy(fold != np.unique(fold)[:, None])
     left_out = belongs * kept[:, :, None]
-    return {
-        name: [undefined("gradient_cosine", reasons, site=name, kind=site.kind)]
-        if reasons
-        else _values(name, site, products[name].cpu(), belongs, shuffled, left_out)
-        for name, site in wanted.items()
-    }
+    return [
+        value
+        for name, site in layers.items()
+        for value in _values(name, site, products[name].cpu(), belongs, shuffled, left_out)
+    ]
 
 
-def _choose(images: HeldOut, per_class: int, most_classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """The first images of each class, and their classes, numbered without gaps."""
+def _choose(images: MeasuredImages, per_class: int, most_classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first images of each class, and their classes, numbered without gaps."""
     labels = images.labels.numpy()
     present = np.unique(labels)
     if len(present) > most_classes:
@@ -110,9 +139,9 @@ def _choose(images: HeldOut, per_class: int, most_classes: int) -> tuple[np.ndar
 
 
 def _products(
-    net: nn.Module, sites: Mapping[str, Site], images: HeldOut, index: np.ndarray, device: torch.device
+    net: nn.Module, sites: Mapping[str, Site], images: MeasuredImages, index: np.ndarray, device: torch.device
 ) -> tuple[dict[str, Tensor], str]:
-    """Inner products of per-image gradients at each site, or the reason why there are none."""
+    """Return the inner products of per-image gradients at each site, or the reason why there are none."""
     kept: dict[str, tuple[Tensor, Tensor, bool]] = {}
     hooks = []
     for name, site in sites.items():
@@ -149,14 +178,14 @@ def _values(
     if not torch.isfinite(cosines).any():
         reason = "the gradient is zero" if torch.isfinite(products).all() else "gradients are not finite"
         return [undefined("gradient_cosine", reason, **shape)]
-    parts, null = class_cosines(products, left_out), class_cosines(products, shuffled)
+    without_fold, null = class_cosines(products, left_out), class_cosines(products, shuffled)
     values = []
     for measure, of in (
         ("gradient_cosine", lambda c: c.nanmean(-1)),
         ("gradient_conflict", lambda c: (c < 0).double().mean(-1)),
     ):
         value, by_chance = of(cosines).item(), of(null)
-        lower, upper = interval(value, of(parts).numpy())
+        lower, upper = interval(value, of(without_fold).numpy())
         values.append(
             Value(
                 measure,

@@ -1,9 +1,9 @@
-"""M5, sparse autoencoders: how many sparse features a feature map holds, where that can be told.
+"""M5, sparse autoencoders: how many sparse features a feature map represents, where that is identifiable.
 
 The count is that of Bereska et al. 2025 (arXiv 2512.13568): F = exp(entropy) of the mean activations of the features of
 an autoencoder z = ReLU(E x + b), x' = E' z, tied and not normalised. Taken alone it misleads: Gaussian data without
 any features give F = 2 m in m dimensions, the same as two features per dimension, and beyond that F falls back to 2 m.
-So three more autoencoders stand beside the first: with another seed, with twice the dictionary, and on Gaussian data of
+So three more autoencoders are trained: with another seed, with twice the dictionary, and on Gaussian data of
 the same covariance. F is given only if the two seeds find the same features, the dictionary does not matter, and the
 data are sparser than Gaussian ones; else it is not identifiable, and the note says why.
 
@@ -18,11 +18,65 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lowparam.interference.context import Context
+from lowparam.interference.held_out import spread
 from lowparam.interference.measurement import Value, undefined
-from lowparam.interference.one_pass import HeldOut, chosen_positions, positions_of, run
+from lowparam.interference.one_pass import chosen_positions, positions_of, run
 from lowparam.models.blocks import Site
 
-__all__ = ["Autoencoder", "agreement", "gaussian_like", "measure", "sample", "standardise", "train"]
+__all__ = ["Autoencoder", "agreement", "gaussian_like", "measure", "measure_site", "sample", "standardise", "train"]
+
+PLACE = 120
+NEEDS = ("pooled", "network")
+VALUES = {
+    "sae_features": {
+        "means": "F: exp(entropy) of the mean activity of an autoencoder's features, where the gates pass",
+        "range": "1 to 4 m",
+        "null": "Gaussian data of the same covariance",
+        "at": "projection, reduction or stream (ends of stages)",
+    },
+    "sae_agreement": {
+        "means": "how well two seeds agree on the features: mean of the largest cosine, weighted by activity",
+        "range": "-1 to 1",
+        "null": "none",
+        "at": "projection, reduction or stream (ends of stages)",
+    },
+    "sae_sparsity_gain": {
+        "means": "mean number of active features on Gaussian data over that on the data",
+        "range": "above 0",
+        "null": "1",
+        "at": "projection, reduction or stream (ends of stages)",
+    },
+    "sae_unexplained": {
+        "means": "share of the variance that the autoencoder does not explain",
+        "range": "0 or more",
+        "null": "Gaussian data of the same covariance",
+        "at": "projection, reduction or stream (ends of stages)",
+    },
+    "sae_alive": {
+        "means": "features that are ever active",
+        "range": "0 to 4 m",
+        "null": "Gaussian data of the same covariance",
+        "at": "projection, reduction or stream (ends of stages)",
+    },
+}
+SUMMARY = {
+    "sae_features": {
+        "place": 240,
+        "value": "sae_features",
+        "means": "mean F where it is identifiable",
+    },
+    "sae_agreement": {
+        "place": 250,
+        "value": "sae_agreement",
+        "means": "mean agreement of two seeds",
+    },
+    "sae_sparsity_gain": {
+        "place": 260,
+        "value": "sae_sparsity_gain",
+        "means": "mean gain in sparsity over Gaussian data",
+    },
+}
 
 PENALTY, LR, BATCH = 1.0, 1e-3, 128
 VECTORS = 20_000
@@ -56,14 +110,14 @@ class Autoencoder:
 
 
 def standardise(x: Tensor) -> tuple[Tensor, float]:
-    """Centre vectors (N, m) and scale them to a mean squared length of m; also return the factor."""
+    """Centre vectors (N, m), scale them to a mean squared length of m, and return them and the factor."""
     x = x - x.mean(0)
     factor = (1 / (x**2).mean()).sqrt().item()
     return x * factor, factor
 
 
 def gaussian_like(x: Tensor, seed: int = 0) -> Tensor:
-    """Gaussian vectors with the number, mean and covariance of x (N, m)."""
+    """Return Gaussian vectors with the number, mean and covariance of x (N, m)."""
     values, vectors = torch.linalg.eigh(torch.cov(x.double().T))
     root = vectors * values.clamp(min=0).sqrt()
     noise = torch.randn(x.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
@@ -93,7 +147,7 @@ def train(x: Tensor, size: int, *, steps: int = 8000, seed: int = 0) -> Autoenco
 
 
 def agreement(first: Autoencoder, second: Autoencoder) -> float:
-    """Mean over the features of the first, weighted by activity, of the largest cosine to one of the second."""
+    """Return the mean over features of the first, weighted by activity, of the largest cosine to one of the second."""
     alive = second.activity > 0
     if not alive.any() or not first.alive:
         return float("nan")
@@ -101,32 +155,44 @@ def agreement(first: Autoencoder, second: Autoencoder) -> float:
     return (unit.max(1)[0] @ first.activity / first.activity.sum()).item()
 
 
-def sample(net: nn.Module, site: Site, images: HeldOut, positions: int, device: torch.device) -> Tensor:
-    """Vectors (at most about VECTORS, C) of a feature map, at random positions of evenly spread images."""
-    index = images.spread(max(1, VECTORS // positions))
-    found: list[Tensor] = []
+def sample(context: Context, site: Site) -> Tensor:
+    """Return vectors (at most about VECTORS, C) of a feature map, at random positions of evenly spaced images."""
+    positions = context.settings.positions
+    index = spread(context.images, max(1, VECTORS // positions))
+    vectors: list[Tensor] = []
 
     def keep(module: nn.Module, inputs: tuple, output: Tensor) -> None:
-        vectors = positions_of(output)[: len(rows)].cpu()
-        places = [chosen_positions(vectors.shape[1], positions, i) for i in rows]
-        found.append(vectors[torch.arange(len(rows))[:, None], torch.from_numpy(np.stack(places))].flatten(0, 1))
+        maps = positions_of(output)[: len(rows)].cpu()
+        places = [chosen_positions(maps.shape[1], positions, i) for i in rows]
+        vectors.append(maps[torch.arange(len(rows))[:, None], torch.from_numpy(np.stack(places))].flatten(0, 1))
 
     with torch.no_grad(), site.output.register_forward_hook(keep):
         for start in range(0, len(index), 256):
             rows = index[start : start + 256]
-            run(net, images, rows, device)
-    return torch.cat(found)
+            run(context.net, context.images, rows, context.device)
+    return torch.cat(vectors)
 
 
-def measure(name: str, site: Site, vectors: Tensor, *, steps: int) -> list[Value]:
-    """F with its gates, the agreement of two seeds, the gain in sparsity over Gaussian data, and the fit.
+def measure(context: Context) -> list[Value]:
+    """Train the autoencoders of the last projection, reduction, or else stream, of each stage that figures show."""
+    values = []
+    for name in context.last_stage_sites:
+        vectors = sample(context, context.sites[name])
+        values += measure_site(name, context.sites[name], vectors, steps=context.settings.sae_steps)
+    return values
+
+
+def measure_site(name: str, site: Site, vectors: Tensor, *, steps: int) -> list[Value]:
+    """Return F with its gates, the agreement of two seeds, the gain in sparsity over Gaussian data, and the fit.
 
     Parameters
     ----------
+    name, site
+        A site.
     vectors : Tensor
-        float32 of shape (N, m), as `sample` gives them.
+        float32 of shape (N, m), as `sample` returns them.
     steps : int
-        Of each of the four trainings.
+        Steps of each of the four trainings.
     """
     m = vectors.shape[1]
     shape = {"site": name, "kind": site.kind, "n": 4 * m, "m": m}

@@ -5,6 +5,7 @@ import pandas as pd
 
 from lowparam.claims.statistics import Estimate
 from lowparam.interference.reliability import icc_of_all
+from lowparam.interference.summary import measure_columns
 from lowparam.report.context import Context
 from lowparam.report.formats import Cell
 from lowparam.report.table_format import Table
@@ -22,7 +23,7 @@ def make(context: Context) -> Table:
     """Compute the table: a row a measure, a column for all runs and one for those without probe."""
     runs = context.runs
     columns = list(runs.columns)
-    measures = [*columns[columns.index("test_loss") + 1 : columns.index("folder")], "test_accuracy"]
+    measures = [*measure_columns(columns), "test_accuracy"]
     arms = {"all probes": runs}
     if "none" in set(runs["probe"]) and runs["probe"].nunique() > 1:
         arms["own activation"] = runs[runs["probe"] == "none"]
