@@ -232,11 +232,60 @@ def profile(
     labels: np.ndarray | Tensor | Sequence[int],
     *,
     sites: Callable[[nn.Module], Mapping[str, "Site"]] | None = None,
+    normalisation: tuple[Sequence[float], Sequence[float]] | None = None,
+    classes: Sequence[str] | None = None,
+    untrained: nn.Module | None = None,
+    out: str | Path | None = None,
 ) -> "pd.DataFrame":
-    """Measure superposition and interference in a network."""
+    """Measure superposition and interference in a network, on images that it was not trained on.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Maps images (N, C, H, W) to logits (N, K); it stays as it is.
+    images : ndarray or Tensor
+        Pixels, uint8 of shape (N, H, W), (N, H, W, C) or (N, C, H, W), which are divided by 255 and then normalised as
+        `normalisation` says. Or the network's own input, floating point of shape (N, C, H, W), which is used as it is.
+        At most 2,000 of them are used, evenly spaced.
+    labels : array of int, shape (N,)
+        Class of each image, from 0 to K - 1.
+    sites : callable, optional
+        From the model to its sites by name, in the order of data. By default ``model.sites()``; a network without it
+        gets sites by the types of its modules.
+    normalisation : (mean, std), optional
+        One number a channel each, in units in which pixels are from 0 to 1. Only for uint8 images.
+    classes : sequence of str, optional
+        Names of the K classes.
+    untrained : nn.Module, optional
+        The same network at its initialisation, to compare with.
+    out : str or Path, optional
+        Folder to write ``profile.csv``, a summary table and the figures to.
+
+    Returns
+    -------
+    DataFrame
+        A row for each value at each site; docs/science/interference.md explains the columns.
+
+    Raises
+    ------
+    LowparamError
+        If the images or labels have another type or shape, or the network has no site with a pointwise layer.
+    """
     from lowparam.interference.profile_model import profile_model
 
-    return profile_model(model, images, labels, sites=sites)
+    options = {"sites": sites, "normalisation": normalisation, "classes": classes, "untrained": untrained}
+    arrays: dict[str, Tensor] = {}
+    table = profile_model(model, images, labels, figure_data=arrays, **options)
+    if out is not None:
+        from lowparam.files import write_text
+        from lowparam.interference import figure_data
+        from lowparam.report.model_report import write_model_report
+
+        names = [str(name) for name in (classes if classes is not None else range(int(max(labels)) + 1))]
+        figure_data.write(Path(out) / "profile.safetensors", arrays, classes=names)
+        write_text(Path(out) / "profile.csv", table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+        write_model_report(Path(out), type(model).__name__)
+    return table
 
 
 def _split(images: Images) -> list[Any]:

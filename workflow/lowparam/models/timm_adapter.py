@@ -103,7 +103,9 @@ class Adapted(Network):
         return self.net(x)
 
     def head_modules(self) -> list[nn.Module]:
-        """The classifier, or both where timm distils with two."""
+        """Return the classifier, or both where timm distils with two; none for a network that is not of timm."""
+        if not hasattr(self.net, "get_classifier"):
+            return []
         classifier = self.net.get_classifier()
         return list(classifier) if isinstance(classifier, tuple) else [classifier]
 

@@ -22,7 +22,7 @@ PLACE = 40
 NEEDS = ("sums",)
 VALUES = {
     "capacity_used": {
-        "means": "participation ratio of the covariance over channels, over C; says nothing about superposition",
+        "means": "participation ratio of the covariance over channels, over C; no measure of superposition",
         "range": "1/C to about 1",
         "null": "uncorrelated channels of the same variances",
         "at": "all",
