@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 from lowparam import catalogue, paths, provenance, studies
 from lowparam.errors import LowparamError
 from lowparam.files import read_json
+from lowparam.interference import measures
 from lowparam.params import Params, Run, Scale, profile_spec, run_spec, without_defaults
 
 __all__ = [
@@ -146,7 +147,8 @@ def baseline_identity() -> dict[str, str]:
 def collect_identity(params: Params, experiment: str) -> dict[str, Any]:
     """Return what determines the table of runs, beside the runs and profiles: which runs, and the code."""
     expected = [identity(params, run) for run in params.runs(experiment)]
-    code = [provenance.ENTRIES["collect"], *provenance.of_measures(params.experiment(experiment).profile)]
+    names = measures.names(params.experiment(experiment).profile)  # whose declarations say how they are summarised
+    code = [provenance.ENTRIES["collect"], *(f"{measures.FOLDER}/{name}.py" for name in names)]
     return {"runs": _sha256_of({"runs": expected}), "code_sha256": provenance.digest(*code)}
 
 

@@ -1,5 +1,6 @@
 """Commands for developers: files in docs/ that are written from the code."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,3 +17,13 @@ def schema(
 ) -> None:
     """Print the JSON schema of params.yaml or recipes.yaml, for editors."""
     print(parameters.schema(file))
+
+
+@command(GROUP)
+def docs() -> None:
+    """Write the pages and tables in docs/ that come from the code: networks and measures."""
+    from lowparam.interference import measure_table
+    from lowparam.models import pages
+
+    pages.write(Path("docs/architectures"))
+    measure_table.write_tables()

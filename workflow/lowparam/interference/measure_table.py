@@ -1,6 +1,5 @@
-"""Write the tables of measures in docs/science/interference.md: `python -m lowparam.interference.measure_table`."""
+"""Write the tables of measures in docs/science/interference.md: `lowparam docs`."""
 
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +12,7 @@ from lowparam.interference.summary import columns
 __all__ = ["COMMAND", "PAGE", "column_table", "fill", "value_table"]
 
 PAGE = Path("docs/science/interference.md")
-COMMAND = "python -m lowparam.interference.measure_table"
+COMMAND = "lowparam docs"
 
 
 def value_table() -> str:
@@ -61,6 +60,6 @@ def _markdown(rows: list[dict[str, str]]) -> str:
     return "\n".join(f"| {' | '.join(str(cell).replace('|', '&#124;') for cell in line)} |" for line in lines)
 
 
-if __name__ == "__main__":
-    page = Path(sys.argv[1]) if len(sys.argv) > 1 else PAGE
+def write_tables(page: Path = PAGE) -> None:
+    """Write the tables into the page."""
     write_text(page, fill(page.read_text(encoding="utf-8")))

@@ -1,9 +1,8 @@
-"""The pages of docs/architectures, written from the code: `python -m lowparam.models.pages docs/architectures`."""
+"""Write the pages of docs/architectures from the code: `lowparam docs`."""
 
 import importlib
 import inspect
 import re
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from lowparam.params import format_budget
 __all__ = ["ablation_page", "activations_page", "index", "page", "write"]
 
 BUDGETS = (25_000, 100_000, 500_000, 1_500_000)
-COMMAND = "python -m lowparam.models.pages docs/architectures"
+COMMAND = "lowparam docs"
 WRITTEN = f"*This page is written by `{COMMAND}`; edit the code instead.*"
 
 
@@ -250,7 +249,3 @@ def _shown(value: object) -> str:
 
 def _table(rows: list[dict]) -> str:
     return pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)
-
-
-if __name__ == "__main__":
-    write(Path(sys.argv[1]))
