@@ -9,7 +9,7 @@ from lowparam.models import blocks
 from lowparam.models.budget import TOLERANCE, solve_width
 from lowparam.models.cost import count_parameters
 from lowparam.models.layers import ConvNormAct
-from lowparam.models.probes import PROBES
+from lowparam.models.probes import names as probe_names
 from lowparam.models.skeletons import controlled, published
 
 BUDGETS = (10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 1_500_000)
@@ -63,7 +63,7 @@ def assert_gradients_reach_all(net: nn.Module, images: torch.Tensor) -> None:
     [
         pytest.param(architecture, probe, marks=slow_unless(probe in CORE))
         for architecture in blocks.names()
-        for probe in PROBES
+        for probe in probe_names()
     ],
 )
 def test_gradients_reach_every_parameter(architecture, probe):
@@ -74,7 +74,7 @@ def test_gradients_reach_every_parameter(architecture, probe):
 
 @pytest.mark.parametrize(
     ("name", "probe"),
-    [pytest.param(name, probe, marks=slow_unless(probe == "solu_s1")) for name in SMALLEST for probe in PROBES],
+    [pytest.param(name, probe, marks=slow_unless(probe == "solu_s1")) for name in SMALLEST for probe in probe_names()],
 )
 def test_gradients_reach_every_parameter_of_published_networks(name, probe):
     torch.manual_seed(0)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from lowparam import registry
+from lowparam import architectures, registry
 from lowparam.errors import LowparamError
 from lowparam.interference import measures
 from lowparam.params import Profile, Recipe
@@ -41,7 +41,7 @@ ENTRIES = {
 }
 """Where the code of a phase begins."""
 
-WITHOUT_EFFECT = {"catalogue", "engine", "errors", "files", "params", "paths", "provenance", "registry", "runs"}
+WITHOUT_EFFECT = {"architectures", "catalogue", "engine", "errors", "files", "params", "paths", "provenance", "registry", "runs"}
 WITHOUT_EFFECT |= {"models.counts", "training.malloc"}
 """Modules and packages that change no result: how settings are read, files written, errors worded, things found.
 
@@ -114,31 +114,23 @@ def reached(*targets: str) -> dict[tuple[str, str], int]:
 
 
 def of_network(architecture: str, probe: str) -> list[str]:
-    """Targets of `digest` for what makes an architecture, with its parts, and a probe."""
-    if architecture.startswith("timm:"):
+    """Return the targets of `digest` for what makes an architecture, with its parts, and a probe."""
+    if architectures.is_timm(architecture):
         return ["models/timm_adapter.py:build"]
-    block, *parts = architecture.split("+")
-    return [_block(block), *(f"models/parts/{part}.py" for part in parts), *_probe(probe)]
+    name, _ = architectures.split(architecture)
+    block = _chosen(f"models/blocks/{architectures.block_entry(name)}.py", name)
+    parts = [f"models/parts/{part}.py" for part in architectures.part_entries(architecture)]
+    family = architectures.probe_entry(probe)
+    return [block, *parts, *([f"models/probes/{family}.py"] if family else [])]
 
 
-def _block(name: str) -> str:
-    """Return the entry of an architecture in the file that is named by what is before its first underscore."""
-    file = f"models/blocks/{name.split('_')[0].replace('ablation', 'design_space')}.py"
-    if not (PACKAGE / file).is_file():
-        known = registry.entries("models/blocks")
-        raise LowparamError(f"unknown architecture {name!r}; {registry.nearest(name.split('_')[0], known)}")
+def _chosen(file: str, name: str) -> str:
+    """Return the target for one block or network: its value in a dictionary of the file, or else the file."""
     for listing in ("ARCHITECTURES", "ABLATIONS", "PUBLISHED"):
-        if listing in _module(file).statements and _has(file, listing, name):
+        statements = _module(file).statements.get(listing)
+        if statements and _value(statements, name) is not None:
             return f"{file}:{listing}[{name}]"
     return file
-
-
-def _has(file: str, listing: str, name: str) -> bool:
-    return _value(_module(file).statements[listing], name) is not None
-
-
-def _probe(name: str) -> list[str]:
-    return [] if name == "none" else ["models/probes.py"]
 
 
 def of_recipe(recipe: Recipe) -> list[str]:

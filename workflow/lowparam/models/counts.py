@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from lowparam.models.cost import count_macs, count_parameters
+from lowparam.models.layers import leaves
 
 __all__ = ["Counts", "count"]
 
@@ -37,8 +38,7 @@ def count(net: nn.Module, in_channels: int, size: int) -> Counts:
     written = []
     hooks = [
         module.register_forward_hook(lambda _module, _input, output: written.append(output.numel()))
-        for module in net.modules()
-        if not any(module.children()) and not isinstance(module, nn.Identity)
+        for _, module in leaves(net)
     ]
     device = next(net.parameters()).device
     training = net.training

@@ -5,9 +5,11 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from lowparam.architectures import is_timm, split
 from lowparam.models import blocks, timm_adapter
 from lowparam.models.budget import solve_width
 from lowparam.models.cost import cost, shapes_only
+from lowparam.models.layers import leaves
 from lowparam.models.skeletons import controlled, published
 from lowparam.models.skeletons.controlled import Network
 
@@ -30,7 +32,7 @@ def network(
     Parameters
     ----------
     name : str
-        ``mobilenetv2``, ``ablation_mobilenetv2_gelu``, ``mobilenetv2_x0.5`` or ``timm:resnet18``.
+        ``mobilenetv2``, ``mobilenetv2+gelu``, ``mobilenetv2_x0.5`` or ``timm:resnet18``.
     budget : int or None
         Parameters wanted, for the controlled mode; None is 100,000. A published network takes none.
     classes, in_channels, size : int
@@ -44,9 +46,9 @@ def network(
         For an unknown name, a budget that cannot be met, or images that the network cannot take.
     """
     images = {"classes": classes, "in_channels": in_channels, "size": size, "probe": probe}
-    if name.startswith(timm_adapter.PREFIX):
+    if is_timm(name):
         return timm_adapter.build(name, **images)
-    if budget is None and name in blocks.published():
+    if budget is None and split(name)[0] in blocks.published():
         return published.build(name, **images)
     if budget is None:
         blocks.find(name)
@@ -81,10 +83,11 @@ def networks(
         changed = tuple(f"{ablation}_" for ablation in blocks.ablations())
         names = [*blocks.names(), *(name for name in blocks.published() if not name.startswith(changed))]
     for name in names:
-        with torch.device("meta") if not name.startswith(timm_adapter.PREFIX) else torch.device("cpu"):
+        is_controlled = split(name)[0] in controlled
+        with torch.device("cpu" if is_timm(name) else "meta"):
             net = network(
                 name,
-                budget=budget if name in controlled else None,
+                budget=budget if is_controlled else None,
                 classes=classes,
                 in_channels=in_channels,
                 size=size,
@@ -92,7 +95,7 @@ def networks(
         given = cost(net, in_channels, size)
         rows.append(
             {
-                "mode": "controlled" if name in controlled else "published",
+                "mode": "controlled" if is_controlled else "published",
                 "network": name,
                 "parameters": given.parameters.total,
                 "body": given.parameters.body,
@@ -139,9 +142,8 @@ def layers(net: Network, *, in_channels: int, size: int) -> pd.DataFrame:
 
         return hook
 
-    for name, module in shapes.named_modules():
-        leaf = not any(True for _ in module.children())
-        if leaf and not isinstance(module, nn.Identity | timm_adapter.Tap):
+    for name, module in leaves(shapes):
+        if not isinstance(module, timm_adapter.Tap):
             module.register_forward_hook(note(name))
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         shapes(torch.empty(1, in_channels, size, size, device="meta"))

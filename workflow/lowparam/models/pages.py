@@ -105,7 +105,7 @@ def activations_page() -> str:
             [
                 "# Activations",
                 _prose(inspect.getdoc(probes)),
-                f"All names: {', '.join(f'`{name}`' for name in probes.PROBES)}.",
+                f"All names: {', '.join(f'`{name}`' for name in probes.names())}.",
                 WRITTEN,
             ]
         )

@@ -1,69 +1,78 @@
-"""The bottlenecks, one file each.
+"""The bottlenecks, one file each, and the networks of their papers.
 
-A file is named by what stands before the first underscore of its architectures' names (``nodepth_a`` is in
-``nodepth.py``) and lists them in ``ARCHITECTURES``; the networks of its paper are in ``PUBLISHED``. A new file is
-found by itself.
+A file is named by what is before the first underscore of its architectures' names (``nodepth_a`` is in ``nodepth.py``),
+or declares that beginning in ``PREFIX``. It defines:
+
+``ARCHITECTURES``  the blocks by name, subclasses of `lowparam.models.blocks.base.Block`, a dictionary
+``ABLATIONS``      further blocks that differ from one of these in one factor, if it has any
+``PUBLISHED``      what makes the `lowparam.models.blocks.base.Layout` of each published network from ``in_channels``,
+                   ``small`` and ``make``, by name, if it has any
+
+A block asks its `lowparam.models.make.Make` for its layers, so that it takes parts. A new file is found by itself.
 """
 
-import difflib
-import importlib
-import pkgutil
 from collections.abc import Callable
 from typing import Any
 
+from lowparam import registry
+from lowparam.architectures import BLOCKS, block_entry, split
 from lowparam.errors import LowparamError
 from lowparam.models.blocks.base import Block, Layout, Site
 
 __all__ = ["Block", "Layout", "Site", "ablations", "find", "find_published", "names", "published"]
 
 
-def _catalogue(listing: str) -> dict[str, Any]:
-    catalogue: dict[str, Any] = {}
-    for module in sorted(pkgutil.iter_modules(__path__), key=lambda m: m.name):
-        catalogue |= getattr(importlib.import_module(f"{__name__}.{module.name}"), listing, {})
-    return catalogue
-
-
 def names() -> list[str]:
-    """Names of all architectures of the controlled mode, sorted by file and then in the order of the file."""
-    return list(_catalogue("ARCHITECTURES"))
-
-
-def find(name: str) -> type[Block]:
-    """Return the block class of an architecture.
-
-    Raises
-    ------
-    LowparamError
-        If no file in this folder names the architecture; the message offers the nearest name.
-    """
-    return _known(name, _catalogue("ARCHITECTURES") | _catalogue("ABLATIONS"), "architecture")
+    """Return the names of all architectures of the controlled mode without parts, sorted by file."""
+    return _all("ARCHITECTURES")
 
 
 def ablations() -> list[str]:
-    """Names of the architectures that differ from another in one factor (see `ablation`)."""
-    return list(_catalogue("ABLATIONS"))
+    """Return the names of the architectures that differ from another in one factor."""
+    return _all("ABLATIONS")
 
 
 def published() -> list[str]:
-    """Names of all published networks, sorted by file and then in the order of the file."""
-    return list(_catalogue("PUBLISHED"))
+    """Return the names of all published networks, sorted by file."""
+    return _all("PUBLISHED")
 
 
-def find_published(name: str) -> Callable[..., Layout]:
-    """Return what makes the `Layout` of a published network from ``in_channels``, ``small`` and ``activation``.
+def find(architecture: str) -> type[Block]:
+    """Return the class of an architecture's block; its parts are not looked at.
 
     Raises
     ------
     LowparamError
-        If no file in this folder names the network; the message offers the nearest name.
+        If no file in this folder defines the block; the message offers the nearest name.
     """
-    return _known(name, _catalogue("PUBLISHED"), "published network")
+    return _named(architecture, ("ARCHITECTURES", "ABLATIONS"), "architecture")
 
 
-def _known(name: str, catalogue: dict[str, Any], what: str) -> Any:
-    if name not in catalogue:
-        near = difflib.get_close_matches(name, catalogue, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(catalogue)}"
-        raise LowparamError(f"unknown {what} {name!r}: {hint}")
-    return catalogue[name]
+def find_published(network: str) -> Callable[..., Layout]:
+    """Return what makes the `Layout` of a published network from ``in_channels``, ``small`` and ``make``.
+
+    Raises
+    ------
+    LowparamError
+        If no file in this folder defines the network; the message offers the nearest name.
+    """
+    return _named(network, ("PUBLISHED",), "published network")
+
+
+def _named(architecture: str, listings: tuple[str, ...], what: str) -> Any:
+    name, _ = split(architecture)
+    try:
+        entry = block_entry(name)
+    except LowparamError:
+        known = {}
+    else:
+        module = registry.load(BLOCKS, entry)
+        known = {key: value for listing in listings for key, value in getattr(module, listing, {}).items()}
+    if name not in known:
+        everything = [known for listing in listings for known in _all(listing)]
+        raise LowparamError(f"unknown {what} {name!r}: {registry.nearest(name, everything)}")
+    return known[name]
+
+
+def _all(listing: str) -> list[str]:
+    return [name for entry in registry.entries(BLOCKS) for name in getattr(registry.load(BLOCKS, entry), listing, {})]

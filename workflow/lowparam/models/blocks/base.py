@@ -1,6 +1,4 @@
-"""What every bottleneck shares: its shortcut, the two places of a probe, the names of its sites; and the parts that a
-block file gives of the networks published with the block.
-"""
+"""Define what blocks share: the shortcut, the places of a probe, sites, and the layout of published networks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,10 +6,10 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-__all__ = ["Activation", "Block", "Layout", "Site"]
+from lowparam.models.make import Defaults, Make
+from lowparam.models.probes import Probe
 
-Activation = Callable[[], nn.Module]
-"""Makes an activation module."""
+__all__ = ["Block", "Layout", "Site", "foldable"]
 
 
 @dataclass(frozen=True)
@@ -102,10 +100,12 @@ class Block(nn.Module):
         1 or 2: the factor by which height and width shrink.
     hidden : int or None
         Channels inside the block, where the block has an inside.
-    activation : callable or None
-        Makes the activation modules; None takes the block's own.
+    make : Make or None
+        What the block asks for its layers; None gives it its own.
     """
 
+    defaults: ClassVar[Defaults] = Defaults()
+    """What the block is made of where no part says otherwise."""
     expansion: ClassVar[float] = 1.0
     """Width of the inside over width of the input."""
     shortcut: ClassVar[bool] = True
@@ -118,13 +118,26 @@ class Block(nn.Module):
         *,
         stride: int,
         hidden: int | None = None,
-        activation: Activation | None = None,
+        make: Make | None = None,
     ) -> None:
         super().__init__()
         self.in_channels, self.out_channels, self.stride, self.hidden = in_channels, out_channels, stride, hidden
-        self.residual = self.shortcut and stride == 1 and in_channels == out_channels
+        joins = self.shortcut and stride == 1 and in_channels == out_channels
+        self.add = self.bound(make).join(out_channels) if joins else None
+        self.residual = self.add is not None
         self.on_branch: nn.Module = nn.Identity()  # placement S2 of a probe
         self.after_sum: nn.Module = nn.Identity()  # placement S1 of a probe
+
+    def bound(self, make: Make | None) -> Make:
+        """Return what makes the layers of this block: its `defaults` where `make` has no part."""
+        return (make or Make()).bind(self.defaults)
+
+    def insert(self, probe: Probe) -> None:
+        """Put a probe on the stream or the branch, if that is its place."""
+        if probe.placement == "stream":
+            self.after_sum = probe.make()
+        elif probe.placement == "branch":
+            self.on_branch = probe.make()
 
     @classmethod
     def hidden_width(cls, in_width: float, out_width: float) -> float:
@@ -150,4 +163,9 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.on_branch(self.branch(x))
-        return self.after_sum(x + y if self.residual else y)
+        return self.after_sum(self.add(x, y) if self.residual else y)
+
+
+def foldable(norm: nn.Module | None) -> nn.Module | None:
+    """Return a norm if it can be folded into the convolution before it, as batch norm can; else None."""
+    return norm if isinstance(norm, nn.BatchNorm2d) else None

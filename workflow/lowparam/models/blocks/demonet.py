@@ -4,12 +4,14 @@
 activation away, which is the experiment of table 4.
 """
 
+from dataclasses import replace
 from functools import partial
 
 from torch import Tensor, nn
 
-from lowparam.models.blocks.base import Activation, Block, Layout, Site
+from lowparam.models.blocks.base import Block, Layout, Site
 from lowparam.models.layers import LayerNorm2d, LayerScale, Product, Sum, truncated_normal
+from lowparam.models.make import Defaults, Make
 
 __all__ = ["ARCHITECTURES", "PUBLISHED", "DemoStar", "DemoStarNoAct", "DemoSum", "DemoSumNoAct"]
 
@@ -21,28 +23,29 @@ class DemoStar(Block):
     one layer of twice the hidden width and splits its output; two layers are the same function.
     """
 
+    defaults = Defaults(norm=LayerNorm2d, activation=nn.GELU, scale=LayerScale, bias=True)
     expansion = 3.0
     combine: type[nn.Module] = Product
-    own_activation: type[nn.Module] = nn.GELU
 
-    def __init__(self, in_channels, out_channels, *, stride, hidden, activation=None) -> None:
-        super().__init__(in_channels, out_channels, stride=stride, hidden=hidden, activation=activation)
-        self.norm = LayerNorm2d(in_channels)
-        self.depthwise = nn.Conv2d(in_channels, in_channels, 7, stride, 3, groups=in_channels)
-        self.first = nn.Conv2d(in_channels, hidden, 1)
-        self.second = nn.Conv2d(in_channels, hidden, 1)
-        self.act = (activation or self.own_activation)()
+    def __init__(self, in_channels, out_channels, *, stride, hidden, make=None) -> None:
+        super().__init__(in_channels, out_channels, stride=stride, hidden=hidden, make=make)
+        make = self.bound(make)
+        self.norm = make.norm(in_channels)
+        self.depthwise = make.spatial(in_channels, 7, stride)
+        self.first = make.pointwise(in_channels, hidden)
+        self.second = make.pointwise(in_channels, hidden)
+        self.act = make.activation(hidden)
         self.join = self.combine()
-        self.project = nn.Conv2d(hidden, out_channels, 1)
-        self.scale = LayerScale(out_channels) if self.residual else nn.Identity()
+        self.gate = make.gate(hidden)
+        self.project = make.pointwise(hidden, out_channels)
+        self.scale = make.scale(out_channels) if self.residual else nn.Identity()
 
     def branch(self, x: Tensor) -> Tensor:
         x = self.depthwise(self.norm(x))
         x = self.join(self.act(self.first(x)), self.second(x))
-        return self.scale(self.project(x))
+        return self.scale(self.project(self.gate(x)))
 
     def inner_sites(self) -> list[Site]:
-        gamma = self.scale.gamma if self.residual else None
         return [
             Site("spatial", self.depthwise),
             Site("branch", self.act, self.first, name="branch1"),
@@ -53,7 +56,7 @@ class DemoStar(Block):
                 factors=(self.first, self.second),
                 name="join",
             ),
-            Site("projection", self.scale, self.project, scale=gamma),
+            Site("projection", self.scale, self.project, scale=getattr(self.scale, "gamma", None)),
         ]
 
 
@@ -66,13 +69,13 @@ class DemoSum(DemoStar):
 class DemoStarNoAct(DemoStar):
     """As `DemoStar` with first * second."""
 
-    own_activation = nn.Identity
+    defaults = replace(DemoStar.defaults, activation=nn.Identity)
 
 
 class DemoSumNoAct(DemoSum):
     """As `DemoStar` with first + second: but for the layer norm, a linear block."""
 
-    own_activation = nn.Identity
+    defaults = replace(DemoStar.defaults, activation=nn.Identity)
 
 
 ARCHITECTURES = {
@@ -90,7 +93,7 @@ def published(
     *,
     in_channels: int,
     small: bool,
-    activation: Activation | None,
+    make: Make,
 ) -> Layout:
     """DemoNet: patches of 16 x 16, `depth` blocks of one width, LN after pooling.
 
@@ -99,7 +102,7 @@ def published(
     patch = 4 if small else 16
     stem = nn.Conv2d(in_channels, width, patch, patch)
     hidden = round(block.expansion * width)
-    blocks = [block(width, width, stride=1, hidden=hidden, activation=activation) for _ in range(depth)]
+    blocks = [block(width, width, stride=1, hidden=hidden, make=make) for _ in range(depth)]
     return Layout(
         stem,
         [blocks],

@@ -25,13 +25,28 @@ from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
-from lowparam.models.blocks.base import Block, Site
-from lowparam.models.layers import LayerNorm2d, LayerScale, SqueezeExcite
+from lowparam.models.blocks.base import Block, Site, foldable
+from lowparam.models.layers import ConvNormAct, LayerNorm2d, LayerScale, SqueezeExcite
+from lowparam.models.make import Defaults, Make
 
-__all__ = ["ABLATIONS", "POINTS", "DesignBlock", "Point"]
+__all__ = ["ABLATIONS", "POINTS", "DesignBlock", "Point", "block_at"]
 
-NORMS: dict[str, Callable[[int], nn.Module]] = {"batch": nn.BatchNorm2d, "layer": LayerNorm2d}
+NORMS: dict[str, Callable[[int], nn.Module]] = {"batch": nn.BatchNorm2d, "layer": LayerNorm2d, "none": nn.Identity}
 ACTIVATIONS = {"relu": nn.ReLU, "relu6": nn.ReLU6, "gelu": nn.GELU, "hardswish": nn.Hardswish, "none": nn.Identity}
+
+PREFIX = "ablation"
+STARTS = (
+    "mobilenetv1",
+    "mobilenetv2",
+    "mobilenetv3",
+    "mobilenext",
+    "convnext",
+    "nodepth_a",
+    "nodepth_b",
+    "nodepth_bp",
+    "nodepth_c",
+)
+"""The architectures that lie in the space; literal, so that names are read without importing this file."""
 
 PARTS = ("down", "norm", "spatial_in", "inner", "spatial_hidden", "excite", "outer", "spatial_out", "scale")
 
@@ -107,51 +122,59 @@ class DesignBlock(Block):
 
     point: ClassVar[Point]
 
-    def __init__(self, in_channels, out_channels, *, stride, hidden=None, activation=None) -> None:
-        super().__init__(in_channels, out_channels, stride=stride, hidden=hidden, activation=activation)
-        p = self.point
-        self.make_activation = activation or ACTIVATIONS[p.activation]
+    def __init__(self, in_channels, out_channels, *, stride, hidden=None, make=None) -> None:
+        super().__init__(in_channels, out_channels, stride=stride, hidden=hidden, make=make)
+        p, make = self.point, self.bound(make)
         for part in PARTS:
             setattr(self, part, nn.Identity())
         widens = in_channels != out_channels
 
+        self.add_after_down = self.add_inside = None
         if p.spatial == "none" and stride > 1:
-            norm = [NORMS[p.norm](in_channels)] if p.norm in NORMS else []
-            self.down = nn.Sequential(*norm, nn.Conv2d(in_channels, out_channels, 3, stride, 1))
+            before = in_channels
+
+            def convolution(stride: int) -> nn.Module:
+                return nn.Conv2d(before, out_channels, 3, stride, 1)
+
+            self.down = nn.Sequential(make.norm(before), make.striding(convolution, out_channels, stride))
+            self.add_after_down = make.join(out_channels) if p.joins == "ends" else None
             in_channels = out_channels
-        if p.norm in NORMS and (p.norms == "input" or (p.norms == "spatial" and p.spatial == "none")):
-            self.norm = NORMS[p.norm](in_channels)
+        if p.norms == "input" or (p.norms == "spatial" and p.spatial == "none"):
+            self.norm = make.norm(in_channels)
         if p.spatial != "none" and (p.place == "stream" or (p.place == "ends" and not widens)):
-            self.spatial_in = self._spatial(in_channels, stride if p.place == "stream" else 1, "spatial" in p.active)
+            self.spatial_in = self._spatial(
+                make, in_channels, stride if p.place == "stream" else 1, active="spatial" in p.active
+            )
         if p.ratio is not None:
-            self.inner = self._unit(in_channels, hidden, active="inner" in p.active)
+            self.inner = self._pointwise(make, in_channels, hidden, active="inner" in p.active)
         else:
             hidden = in_channels
         if p.spatial != "none" and p.place == "hidden":
-            self.spatial_hidden = self._spatial(hidden, stride, "spatial" in p.active)
-        if p.excite:
-            self.excite = SqueezeExcite(hidden, max(1, round(hidden / 4)))
-        self.outer = self._unit(hidden, out_channels, active="output" in p.active)
+            self.spatial_hidden = self._spatial(make, hidden, stride, active="spatial" in p.active)
+            self.add_inside = make.join(hidden) if p.joins == "inside" and stride == 1 else None
+        self.excite = make.gate(hidden)
+        self.outer = self._pointwise(make, hidden, out_channels, active="output" in p.active)
         if p.spatial != "none" and p.place == "ends" and not (widens and stride == 1):
-            self.spatial_out = self._spatial(out_channels, stride, False)
-        if p.scale and self.residual:
-            self.scale = LayerScale(out_channels)
+            self.spatial_out = self._spatial(make, out_channels, stride, active=False)
+        if self.residual:
+            self.scale = make.scale(out_channels)
 
-    def _spatial(self, channels: int, stride: int, active: bool) -> nn.Sequential:
-        groups = channels if self.point.spatial == "depthwise" else 1
-        return self._unit(channels, channels, self.point.kernel, stride, groups, active=active, spatial=True)
+    def _spatial(self, make: Make, channels: int, stride: int, *, active: bool) -> ConvNormAct:
+        normed = self.point.norms in ("all", "spatial")
+        bias = None if normed else True
+        dense = self.point.spatial == "dense"
+        conv = make.spatial(channels, self.point.kernel, stride, dense=dense, bias=bias)
+        return self._unit(make, conv, channels, normed=normed, active=active)
 
-    def _unit(self, before, after, kernel=1, stride=1, groups=1, *, active, spatial=False) -> nn.Sequential:
-        """A convolution, and the norm and the activation that the point has after it."""
-        p = self.point
-        normed = p.norm in NORMS and (p.norms == "all" or (p.norms == "spatial" and spatial))
-        unit = nn.Sequential()
-        unit.conv = nn.Conv2d(before, after, kernel, stride, kernel // 2, groups=groups, bias=p.bias or not normed)
-        if normed:
-            unit.norm = NORMS[p.norm](after)
-        if active:
-            unit.act = self.make_activation()
-        return unit
+    def _pointwise(self, make: Make, before: int, after: int, *, active: bool) -> ConvNormAct:
+        normed = self.point.norms == "all"
+        conv = make.pointwise(before, after, bias=None if normed else True)
+        return self._unit(make, conv, after, normed=normed, active=active)
+
+    def _unit(self, make: Make, conv: nn.Module, channels: int, *, normed: bool, active: bool) -> ConvNormAct:
+        """Return a convolution with the norm and the activation that the point has after it."""
+        norm = make.norm(channels) if normed else nn.Identity()
+        return ConvNormAct(conv, norm, make.activation(channels) if active else None)
 
     @classmethod
     def hidden_width(cls, in_width: float, out_width: float) -> float:
@@ -162,11 +185,10 @@ class DesignBlock(Block):
     def branch(self, x: Tensor) -> Tensor:
         x = self.down(x)
         h = self.inner(self.spatial_in(self.norm(x)))
-        joined = self.point.joins == "inside" and self.stride == 1
-        h = h + self.spatial_hidden(h) if joined else self.spatial_hidden(h)
+        inside = self.spatial_hidden(h)
+        h = inside if self.add_inside is None else self.add_inside(h, inside)
         y = self.scale(self.spatial_out(self.outer(self.excite(h))))
-        down_sampled = self.point.spatial == "none" and self.stride > 1
-        return x + y if down_sampled and self.point.joins == "ends" else y
+        return y if self.add_after_down is None else self.add_after_down(x, y)
 
     def inner_sites(self) -> list[Site]:
         widening = self.point.ratio is None or self.point.ratio >= 1
@@ -181,13 +203,11 @@ class DesignBlock(Block):
         return [site for site in sites if not isinstance(site.output, nn.Identity)]
 
     def _pointwise_site(self, kind: str, unit: nn.Module, output: nn.Module) -> Site:
-        norm = getattr(unit, "norm", None)
-        foldable = norm if isinstance(norm, nn.BatchNorm2d) else None
-        return Site(kind, output, getattr(unit, "conv", None), foldable)
+        return Site(kind, output, getattr(unit, "conv", None), foldable(getattr(unit, "norm", None)))
 
-    def _end_of(self, unit: nn.Sequential) -> nn.Module:
+    def _end_of(self, unit: ConvNormAct) -> nn.Module:
         """Of the last pointwise layer the linear map is read, before its activation."""
-        return unit.norm if "norm" in unit._modules else unit.conv
+        return unit.conv if isinstance(unit.norm, nn.Identity) else unit.norm
 
 
 POINTS = {
@@ -290,7 +310,17 @@ def _points() -> dict[str, Point]:
     return points
 
 
-ABLATIONS: dict[str, type[Block]] = {
-    name: type(name, (DesignBlock,), {"__doc__": str(point), "point": point, "shortcut": point.joins == "ends"})
-    for name, point in _points().items()
-}
+def block_at(point: Point) -> type[DesignBlock]:
+    """Return the block at a point."""
+    defaults = Defaults(
+        norm=NORMS[point.norm],
+        activation=ACTIVATIONS[point.activation],
+        gate=SqueezeExcite if point.excite else None,
+        scale=LayerScale if point.scale else None,
+        bias=point.bias or point.norm == "none",
+    )
+    settings = {"__doc__": str(point), "point": point, "shortcut": point.joins == "ends", "defaults": defaults}
+    return type("DesignBlock", (DesignBlock,), settings)
+
+
+ABLATIONS = {name: block_at(point) for name, point in _points().items()}

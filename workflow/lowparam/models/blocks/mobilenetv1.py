@@ -4,8 +4,9 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from lowparam.models.blocks.base import Activation, Block, Layout, Site
-from lowparam.models.layers import ConvNormAct, kaiming, make_divisible
+from lowparam.models.blocks.base import Block, Layout, Site, foldable
+from lowparam.models.layers import ConvNormAct, conv_norm_act, kaiming, make_divisible
+from lowparam.models.make import Make
 
 __all__ = ["ARCHITECTURES", "PUBLISHED", "DepthwiseSeparable"]
 
@@ -15,21 +16,24 @@ class DepthwiseSeparable(Block):
 
     shortcut = False
 
-    def __init__(self, in_channels, out_channels, *, stride, hidden=None, activation=None) -> None:
-        super().__init__(in_channels, out_channels, stride=stride, activation=activation)
-        activation = activation or nn.ReLU
+    def __init__(self, in_channels, out_channels, *, stride, hidden=None, make=None) -> None:
+        super().__init__(in_channels, out_channels, stride=stride, make=make)
+        make = self.bound(make)
         self.depthwise = ConvNormAct(
-            in_channels, in_channels, 3, stride=stride, groups=in_channels, activation=activation
+            make.spatial(in_channels, 3, stride), make.norm(in_channels), make.activation(in_channels)
         )
-        self.pointwise = ConvNormAct(in_channels, out_channels, activation=activation)
+        self.gate = make.gate(in_channels)
+        self.pointwise = ConvNormAct(
+            make.pointwise(in_channels, out_channels), make.norm(out_channels), make.activation(out_channels)
+        )
 
     def branch(self, x: Tensor) -> Tensor:
-        return self.pointwise(self.depthwise(x))
+        return self.pointwise(self.gate(self.depthwise(x)))
 
     def inner_sites(self) -> list[Site]:
         return [
             Site("spatial", self.depthwise),
-            Site("projection", self.pointwise.norm, self.pointwise.conv, self.pointwise.norm),
+            Site("projection", self.pointwise.norm, self.pointwise.conv, foldable(self.pointwise.norm)),
         ]
 
 
@@ -44,18 +48,18 @@ STAGES = (  # channels, blocks, stride of the first
 )
 
 
-def published(width: float, *, in_channels: int, small: bool, activation: Activation | None) -> Layout:
+def published(width: float, *, in_channels: int, small: bool, make: Make) -> Layout:
     """MobileNetV1 at a width, with the ReLU6 of all later code; for small images the stem does not stride."""
-    activation = activation or nn.ReLU6
+    make = make.with_defaults(activation=nn.ReLU6)
     before = make_divisible(32 * width)
-    stem = ConvNormAct(in_channels, before, 3, stride=1 if small else 2, activation=nn.ReLU6)
+    stem = conv_norm_act(in_channels, before, 3, stride=1 if small else 2, activation=nn.ReLU6)
     stages = []
     for channels, blocks, stride in STAGES:
         after = make_divisible(channels * width)
         stages.append([])
         for position in range(blocks):
             first = position == 0
-            stages[-1].append(DepthwiseSeparable(before, after, stride=stride if first else 1, activation=activation))
+            stages[-1].append(DepthwiseSeparable(before, after, stride=stride if first else 1, make=make))
             before = after
     return Layout(stem, stages, before, initialise=kaiming)
 

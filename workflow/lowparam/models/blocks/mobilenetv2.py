@@ -4,8 +4,9 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from lowparam.models.blocks.base import Activation, Block, Layout, Site
-from lowparam.models.layers import ConvNormAct, kaiming, make_divisible
+from lowparam.models.blocks.base import Block, Layout, Site, foldable
+from lowparam.models.layers import ConvNormAct, conv_norm_act, kaiming, make_divisible
+from lowparam.models.make import Defaults, Make
 
 __all__ = ["ARCHITECTURES", "PUBLISHED", "InvertedResidual"]
 
@@ -16,26 +17,32 @@ class InvertedResidual(Block):
     Where the hidden width is that of the input, there is no first PW.
     """
 
+    defaults = Defaults(activation=nn.ReLU6)
     expansion = 6.0
 
-    def __init__(self, in_channels, out_channels, *, stride, hidden, activation=None) -> None:
-        super().__init__(in_channels, out_channels, stride=stride, hidden=hidden, activation=activation)
-        activation = activation or nn.ReLU6
-        expands = hidden != in_channels
-        self.expand = ConvNormAct(in_channels, hidden, activation=activation) if expands else nn.Identity()
-        self.depthwise = ConvNormAct(hidden, hidden, 3, stride=stride, groups=hidden, activation=activation)
-        self.project = ConvNormAct(hidden, out_channels)
+    def __init__(self, in_channels, out_channels, *, stride, hidden, make=None) -> None:
+        super().__init__(in_channels, out_channels, stride=stride, hidden=hidden, make=make)
+        make = self.bound(make)
+        self.expand = (
+            ConvNormAct(make.pointwise(in_channels, hidden), make.norm(hidden), make.activation(hidden))
+            if hidden != in_channels
+            else nn.Identity()
+        )
+        self.depthwise = ConvNormAct(make.spatial(hidden, 3, stride), make.norm(hidden), make.activation(hidden))
+        self.gate = make.gate(hidden)
+        self.project = ConvNormAct(make.pointwise(hidden, out_channels), make.norm(out_channels))
+        self.scale = make.scale(out_channels) if self.residual else nn.Identity()
 
     def branch(self, x: Tensor) -> Tensor:
-        return self.project(self.depthwise(self.expand(x)))
+        return self.scale(self.project(self.gate(self.depthwise(self.expand(x)))))
 
     def inner_sites(self) -> list[Site]:
         sites = [
             Site("spatial", self.depthwise),
-            Site("projection", self.project, self.project.conv, self.project.norm),
+            Site("projection", self.project, self.project.conv, foldable(self.project.norm)),
         ]
         if isinstance(self.expand, ConvNormAct):
-            sites.insert(0, Site("expansion", self.expand, self.expand.conv, self.expand.norm))
+            sites.insert(0, Site("expansion", self.expand, self.expand.conv, foldable(self.expand.norm)))
         return sites
 
 
@@ -52,14 +59,13 @@ STAGES = (  # expansion, channels, blocks, stride of the first
 )
 
 
-def published(width: float, *, in_channels: int, small: bool, activation: Activation | None) -> Layout:
+def published(width: float, *, in_channels: int, small: bool, make: Make) -> Layout:
     """MobileNetV2 at a width. The last 1x1 convolution has 1280 channels at least.
 
     For small images the stem and the 24-channel stage do not stride.
     """
-    activation = activation or nn.ReLU6
     before = make_divisible(32 * width)
-    stem = ConvNormAct(in_channels, before, 3, stride=1 if small else 2, activation=nn.ReLU6)
+    stem = conv_norm_act(in_channels, before, 3, stride=1 if small else 2, activation=nn.ReLU6)
     stages = []
     for expansion, channels, blocks, stride in STAGES:
         after = make_divisible(channels * width)
@@ -73,12 +79,12 @@ def published(width: float, *, in_channels: int, small: bool, activation: Activa
                     after,
                     stride=stride if position == 0 else 1,
                     hidden=before * expansion,
-                    activation=activation,
+                    make=make,
                 )
             )
             before = after
     features = make_divisible(1280 * max(1.0, width))
-    neck = ConvNormAct(before, features, activation=nn.ReLU6)
+    neck = conv_norm_act(before, features, activation=nn.ReLU6)
     return Layout(stem, stages, features, neck=neck, counted_as_head=[neck], initialise=kaiming)
 
 

@@ -13,8 +13,9 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from lowparam.models.blocks.base import Activation, Block, Layout, Site
-from lowparam.models.layers import ConvNormAct, SqueezeExcite, kaiming, make_divisible
+from lowparam.models.blocks.base import Block, Layout, Site, foldable
+from lowparam.models.layers import ConvNormAct, SqueezeExcite, conv_norm_act, kaiming, make_divisible
+from lowparam.models.make import Defaults, Make
 
 __all__ = ["ARCHITECTURES", "PUBLISHED", "InvertedResidualSE"]
 
@@ -30,47 +31,36 @@ class InvertedResidualSE(Block):
     ----------
     kernel_size : int
         Of the depthwise convolution.
-    squeezed : int or None
-        Channels inside the SE; 0 leaves the SE out; None is a quarter of the hidden width.
-    norm : callable
-        Makes the norm from the number of channels.
     """
 
+    defaults = Defaults(activation=nn.Hardswish, gate=SqueezeExcite)
     expansion = 4.0
 
-    def __init__(
-        self,
-        in_channels,
-        out_channels,
-        *,
-        stride,
-        hidden,
-        activation=None,
-        kernel_size=5,
-        squeezed=None,
-        norm=nn.BatchNorm2d,
-    ) -> None:
-        super().__init__(in_channels, out_channels, stride=stride, hidden=hidden, activation=activation)
-        activation = activation or nn.Hardswish
-        squeezed = max(1, round(hidden / 4)) if squeezed is None else squeezed
-        expands = hidden != in_channels
-        self.expand = ConvNormAct(in_channels, hidden, activation=activation, norm=norm) if expands else nn.Identity()
-        self.depthwise = ConvNormAct(
-            hidden, hidden, kernel_size, stride=stride, groups=hidden, activation=activation, norm=norm
+    def __init__(self, in_channels, out_channels, *, stride, hidden, make=None, kernel_size=5) -> None:
+        super().__init__(in_channels, out_channels, stride=stride, hidden=hidden, make=make)
+        make = self.bound(make)
+        self.expand = (
+            ConvNormAct(make.pointwise(in_channels, hidden), make.norm(hidden), make.activation(hidden))
+            if hidden != in_channels
+            else nn.Identity()
         )
-        self.excite = SqueezeExcite(hidden, squeezed) if squeezed else nn.Identity()
-        self.project = ConvNormAct(hidden, out_channels, norm=norm)
+        self.depthwise = ConvNormAct(
+            make.spatial(hidden, kernel_size, stride), make.norm(hidden), make.activation(hidden)
+        )
+        self.excite = make.gate(hidden)
+        self.project = ConvNormAct(make.pointwise(hidden, out_channels), make.norm(out_channels))
+        self.scale = make.scale(out_channels) if self.residual else nn.Identity()
 
     def branch(self, x: Tensor) -> Tensor:
-        return self.project(self.excite(self.depthwise(self.expand(x))))
+        return self.scale(self.project(self.excite(self.depthwise(self.expand(x)))))
 
     def inner_sites(self) -> list[Site]:
         sites = [
             Site("spatial", self.depthwise),
-            Site("projection", self.project, self.project.conv, self.project.norm),
+            Site("projection", self.project, self.project.conv, foldable(self.project.norm)),
         ]
         if isinstance(self.expand, ConvNormAct):
-            sites.insert(0, Site("expansion", self.expand, self.expand.conv, self.expand.norm))
+            sites.insert(0, Site("expansion", self.expand, self.expand.conv, foldable(self.expand.norm)))
         return sites
 
 
@@ -112,9 +102,7 @@ RATIOS_SMALL = (1, 4.5, 3.67, 4, 6, 6, 3, 3, 6, 6, 6)
 RATIOS_LARGE = (1, 4, 3, 3, 3, 3, 6, 2.5, 2.3, 2.3, 6, 6, 6, 6, 6)
 
 
-def published(
-    size: str, convention: str, width: float, *, in_channels: int, small: bool, activation: Activation | None
-) -> Layout:
+def published(size: str, convention: str, width: float, *, in_channels: int, small: bool, make: Make) -> Layout:
     """MobileNetV3 ``small`` or ``large`` by a head convention at a width.
 
     For small images the stem and the first striding block do not stride.
@@ -123,7 +111,7 @@ def published(
     minimal, of_timm = convention == "minimal", convention in ("timm", "minimal")
     norm = partial(nn.BatchNorm2d, eps=1e-3, momentum=0.01)
     before = 16 if of_timm and width < 0.75 else make_divisible(16 * width)
-    stem = ConvNormAct(
+    stem = conv_norm_act(
         in_channels, before, 3, stride=1 if small else 2, activation=nn.ReLU if minimal else nn.Hardswish, norm=norm
     )
     stages: list[list[nn.Module]] = []
@@ -142,17 +130,19 @@ def published(
                 after,
                 stride=stride,
                 hidden=inside,
-                activation=activation or (nn.Hardswish if swish and not minimal else nn.ReLU),
+                make=make.with_defaults(
+                    norm=norm,
+                    activation=nn.Hardswish if swish and not minimal else nn.ReLU,
+                    gate=partial(SqueezeExcite, squeezed=squeezed) if excite and not minimal else None,
+                ),
                 kernel_size=3 if minimal else kernel,
-                squeezed=squeezed if excite and not minimal else 0,
-                norm=norm,
             )
         )
         before = after
     widened = make_divisible(rows[-1][1] * width) if of_timm else 6 * before
     features = {"1280": 1280, "1024": 1024, "scaled": make_divisible(last * width)}.get(convention, last)
     swish = nn.ReLU if minimal else nn.Hardswish
-    neck = ConvNormAct(before, widened, activation=swish, norm=norm)
+    neck = conv_norm_act(before, widened, activation=swish, norm=norm)
     head = nn.Sequential(nn.Linear(widened, features), swish())
     return Layout(stem, stages, features, neck=neck, head=head, counted_as_head=[neck, head], initialise=kaiming)
 

@@ -5,8 +5,9 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from lowparam.models.blocks.base import Activation, Block, Layout, Site
-from lowparam.models.layers import ConvNormAct, kaiming, make_divisible
+from lowparam.models.blocks.base import Block, Layout, Site, foldable
+from lowparam.models.layers import ConvNormAct, conv_norm_act, kaiming, make_divisible
+from lowparam.models.make import Defaults, Make
 
 __all__ = ["ARCHITECTURES", "PUBLISHED", "Sandglass"]
 
@@ -23,36 +24,42 @@ class Sandglass(Block):
         Keep both depthwise convolutions in a widening block.
     """
 
+    defaults = Defaults(activation=nn.ReLU6)
     expansion = 1 / 6
 
-    def __init__(self, in_channels, out_channels, *, stride, hidden, activation=None, whole=False) -> None:
-        super().__init__(in_channels, out_channels, stride=stride, hidden=hidden, activation=activation)
-        activation = activation or nn.ReLU6
+    def __init__(self, in_channels, out_channels, *, stride, hidden, make=None, whole=False) -> None:
+        super().__init__(in_channels, out_channels, stride=stride, hidden=hidden, make=make)
+        make = self.bound(make)
         widens = in_channels != out_channels and not whole
         self.depthwise_in = (
             nn.Identity()
             if widens
-            else ConvNormAct(in_channels, in_channels, 3, groups=in_channels, activation=activation)
+            else ConvNormAct(make.spatial(in_channels, 3), make.norm(in_channels), make.activation(in_channels))
         )
-        self.reduce = ConvNormAct(in_channels, hidden)
-        self.expand = ConvNormAct(hidden, out_channels, activation=activation)
+        self.reduce = ConvNormAct(make.pointwise(in_channels, hidden), make.norm(hidden))
+        self.gate = make.gate(hidden)
+        self.expand = ConvNormAct(
+            make.pointwise(hidden, out_channels), make.norm(out_channels), make.activation(out_channels)
+        )
         self.depthwise_out = (
             nn.Identity()
             if widens and stride == 1
-            else ConvNormAct(out_channels, out_channels, 3, stride=stride, groups=out_channels)
+            else ConvNormAct(make.spatial(out_channels, 3, stride), make.norm(out_channels))
         )
+        self.scale = make.scale(out_channels) if self.residual else nn.Identity()
 
     @classmethod
     def hidden_width(cls, in_width: float, out_width: float) -> float:
         return cls.expansion * max(in_width, out_width)
 
     def branch(self, x: Tensor) -> Tensor:
-        return self.depthwise_out(self.expand(self.reduce(self.depthwise_in(x))))
+        x = self.gate(self.reduce(self.depthwise_in(x)))
+        return self.scale(self.depthwise_out(self.expand(x)))
 
     def inner_sites(self) -> list[Site]:
         sites = [
-            Site("reduction", self.reduce, self.reduce.conv, self.reduce.norm),
-            Site("expansion", self.expand, self.expand.conv, self.expand.norm),
+            Site("reduction", self.reduce, self.reduce.conv, foldable(self.reduce.norm)),
+            Site("expansion", self.expand, self.expand.conv, foldable(self.expand.norm)),
         ]
         if isinstance(self.depthwise_in, ConvNormAct):
             sites.insert(0, Site("spatial", self.depthwise_in))
@@ -75,7 +82,7 @@ STAGES = (  # reduction, channels, blocks, stride of the first
 )
 
 
-def published(width: float, *, in_channels: int, small: bool, activation: Activation | None) -> Layout:
+def published(width: float, *, in_channels: int, small: bool, make: Make) -> Layout:
     """MobileNeXt at a width, by the authors' code; the last stage has 1280 channels at least.
 
     A stage of a single block that does not stride, and the block that reduces by 2, keep both depthwise convolutions.
@@ -83,7 +90,7 @@ def published(width: float, *, in_channels: int, small: bool, activation: Activa
     """
     divisor = 4 if width == 0.1 else 8
     before = make_divisible(32 * width, divisor)
-    stem = ConvNormAct(in_channels, before, 3, stride=1 if small else 2, activation=nn.ReLU6)
+    stem = conv_norm_act(in_channels, before, 3, stride=1 if small else 2, activation=nn.ReLU6)
     stages = []
     for reduction, channels, blocks, stride in STAGES:
         after = 1280 if channels == 1280 and width < 1 else make_divisible(channels * width, divisor)
@@ -101,7 +108,7 @@ def published(width: float, *, in_channels: int, small: bool, activation: Activa
                     after,
                     stride=stride if position == 0 else 1,
                     hidden=hidden,
-                    activation=activation,
+                    make=make,
                     whole=whole,
                 )
             )

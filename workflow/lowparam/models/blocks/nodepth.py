@@ -16,9 +16,14 @@ from torch import Tensor, nn
 
 from lowparam.models.blocks.base import Block, Site
 from lowparam.models.layers import LayerNorm2d
+from lowparam.models.make import Defaults
 from lowparam.models.skeletons.convnext import convnext_frame
 
 __all__ = ["ARCHITECTURES", "PUBLISHED", "NoDepthA", "NoDepthB", "NoDepthBPrime", "NoDepthC"]
+
+
+DEFAULTS = Defaults(norm=LayerNorm2d, activation=nn.GELU, bias=True)
+"""What all readings are made of."""
 
 
 class NoDepthA(Block):
@@ -27,51 +32,59 @@ class NoDepthA(Block):
     Against ConvNeXt: kernel 3 instead of 7 and no layer scale.
     """
 
+    defaults = DEFAULTS
     expansion = 4.0
 
-    def __init__(self, in_channels, out_channels, *, stride, hidden, activation=None) -> None:
-        super().__init__(in_channels, out_channels, stride=stride, hidden=hidden, activation=activation)
-        self.depthwise = nn.Conv2d(in_channels, in_channels, 3, stride, 1, groups=in_channels)
-        self.norm = LayerNorm2d(in_channels)
-        self.expand = nn.Conv2d(in_channels, hidden, 1)
-        self.act = (activation or nn.GELU)()
-        self.project = nn.Conv2d(hidden, out_channels, 1)
+    def __init__(self, in_channels, out_channels, *, stride, hidden, make=None) -> None:
+        super().__init__(in_channels, out_channels, stride=stride, hidden=hidden, make=make)
+        make = self.bound(make)
+        self.depthwise = make.spatial(in_channels, 3, stride)
+        self.norm = make.norm(in_channels)
+        self.expand = make.pointwise(in_channels, hidden)
+        self.act = make.activation(hidden)
+        self.gate = make.gate(hidden)
+        self.project = make.pointwise(hidden, out_channels)
+        self.scale = make.scale(out_channels) if self.residual else nn.Identity()
 
     def branch(self, x: Tensor) -> Tensor:
-        return self.project(self.act(self.expand(self.norm(self.depthwise(x)))))
+        x = self.act(self.expand(self.norm(self.depthwise(x))))
+        return self.scale(self.project(self.gate(x)))
 
     def inner_sites(self) -> list[Site]:
         return [
             Site("spatial", self.depthwise),
             Site("expansion", self.act, self.expand),
-            Site("projection", self.project, self.project),
+            Site("projection", self.scale, self.project, scale=getattr(self.scale, "gamma", None)),
         ]
 
 
 class NoDepthB(Block):
     """Reading B: LN -> PW to the waist, GELU -> dense 3x3, GELU -> PW, linear; shortcut on the wide side."""
 
+    defaults = DEFAULTS
     expansion = 1 / 4
 
-    def __init__(self, in_channels, out_channels, *, stride, hidden, activation=None) -> None:
-        super().__init__(in_channels, out_channels, stride=stride, hidden=hidden, activation=activation)
-        activation = activation or nn.GELU
-        self.norm = LayerNorm2d(in_channels)
-        self.reduce = nn.Conv2d(in_channels, hidden, 1)
-        self.act_reduced = activation()
-        self.spatial = nn.Conv2d(hidden, hidden, 3, stride, 1)
-        self.act_spatial = activation()
-        self.project = nn.Conv2d(hidden, out_channels, 1)
+    def __init__(self, in_channels, out_channels, *, stride, hidden, make=None) -> None:
+        super().__init__(in_channels, out_channels, stride=stride, hidden=hidden, make=make)
+        make = self.bound(make)
+        self.norm = make.norm(in_channels)
+        self.reduce = make.pointwise(in_channels, hidden)
+        self.act_reduced = make.activation(hidden)
+        self.spatial = make.spatial(hidden, 3, stride, dense=True)
+        self.act_spatial = make.activation(hidden)
+        self.gate = make.gate(hidden)
+        self.project = make.pointwise(hidden, out_channels)
+        self.scale = make.scale(out_channels) if self.residual else nn.Identity()
 
     def branch(self, x: Tensor) -> Tensor:
         x = self.act_reduced(self.reduce(self.norm(x)))
-        return self.project(self.act_spatial(self.spatial(x)))
+        return self.scale(self.project(self.gate(self.act_spatial(self.spatial(x)))))
 
     def inner_sites(self) -> list[Site]:
         return [
             Site("reduction", self.act_reduced, self.reduce),
             Site("spatial", self.act_spatial),
-            Site("projection", self.project, self.project),
+            Site("projection", self.scale, self.project, scale=getattr(self.scale, "gamma", None)),
         ]
 
 
@@ -82,20 +95,28 @@ class NoDepthBPrime(Block):
     shortcut after it: nothing else in the network mixes space.
     """
 
+    defaults = DEFAULTS
     expansion = 4.0
 
-    def __init__(self, in_channels, out_channels, *, stride, hidden, activation=None) -> None:
-        super().__init__(in_channels, out_channels, stride=stride, hidden=hidden, activation=activation)
+    def __init__(self, in_channels, out_channels, *, stride, hidden, make=None) -> None:
+        super().__init__(in_channels, out_channels, stride=stride, hidden=hidden, make=make)
+        make = self.bound(make)
         width = in_channels if stride == 1 else out_channels
         self.down = (
             nn.Identity()
             if stride == 1
-            else nn.Sequential(LayerNorm2d(in_channels), nn.Conv2d(in_channels, out_channels, 3, stride, 1))
+            else nn.Sequential(
+                make.norm(in_channels),
+                make.striding(lambda stride: nn.Conv2d(in_channels, out_channels, 3, stride, 1), out_channels, stride),
+            )
         )
-        self.norm = LayerNorm2d(width)
-        self.expand = nn.Conv2d(width, hidden, 1)
-        self.act = (activation or nn.GELU)()
-        self.project = nn.Conv2d(hidden, out_channels, 1)
+        self.add_after_down = make.join(out_channels) if stride > 1 else None
+        self.norm = make.norm(width)
+        self.expand = make.pointwise(width, hidden)
+        self.act = make.activation(hidden)
+        self.gate = make.gate(hidden)
+        self.project = make.pointwise(hidden, out_channels)
+        self.scale = make.scale(out_channels) if self.residual else nn.Identity()
 
     @classmethod
     def hidden_width(cls, in_width: float, out_width: float) -> float:
@@ -103,26 +124,34 @@ class NoDepthBPrime(Block):
 
     def branch(self, x: Tensor) -> Tensor:
         x = self.down(x)
-        y = self.project(self.act(self.expand(self.norm(x))))
-        return y if self.stride == 1 else x + y
+        y = self.scale(self.project(self.gate(self.act(self.expand(self.norm(x))))))
+        return y if self.add_after_down is None else self.add_after_down(x, y)
 
     def inner_sites(self) -> list[Site]:
-        sites = [Site("expansion", self.act, self.expand), Site("projection", self.project, self.project)]
+        sites = [
+            Site("expansion", self.act, self.expand),
+            Site("projection", self.scale, self.project, scale=getattr(self.scale, "gamma", None)),
+        ]
         return sites if self.stride == 1 else [Site("spatial", self.down), *sites]
 
 
 class NoDepthC(Block):
     """Reading C: DW 3x3 -> LN -> PW, GELU; shortcut around the pair."""
 
-    def __init__(self, in_channels, out_channels, *, stride, hidden=None, activation=None) -> None:
-        super().__init__(in_channels, out_channels, stride=stride, activation=activation)
-        self.depthwise = nn.Conv2d(in_channels, in_channels, 3, stride, 1, groups=in_channels)
-        self.norm = LayerNorm2d(in_channels)
-        self.pointwise = nn.Conv2d(in_channels, out_channels, 1)
-        self.act = (activation or nn.GELU)()
+    defaults = DEFAULTS
+
+    def __init__(self, in_channels, out_channels, *, stride, hidden=None, make=None) -> None:
+        super().__init__(in_channels, out_channels, stride=stride, make=make)
+        make = self.bound(make)
+        self.depthwise = make.spatial(in_channels, 3, stride)
+        self.norm = make.norm(in_channels)
+        self.gate = make.gate(in_channels)
+        self.pointwise = make.pointwise(in_channels, out_channels)
+        self.act = make.activation(out_channels)
+        self.scale = make.scale(out_channels) if self.residual else nn.Identity()
 
     def branch(self, x: Tensor) -> Tensor:
-        return self.act(self.pointwise(self.norm(self.depthwise(x))))
+        return self.scale(self.act(self.pointwise(self.gate(self.norm(self.depthwise(x))))))
 
     def inner_sites(self) -> list[Site]:
         return [Site("spatial", self.depthwise), Site("projection", self.pointwise, self.pointwise)]

@@ -14,14 +14,16 @@ X * X, and are drawn in a figure only: ``shared`` and ``square`` transform once,
 on both.
 """
 
+from dataclasses import replace
 from functools import partial
 from itertools import combinations
 
 from torch import Tensor, nn
 
 from lowparam.errors import LowparamError
-from lowparam.models.blocks.base import Activation, Block, Layout, Site
-from lowparam.models.layers import ConvNormAct, Product, Sum
+from lowparam.models.blocks.base import Block, Layout, Site, foldable
+from lowparam.models.layers import ConvNormAct, Product, Sum, conv_norm_act
+from lowparam.models.make import Defaults, Make
 
 __all__ = ["ABLATIONS", "ARCHITECTURES", "PUBLISHED", "GateBlock", "SharedBlock", "StarBlock", "SumBlock"]
 
@@ -32,29 +34,32 @@ class StarBlock(Block):
     All convolutions have biases.
     """
 
+    defaults = Defaults(activation=nn.ReLU6, bias=True)
     expansion = 4.0
     combine: type[nn.Module] = Product
-    own_activation: type[nn.Module] = nn.ReLU6
     activated: tuple[str, ...] = ("first",)  # of first, second and product
 
-    def __init__(self, in_channels, out_channels, *, stride, hidden, activation=None) -> None:
-        super().__init__(in_channels, out_channels, stride=stride, hidden=hidden, activation=activation)
-        make = activation or self.own_activation
-        self.depthwise_in = ConvNormAct(in_channels, in_channels, 7, stride=stride, groups=in_channels, bias=True)
-        self._branches(in_channels, hidden)
+    def __init__(self, in_channels, out_channels, *, stride, hidden, make=None) -> None:
+        super().__init__(in_channels, out_channels, stride=stride, hidden=hidden, make=make)
+        make = self.bound(make)
+        self.depthwise_in = ConvNormAct(make.spatial(in_channels, 7, stride), make.norm(in_channels))
+        self._branches(make, in_channels, hidden)
         self.act, self.act_second, self.act_product = (
-            make() if place in self.activated else nn.Identity() for place in ("first", "second", "product")
+            make.activation(hidden) if place in self.activated else nn.Identity()
+            for place in ("first", "second", "product")
         )
         self.join = self.combine()
-        self._projection(in_channels, hidden, out_channels)
-        self.depthwise_out = nn.Conv2d(out_channels, out_channels, 7, 1, 3, groups=out_channels)
+        self._projection(make, in_channels, hidden, out_channels)
+        self.depthwise_out = make.spatial(out_channels, 7)
+        self.scale = make.scale(out_channels) if self.residual else nn.Identity()
 
-    def _branches(self, in_channels: int, hidden: int) -> None:
-        self.first = nn.Conv2d(in_channels, hidden, 1)
-        self.second = nn.Conv2d(in_channels, hidden, 1)
+    def _branches(self, make: Make, in_channels: int, hidden: int) -> None:
+        self.first = make.pointwise(in_channels, hidden)
+        self.second = make.pointwise(in_channels, hidden)
 
-    def _projection(self, in_channels: int, hidden: int, out_channels: int) -> None:
-        self.project = ConvNormAct(hidden, out_channels, bias=True)
+    def _projection(self, make: Make, in_channels: int, hidden: int, out_channels: int) -> None:
+        self.gate = make.gate(hidden)
+        self.project = ConvNormAct(make.pointwise(hidden, out_channels), make.norm(out_channels))
 
     @classmethod
     def hidden_width(cls, in_width: float, out_width: float) -> float:
@@ -71,7 +76,7 @@ class StarBlock(Block):
 
     def branch(self, x: Tensor) -> Tensor:
         joined = self.join(*self.branches(self.depthwise_in(x)))
-        return self.depthwise_out(self.project(self.act_product(joined)))
+        return self.scale(self.depthwise_out(self.project(self.gate(self.act_product(joined)))))
 
     def branch_sites(self) -> list[Site]:
         """The sites between the first depthwise convolution and the product."""
@@ -90,7 +95,7 @@ class StarBlock(Block):
             Site("spatial", self.depthwise_in, name="spatial_in"),
             *self.branch_sites(),
             self.joined_site(),
-            Site("projection", self.project, self.project.conv, self.project.norm),
+            Site("projection", self.project, self.project.conv, foldable(self.project.norm)),
             Site("spatial", self.depthwise_out, name="spatial_out"),
         ]
 
@@ -124,13 +129,18 @@ class GateBlock(StarBlock):
 
     projects = False
 
-    def _branches(self, in_channels: int, hidden: int) -> None:
-        self.first = nn.Conv2d(in_channels, hidden, 1)
-        self.second = nn.Conv2d(hidden, in_channels, 1)
+    def _branches(self, make: Make, in_channels: int, hidden: int) -> None:
+        self.first = make.pointwise(in_channels, hidden)
+        self.second = make.pointwise(hidden, in_channels)
 
-    def _projection(self, in_channels: int, hidden: int, out_channels: int) -> None:
+    def _projection(self, make: Make, in_channels: int, hidden: int, out_channels: int) -> None:
         projects = self.projects or in_channels != out_channels
-        self.project = ConvNormAct(in_channels, out_channels, bias=True) if projects else nn.BatchNorm2d(out_channels)
+        self.gate = make.gate(in_channels) if projects else nn.Identity()
+        self.project = (
+            ConvNormAct(make.pointwise(in_channels, out_channels), make.norm(out_channels))
+            if projects
+            else make.norm(out_channels)
+        )
 
     @classmethod
     def inside(cls, in_width: float, out_width: float, expansion: float) -> float:
@@ -141,7 +151,7 @@ class GateBlock(StarBlock):
         return self.second(self.act(self.first(x))), x
 
     def inner_sites(self) -> list[Site]:
-        last = getattr(self.project, "conv", None), getattr(self.project, "norm", None)
+        last = (self.project.conv, foldable(self.project.norm)) if isinstance(self.project, ConvNormAct) else ()
         return [
             Site("spatial", self.depthwise_in, name="spatial_in"),
             Site("expansion", self.act, self.first),
@@ -161,8 +171,8 @@ class GateProjectBlock(GateBlock):
 class SharedBlock(StarBlock):
     """As `StarBlock` with ReLU6(first) * first: both branches share their weights. Reading of design IV of table 18."""
 
-    def _branches(self, in_channels: int, hidden: int) -> None:
-        self.first = nn.Conv2d(in_channels, hidden, 1)
+    def _branches(self, make: Make, in_channels: int, hidden: int) -> None:
+        self.first = make.pointwise(in_channels, hidden)
 
     @classmethod
     def inside(cls, in_width: float, out_width: float, expansion: float) -> float:
@@ -186,6 +196,8 @@ ARCHITECTURES = {"starnet": StarBlock, "starnet_sum": SumBlock}
 
 
 def _variant(base: type[StarBlock], about: str, **settings) -> type[StarBlock]:
+    if "activation" in settings:
+        settings["defaults"] = replace(base.defaults, activation=settings.pop("activation"))
     return type(base.__name__, (base,), {"__doc__": f"As `{base.__name__}`, {about}.", **settings})
 
 
@@ -199,11 +211,11 @@ ABLATIONS = {
         for count in (1, 2, 3)
         for summed in combinations(STAGES, count)
     },
-    "starnet_noact": _variant(StarBlock, "without activation", own_activation=nn.Identity),
+    "starnet_noact": _variant(StarBlock, "without activation", activation=nn.Identity),
     "starnet_actboth": _variant(StarBlock, "ReLU6 on both branches", activated=("first", "second")),
     "starnet_actproduct": _variant(StarBlock, "ReLU6 after the product instead", activated=("product",)),
     **{
-        f"starnet_{name}": _variant(StarBlock, f"{kind.__name__} in place of ReLU6", own_activation=kind)
+        f"starnet_{name}": _variant(StarBlock, f"{kind.__name__} in place of ReLU6", activation=kind)
         for name, kind in (
             ("relu", nn.ReLU),
             ("gelu", nn.GELU),
@@ -230,19 +242,17 @@ SIZES = {
 }
 
 
-def published(
-    block: type[StarBlock], size: str, *, in_channels: int, small: bool, activation: Activation | None
-) -> Layout:
+def published(block: type[StarBlock], size: str, *, in_channels: int, small: bool, make: Make) -> Layout:
     """A size of StarNet; for small images the first down-sampler does not stride."""
     base, depths, expansion = SIZES[size]
-    stem = ConvNormAct(in_channels, 32, 3, stride=2, activation=nn.ReLU6, bias=True)
+    stem = conv_norm_act(in_channels, 32, 3, stride=2, activation=nn.ReLU6, bias=True)
     stages: list[list[nn.Module]] = []
     before = 32
     for stage, (depth, chosen) in enumerate(zip(depths, block.by_stage(len(depths)), strict=True)):
         width = base * 2**stage
         hidden = round(chosen.inside(width, width, expansion))
-        down = ConvNormAct(before, width, 3, stride=1 if small and stage == 0 else 2, bias=True)
-        blocks = [chosen(width, width, stride=1, hidden=hidden, activation=activation) for _ in range(depth)]
+        down = conv_norm_act(before, width, 3, stride=1 if small and stage == 0 else 2, bias=True)
+        blocks = [chosen(width, width, stride=1, hidden=hidden, make=make) for _ in range(depth)]
         stages.append([down, *blocks])
         before = width
     return Layout(stem, stages, before, neck=nn.BatchNorm2d(before), initialise=_initialise)

@@ -8,9 +8,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lowparam.errors import LowparamError
-from lowparam.models import blocks, probes
+from lowparam.models import blocks
 from lowparam.models.blocks import Block, Site
-from lowparam.models.layers import ConvNormAct
+from lowparam.models.layers import conv_norm_act
+from lowparam.models.make import Make
+from lowparam.models.probes import Probe, find_probe
 
 __all__ = ["Controlled", "Network", "build", "stage_plan"]
 
@@ -110,8 +112,10 @@ class Controlled(Network):
         Width of the first stage before rounding; each further stage doubles it.
     classes, in_channels, size : int
         Number of classes, channels of the images, and their height and width in pixels.
+    make : Make or None
+        What the blocks ask for their layers; None gives them their own.
     probe : Probe
-        What to put on streams, branches or activations (``probes.PROBES``).
+        What to put on streams or branches. One in place of activations is in `make`.
     depth : int
         Blocks in a stage, at least 1.
     divisor : int
@@ -128,18 +132,20 @@ class Controlled(Network):
         classes: int,
         in_channels: int,
         size: int,
-        probe: probes.Probe = probes.Probe(None),
+        make: Make | None = None,
+        probe: Probe = Probe(None),
         depth: int = 2,
         divisor: int = 1,
         minimum: int = 4,
     ) -> None:
         super().__init__()
+        make = make or Make(probe=probe)
         stem_stride, strides = stage_plan(size)
 
         def rounded(value: float) -> int:
             return max(minimum, divisor * round(value / divisor))
 
-        self.stem = ConvNormAct(in_channels, rounded(width), 3, stride=stem_stride, activation=nn.ReLU)
+        self.stem = conv_norm_act(in_channels, rounded(width), 3, stride=stem_stride, activation=nn.ReLU)
         self.stages = nn.Sequential()
         before = width
         for stage, (stride, chosen) in enumerate(zip(strides, block.by_stage(len(strides)), strict=True)):
@@ -153,13 +159,20 @@ class Controlled(Network):
                         rounded(after),
                         stride=stride if position == 0 else 1,
                         hidden=hidden,
-                        activation=probe.make if probe.placement == "activation" else None,
+                        make=make,
                     )
                 )
-                probes.insert(row[-1], probe)
+                row[-1].insert(probe)
                 before = after
             self.stages.append(row)
-        self.classifier = nn.Linear(rounded(before), classes)
+        own_head = make.head(rounded(before), classes)
+        self.reads_map = own_head is not None
+        self.classifier = own_head if self.reads_map else nn.Linear(rounded(before), classes)
+        make.finish(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map images (N, in_channels, size, size) to logits (N, classes)."""
+        return self.classifier(self.features(x)) if self.reads_map else super().forward(x)
 
 
 def build(
@@ -177,14 +190,16 @@ def build(
     Raises
     ------
     LowparamError
-        For an unknown architecture or probe, or an image that is too small.
+        For an unknown architecture, part or probe, a part without a place, or an image that is too small.
     """
+    found = find_probe(probe)
     return Controlled(
         blocks.find(architecture),
         width,
         classes=classes,
         in_channels=in_channels,
         size=size,
-        probe=probes.find_probe(probe),
+        make=Make.of(architecture, found),
+        probe=found,
         **skeleton,
     )

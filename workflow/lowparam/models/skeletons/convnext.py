@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 
 from torch import nn
 
-from lowparam.models.blocks.base import Activation, Block, Layout
+from lowparam.models.blocks.base import Block, Layout
 from lowparam.models.layers import LayerNorm2d, make_divisible, truncated_normal
+from lowparam.models.make import Make
 
 __all__ = ["convnext_frame"]
 
@@ -17,7 +18,7 @@ def convnext_frame(
     *,
     in_channels: int,
     small: bool,
-    activation: Activation | None,
+    make: Make,
     overlap: bool = False,
 ) -> Layout:
     """Stem 4x4 / 4 and LN; between stages LN and 2x2 / 2; after pooling LN.
@@ -32,8 +33,8 @@ def convnext_frame(
         Channels of the images.
     small : bool
         The stem strides by 2 instead of 4, with the same 4x4 kernel (padded by 1).
-    activation : callable or None
-        Replaces the activation of the blocks.
+    make : Make
+        What the blocks ask for their layers.
     overlap : bool
         timm's ``_ols`` stem: two overlapping 3x3 convolutions, the first of half the width, instead of the 4x4.
     """
@@ -51,7 +52,7 @@ def convnext_frame(
     for stage, (width, depth) in enumerate(zip(widths, depths, strict=True)):
         down = [nn.Sequential(LayerNorm2d(before), nn.Conv2d(before, width, 2, 2))] if stage else []
         hidden = max(1, round(block.hidden_width(width, width)))
-        blocks = [block(width, width, stride=1, hidden=hidden, activation=activation) for _ in range(depth)]
+        blocks = [block(width, width, stride=1, hidden=hidden, make=make) for _ in range(depth)]
         stages.append([*down, *blocks])
         before = width
     return Layout(

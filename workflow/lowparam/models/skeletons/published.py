@@ -8,8 +8,10 @@ like belong to a recipe and are not here.
 from torch import Tensor, nn
 
 from lowparam.errors import LowparamError
-from lowparam.models import blocks, probes
+from lowparam.models import blocks
 from lowparam.models.blocks import Block, Layout
+from lowparam.models.make import Make
+from lowparam.models.probes import Probe, find_probe
 from lowparam.models.skeletons.controlled import Network
 
 __all__ = ["SMALL", "Published", "build"]
@@ -21,7 +23,7 @@ SMALL = 96
 class Published(Network):
     """A published network: the parts of a `Layout`, global average pooling, a linear classifier."""
 
-    def __init__(self, layout: Layout, *, classes: int, probe: probes.Probe = probes.Probe(None)) -> None:
+    def __init__(self, layout: Layout, *, classes: int, make: Make, probe: Probe = Probe(None)) -> None:
         super().__init__()
         self.stem = layout.stem
         self.stages = nn.Sequential(*(nn.Sequential(*row) for row in layout.stages))
@@ -29,9 +31,10 @@ class Published(Network):
         self.classifier = nn.Linear(layout.features, classes)
         if layout.initialise is not None:
             self.apply(layout.initialise)
+        make.finish(self)
         for module in self.modules():
             if isinstance(module, Block):
-                probes.insert(module, probe)
+                module.insert(probe)
         counted = [*layout.counted_as_head, self.classifier]
         self._head_names = [name for name, module in self.named_modules() if any(module is part for part in counted)]
 
@@ -50,20 +53,23 @@ def build(name: str, *, classes: int, in_channels: int, size: int, probe: str = 
     Parameters
     ----------
     name : str
-        A name in `lowparam.models.blocks.published`, such as ``mobilenetv2_x0.5``.
+        A name in `lowparam.models.blocks.published`, with parts if wanted, such as ``mobilenetv2_x0.5+se``. Parts
+        change the blocks; stem, down-samplers and head stay as published.
     classes, in_channels, size : int
         Number of classes, channels of the images, and their height and width in pixels.
     probe : str
-        A name in ``probes.PROBES``.
+        A name in `lowparam.models.probes.names`.
 
     Raises
     ------
     LowparamError
-        For an unknown name or probe, or an image that is too small.
+        For an unknown name or probe, a part that has no place in the network, or an image that is too small.
     """
-    found = probes.find_probe(probe)
-    make = found.make if found.placement == "activation" else None
-    layout = blocks.find_published(name)(in_channels=in_channels, small=size < SMALL, activation=make)
+    found = find_probe(probe)
+    make = Make.of(name, found)
+    if "head" in make.parts:
+        raise LowparamError(f"architecture {name}: a published network keeps its head; leave the part for it out")
+    layout = blocks.find_published(name)(in_channels=in_channels, small=size < SMALL, make=make)
     if size < layout.smallest:
         raise LowparamError(f"{name} cannot take images of {size} pixels: it needs at least {layout.smallest}")
-    return Published(layout, classes=classes, probe=found)
+    return Published(layout, classes=classes, make=make, probe=found)

@@ -1,0 +1,40 @@
+"""A convolution with what follows it, and the rounding of its widths."""
+
+from collections.abc import Callable
+
+from torch import nn
+
+__all__ = ["ConvNormAct", "conv_norm_act", "make_divisible"]
+
+
+def make_divisible(value: float, divisor: int = 8, minimum: int | None = None) -> int:
+    """Round to a multiple of `divisor`, never below 90 % of `value` (the rule of the MobileNet papers' code)."""
+    minimum = minimum or divisor
+    rounded = max(minimum, int(value + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * value else rounded
+
+
+class ConvNormAct(nn.Sequential):
+    """A convolution, a norm and, unless it is None, an activation, named ``conv``, ``norm`` and ``act``."""
+
+    def __init__(self, conv: nn.Module, norm: nn.Module, act: nn.Module | None = None) -> None:
+        super().__init__()
+        self.conv = conv
+        self.norm = norm
+        if act is not None:
+            self.act = act
+
+
+def conv_norm_act(
+    in_channels: int,
+    out_channels: int,
+    kernel_size: int = 1,
+    *,
+    stride: int = 1,
+    activation: Callable[[], nn.Module] | None = None,
+    norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
+    bias: bool = False,
+) -> ConvNormAct:
+    """Build a dense convolution with padding k // 2, its norm and its activation: a stem, or the neck of a network."""
+    conv = nn.Conv2d(in_channels, out_channels, kernel_size, stride, kernel_size // 2, bias=bias)
+    return ConvNormAct(conv, norm(out_channels), activation() if activation is not None else None)

@@ -1,0 +1,30 @@
+"""Parts: design elements that any block can take, one file each, named as in ``mobilenetv2+se``.
+
+A part changes one thing about a block, so that its effect is measured against the same block without it, at equal
+parameters. Its file defines:
+
+``SLOT``    what it takes the place of, a key of the table below; a block takes at most one part a slot
+``LABEL``   its name in print
+``PAPER``   where it comes from; ``EQUALS``: what it must equal in a special case. All four are literal strings.
+``make``    a function, or a class, that makes the module:
+
+==============  =================================================================================================
+slot            ``make``
+==============  =================================================================================================
+``kernel``      ``make(shape)``: the parametrization (`torch.nn.utils.parametrize`) of a weight of that shape. Its
+                ``forward`` maps what is learned to the weight, its ``right_inverse`` maps the initial weight to what
+                is learned; a tuple ``ON`` names the convolutions: ``"spatial"``, ``"pointwise"`` or both
+``spatial``     ``make(channels, kernel, stride)``: (N, C, H, W) to (N, C, H / stride, W / stride), rounded up
+``gate``        ``make(channels)``: (N, C, H, W) to the same shape, on the map that the last pointwise layer reads,
+                where MobileNetV3 has its squeeze-and-excitation
+``norm``        ``make(channels)``: (N, C, H, W) to the same shape; an `nn.Identity` gives convolutions biases
+``activation``  ``make(channels)``: (N, C, H, W) to the same shape
+``shortcut``    ``make(channels)``: a module of x and f(x), or None for no shortcut; or ``scale(channels)``: a module
+                of f(x) before it is added
+``down``        ``make(channels, stride)``: (N, C, H, W) to (N, C, H / stride, W / stride), rounded up, after the
+                convolution that strode before and now does not
+``head``        ``make(features, classes)``: from the last map (N, features, H, W) to logits, in controlled mode
+==============  =================================================================================================
+
+A new file is found by itself. `lowparam.models.make.Make` puts the parts in.
+"""
