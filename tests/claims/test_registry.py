@@ -8,6 +8,7 @@ from lowparam.claims.registry import REGISTRY, load_registry
 from lowparam.errors import LowparamError
 from lowparam.models.blocks import ablations, names, published
 from lowparam.models.probes import names as probe_names
+from lowparam.registry import entries
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,7 +42,9 @@ def test_every_architecture_and_activation_exists():
             for arm in test.arms():
                 for pattern in arm.get("architecture", []):
                     pattern = pattern.partition("@")[0]  # a variant is one of the recipe
+                    pattern, *parts = pattern.split("+")
                     assert any(fnmatchcase(name, pattern) for name in known), (claim.id, test.id, pattern)
+                    assert set(parts) <= {*entries("models/parts")}, (claim.id, test.id, parts)
                 for name in arm.get("probe", []):
                     assert name in probe_names(), (claim.id, test.id, name)
 

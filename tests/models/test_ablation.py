@@ -1,13 +1,14 @@
 """The design space holds the other blocks as points, and one-factor changes of them."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 import torch
 
 from lowparam.models import blocks
-from lowparam.models.blocks.design_space import ABLATIONS, POINTS
+from lowparam.models.blocks.design_space import ABLATIONS, POINTS, block_at
 from lowparam.models.cost import count_parameters
+from lowparam.models.make import Make
 from lowparam.models.skeletons import controlled
 
 SHAPES = [(12, 12, 1), (12, 12, 2), (12, 24, 2), (12, 24, 1)]
@@ -31,6 +32,50 @@ def test_a_block_equals_its_point_on_the_same_weights(start, before, after, stri
     for training in (True, False):
         expected = theirs.train(training)(x)
         torch.testing.assert_close(ours.train(training)(x), expected)
+
+
+CHANGES = {
+    "batchnorm": {"norm": "batch"},
+    "layernorm": {"norm": "layer"},
+    "nonorm": {"norm": "none"},
+    "relu": {"activation": "relu"},
+    "relu6": {"activation": "relu6"},
+    "gelu": {"activation": "gelu"},
+    "hardswish": {"activation": "hardswish"},
+    "linear": {"activation": "none"},
+    "noshortcut": {"shortcut": "none", "scale": False},
+    "se": {"excite": True},
+    "nose": {"excite": False},
+    "scale": {"scale": True},
+    "noscale": {"scale": False},
+}
+"""The setting of the design space that a part is."""
+
+
+def parted():
+    """Each start with each part that changes it and that its block has a place for."""
+    for start, point in POINTS.items():
+        for part, change in CHANGES.items():
+            changed = replace(point, **change)
+            if changed != point and changed.possible:
+                yield start, part, changed
+
+
+@pytest.mark.parametrize(("start", "part", "changed"), list(parted()))
+def test_a_part_is_the_one_factor_change_of_the_design_space(start, part, changed):
+    for before, after, stride in SHAPES:
+        torch.manual_seed(0)
+        hidden = round(blocks.find(start).hidden_width(before, after))
+        make = Make.of(f"{start}+{part}")
+        given = blocks.find(start)(before, after, stride=stride, hidden=hidden, make=make).double()
+        ours = block_at(changed)(before, after, stride=stride, hidden=hidden).double()
+        mine, theirs = ours.state_dict(), given.state_dict()
+        assert [tensor.shape for tensor in mine.values()] == [tensor.shape for tensor in theirs.values()]
+        values = [torch.rand_like(t) + 0.1 if t.is_floating_point() else t for t in theirs.values()]
+        ours.load_state_dict(dict(zip(mine, values, strict=True)))
+        given.load_state_dict(dict(zip(theirs, values, strict=True)))
+        x = torch.randn(3, before, 7, 7, dtype=torch.double)
+        torch.testing.assert_close(ours.eval()(x), given.eval()(x))
 
 
 @pytest.mark.parametrize("start", POINTS)
@@ -75,4 +120,4 @@ def test_the_wide_shortcut_of_an_expanding_block_goes_around_the_spatial_operato
 
 def test_ablations_do_not_crowd_the_list_of_architectures():
     assert not set(blocks.names()) & set(blocks.ablations())
-    assert blocks.find("ablation_mobilenetv2_layernorm") is ABLATIONS["ablation_mobilenetv2_layernorm"]
+    assert blocks.find("ablation_mobilenetv2_stream") is ABLATIONS["ablation_mobilenetv2_stream"]

@@ -1,14 +1,12 @@
 """The pages of architectures are what the code says, and the page on adding one works as written."""
 
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from howto import follow
 from lowparam.models import blocks, pages
 from lowparam.models.diagram import draw
 
@@ -40,30 +38,21 @@ def test_diagrams_are_up_to_date_and_show_every_convolution(name):
     assert ("+" in labels[-2:]) == block.residual
 
 
-def test_the_pages_of_ablations_and_activations_are_up_to_date():
+def test_the_pages_of_ablations_parts_and_probes_are_up_to_date():
     assert (FOLDER / "ablation.md").read_text(encoding="utf-8") == pages.ablation_page(), HINT
-    assert (FOLDER / "activations.md").read_text(encoding="utf-8") == pages.activations_page(), HINT
+    assert (FOLDER / "parts.md").read_text(encoding="utf-8") == pages.parts_page(), HINT
+    assert (FOLDER / "probes.md").read_text(encoding="utf-8") == pages.probes_page(), HINT
 
 
 def test_the_index_is_up_to_date_and_every_page_is_in_it():
     assert (FOLDER / "README.md").read_text(encoding="utf-8") == pages.index(), HINT
-    assert {path.stem for path in FOLDER.glob("*.md")} == {"README", "ablation", "probes", *blocks.names()}
+    assert {path.stem for path in FOLDER.glob("*.md")} == {"README", "ablation", "parts", "probes", *blocks.names()}
     assert {path.stem for path in FOLDER.glob("*.svg")} == set(blocks.names())
 
 
-def test_an_architecture_is_added_as_the_page_says(tmp_path):
-    page = (ROOT / "docs" / "add-an-architecture.md").read_text(encoding="utf-8")
-    file = re.search(r"Make `(workflow/\S+\.py)`", page)[1]
-    code = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
-    line = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)[1]
-    assert line.count("\n") == 1  # one line, as promised
-    shutil.copytree(ROOT / "workflow", tmp_path / "workflow", ignore=shutil.ignore_patterns("__pycache__"))
-    assert not (tmp_path / file).exists()
-    (tmp_path / file).write_text(code, encoding="utf-8")
-    params = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    experiment = "  digits:\n    data: digits\n    recipe: digits\n"
-    assert params.count(experiment) == 1
-    (tmp_path / "params.yaml").write_text(params.replace(experiment, experiment + line), encoding="utf-8")
+def test_a_block_is_added_as_the_page_says(tmp_path):
+    done = follow("block", tmp_path)
+    assert len(done.files) == 1 and done.lines.count("\n") == 1  # one file and one line, as promised
     shown = (
         "import torch\n"
         "from lowparam import params\n"
@@ -83,17 +72,73 @@ def test_an_architecture_is_added_as_the_page_says(tmp_path):
         "assert len(layers(net, in_channels=1, size=8)) > 10\n"
         "assert '## In controlled mode' in page('poolmix')\n"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", shown],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(tmp_path / "workflow"), "PATH": "", "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-    )
-    assert ran.returncode == 0, ran.stderr
-    counts = dict(re.findall(r"^(poolmix-\S+) (\d+)", ran.stdout, re.MULTILINE))
+    output = done.run("python", "-c", shown)
+    counts = dict(re.findall(r"^(poolmix-\S+) (\d+)", output, re.MULTILINE))
     for scale, count in counts.items():
         budget = int(scale.rpartition("-")[2].removesuffix("k")) * 1000
         assert abs(int(count) - budget) <= 0.02 * budget
     assert {"poolmix-none-25k", "poolmix-solu_s1-25k"} <= set(counts)
-    assert "['expansion', 'projection', 'spatial', 'stream']" in ran.stdout
+    assert "['expansion', 'projection', 'spatial', 'stream']" in output
+    assert "poolmix" in done.run("lowparam", "models")
+
+
+IDENTITIES = """
+from lowparam import params, runs
+chosen = params.load()
+for scale in [*chosen.scales("solu"), *chosen.scales("ablation")]:
+    print(runs.code_of_training(chosen, scale))
+"""
+
+
+@pytest.mark.parametrize("page", ["block", "part", "probe", "layer"])
+def test_a_new_file_makes_nothing_stale(page, tmp_path):
+    done, before = follow(page, tmp_path / "after"), follow(page, tmp_path / "before", apply=False)
+    assert len(done.files) == 1
+    assert done.run("python", "-c", IDENTITIES) == before.run("python", "-c", IDENTITIES)
+
+
+def test_a_part_is_added_as_the_page_says(tmp_path):
+    done = follow("part", tmp_path)
+    code = """
+import torch
+from lowparam import params
+from lowparam.models import network_for, pages
+chosen = params.load()
+for scale in chosen.scales("digits"):
+    net = network_for(params.run_spec(chosen, params.Run(scale, 0)), classes=10, in_channels=1, size=8)
+    net(torch.rand(4, 1, 8, 8)).sum().backward()
+    gates = [module for module in net.modules() if type(module).__name__ == "ECA"]
+    print(scale.name, len(gates), sum(p.numel() for p in net.parameters()))
+print("`eca`" in pages.parts_page())
+"""
+    *lines, listed = done.run("python", "-c", code).splitlines()
+    assert listed == "True"
+    gates = {name: (int(count), int(total)) for name, count, total in map(str.split, lines)}
+    assert gates["mobilenetv2-none-25k"][0] == 0
+    assert gates["mobilenetv2+eca-none-25k"][0] == gates["mobilenetv1+eca+gelu-solu_s1-25k"][0] == 6
+    assert all(abs(total - 25_000) <= 500 for name, (_, total) in gates.items() if name.endswith("25k"))
+    assert done.run("lowparam", "check", "digits").startswith("digits: 24 scales")
+
+
+def test_a_probe_is_added_as_the_page_says(tmp_path):
+    done = follow("probe", tmp_path)
+    code = """
+import torch
+from lowparam.models import probes
+probe = probes.find_probe("clip_s1_wide")
+print(probe.placement, probe.make()(torch.tensor([-3.0, 0.5, 3.0])).tolist())
+from lowparam.report.labels import probe_label
+print(probe_label("clip_s1"))
+"""
+    assert done.run("python", "-c", code).splitlines() == ["stream [-2.0, 0.5, 2.0]", "clipping (S1)"]
+    assert done.run("lowparam", "check", "digits").startswith("digits: 72 scales")
+
+
+def test_a_layer_is_added_as_the_page_says(tmp_path):
+    code = """
+import torch
+from lowparam.models.layers.pool import SoftPool
+x = torch.full((2, 3, 4, 4), 0.7)
+print(torch.allclose(SoftPool()(x), torch.full((2, 3), 0.7)))
+"""
+    assert follow("layer", tmp_path).run("python", "-c", code).strip() == "True"

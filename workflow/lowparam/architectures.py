@@ -7,12 +7,13 @@ network of timm, ``timm:<name>``, takes no parts.
 Nothing here imports torch, because the workflow asks at every start.
 """
 
+from collections.abc import Iterable
 from functools import cache
 
 from lowparam import registry
 from lowparam.errors import LowparamError
 
-__all__ = ["block_entry", "is_timm", "origin", "part_entries", "probe_entry", "split"]
+__all__ = ["block_entry", "is_timm", "origin", "part_entries", "probe_entry", "share_origin", "split"]
 
 BLOCKS, PARTS, PROBES = "models/blocks", "models/parts", "models/probes"
 TIMM = "timm:"
@@ -95,6 +96,12 @@ def probe_entry(probe: str) -> str | None:
     if family not in known:
         raise LowparamError(f"unknown probe {probe!r}: known are none, {', '.join(f'{name}_s1' for name in known)}")
     return family
+
+
+def share_origin(names: Iterable[str]) -> bool:
+    """Return whether several architectures are one block, unchanged or changed in one factor or by parts."""
+    names = set(names)
+    return len(names) > 1 and len({origin(name) for name in names}) == 1
 
 
 def origin(architecture: str) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from lowparam import paths, registry, studies
+from lowparam import architectures, paths, registry, studies
 from lowparam.claims.availability import REGISTRY, arms, planned
 from lowparam.errors import LowparamError
 from lowparam.params import Experiment
@@ -277,8 +277,8 @@ def _verdict_figures(experiment: Experiment | None) -> set[str]:
 
 def _is_ablation(test: dict) -> bool:
     """Whether a test compares a block with the same block changed in one factor."""
-    names = [name for arm in arms(test) for name in arm["architecture"]]
-    return test["kind"] == "paired" and all(name.startswith("ablation_") for name in names)
+    names = {name for arm in arms(test) for name in arm["architecture"]}
+    return test["kind"] == "paired" and architectures.share_origin(names)
 
 
 # Families of architectures, and what they are asked for.

@@ -41,7 +41,18 @@ ENTRIES = {
 }
 """Where the code of a phase begins."""
 
-WITHOUT_EFFECT = {"architectures", "catalogue", "engine", "errors", "files", "params", "paths", "provenance", "registry", "runs"}
+WITHOUT_EFFECT = {
+    "architectures",
+    "catalogue",
+    "engine",
+    "errors",
+    "files",
+    "params",
+    "paths",
+    "provenance",
+    "registry",
+    "runs",
+}
 WITHOUT_EFFECT |= {"models.counts", "training.malloc"}
 """Modules and packages that change no result: how settings are read, files written, errors worded, things found.
 

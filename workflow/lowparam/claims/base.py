@@ -12,7 +12,7 @@ from lowparam.params import Section
 __all__ = ["Arm", "Compared", "Directed", "Kind", "Sided", "by_architecture"]
 
 Column = Literal["architecture", "probe", "budget"]
-Pattern = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:@*{}]+$")]
+Pattern = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:@*{}+]+$")]
 Arm = dict[Column, Annotated[list[Pattern], Field(min_length=1)]]
 
 

@@ -9,15 +9,16 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from lowparam import registry
 from lowparam.files import write_text
-from lowparam.models import blocks, listing, probes
+from lowparam.models import blocks, listing, parts, probes
 from lowparam.models.blocks import Block, design_space
 from lowparam.models.cost import cost, count_parameters
 from lowparam.models.diagram import draw
 from lowparam.models.skeletons import published
 from lowparam.params import format_budget
 
-__all__ = ["ablation_page", "activations_page", "index", "page", "write"]
+__all__ = ["ablation_page", "index", "page", "parts_page", "probes_page", "write"]
 
 BUDGETS = (25_000, 100_000, 500_000, 1_500_000)
 COMMAND = "lowparam docs"
@@ -98,12 +99,28 @@ def ablation_page() -> str:
     )
 
 
-def activations_page() -> str:
+def parts_page() -> str:
+    """Write the page of all parts."""
+    rows = [
+        {
+            "part": f"`{name}`",
+            "slot": (declared := registry.constants("models/parts", name))["SLOT"],
+            "what it is": registry.about("models/parts", name),
+            "paper": declared["PAPER"],
+            "equals": declared["EQUALS"],
+        }
+        for name in registry.entries("models/parts")
+    ]
+    about, _, _ = inspect.getdoc(parts).partition(" Its file defines")
+    return "\n\n".join(["# Parts", _prose(about), _table(rows), WRITTEN]) + "\n"
+
+
+def probes_page() -> str:
     """Write the page of SoLU, its places and its controls."""
     return (
         "\n\n".join(
             [
-                "# Activations",
+                "# Probes",
                 _prose(inspect.getdoc(probes)),
                 f"All names: {', '.join(f'`{name}`' for name in probes.names())}.",
                 WRITTEN,
@@ -122,11 +139,11 @@ def index() -> str:
                 "# Architectures",
                 "In controlled mode an experiment names these; only the block differs between them.",
                 "\n".join(lines),
-                f"{len(design_space.ABLATIONS)} [one-factor ablations](ablation.md) of them have names too, as have the "
-                "variants that the page of [starnet](starnet.md) lists, and each takes any of the "
-                "[activations](activations.md). In published mode an experiment names the papers' own "
-                "networks, listed on each page, and any network of timm as `timm:<name>`.",
-                "To add one, see [add your own architecture](../add-an-architecture.md).",
+                f"{len(design_space.ABLATIONS)} [one-factor ablations](ablation.md) of them have names too, as have "
+                "the variants that the page of [starnet](starnet.md) lists. Each takes any of the [parts](parts.md) "
+                "and of the [probes](probes.md). In published mode an experiment names the papers' own networks, "
+                "listed on each page, and any network of timm as `timm:<name>`.",
+                "To add one, see [add a block](../howto/block.md) and [add a part](../howto/part.md).",
                 WRITTEN,
             ]
         )
@@ -138,7 +155,8 @@ def write(folder: Path) -> None:
     """Write all pages and pictures into a folder."""
     write_text(folder / "README.md", index())
     write_text(folder / "ablation.md", ablation_page())
-    write_text(folder / "activations.md", activations_page())
+    write_text(folder / "parts.md", parts_page())
+    write_text(folder / "probes.md", probes_page())
     for name in blocks.names():
         write_text(folder / f"{name}.md", page(name))
         write_text(folder / f"{name}.svg", draw(blocks.find(name)))

@@ -1,5 +1,6 @@
 """What things are called in print."""
 
+from lowparam import registry
 from lowparam.studies.star.names import StarName, parse
 
 __all__ = ["architecture_label", "probe_label"]
@@ -16,18 +17,6 @@ ARCHITECTURES = {
     "nodepth_bp": "NoDepth (reading B′)",
     "nodepth_c": "NoDepth (reading C)",
 }
-
-PROBES = {
-    "none": "own activation",
-    "solu_s1": "SoLU (S1)",
-    "solu_s2": "SoLU (S2)",
-    "solu_s3": "SoLU (S3)",
-    "solu_s1_ln": "SoLU (S1), layer norm",
-    "solu_s1_xc": "SoLU (S1), times width",
-    "scale_s1": "its shrinking alone (S1)",
-    "topk_s1": "its sparsity alone (S1)",
-}
-
 
 FACTORS = {
     "stream": "depthwise on the stream",
@@ -58,12 +47,14 @@ VARIANTS = {
 def architecture_label(name: str) -> str:
     """Name of an architecture in print, with the variant of its recipe; one that is not listed keeps its own."""
     architecture, _, variant = name.partition("@")
+    architecture, *parts = architecture.split("+")
     if architecture.startswith("ablation_"):
         printed = _ablation(architecture.removeprefix("ablation_"))
     else:
         star = parse(architecture)
         printed = _star(star) if star else ARCHITECTURES.get(architecture, architecture)
-    return f"{printed}, {variant}" if variant else printed
+    added = [registry.constants("models/parts", part).get("LABEL", part) for part in parts]
+    return ", ".join([printed, *added, *([variant] if variant else [])])
 
 
 def _star(found: StarName) -> str:
@@ -93,5 +84,13 @@ def _ablation(name: str) -> str:
 
 
 def probe_label(name: str) -> str:
-    """Name of an activation in print; one that is not listed keeps its own."""
-    return PROBES.get(name, name)
+    """Return the printed name of a probe: its family's label, its place, and its variant: ``SoLU (S1), layer norm``."""
+    if name == "none":
+        return "own activation"
+    family, _, rest = name.partition("_")
+    place, _, variant = rest.partition("_")
+    if family not in registry.entries("models/probes") or not place:
+        return name
+    declared = registry.constants("models/probes", family)
+    labels = declared.get("VARIANT_LABELS", {})
+    return f"{declared['LABEL']} ({place.upper()})" + (f", {labels.get(variant, variant)}" if variant else "")

@@ -1,22 +1,19 @@
-"""One block with every factor as a setting, so that any of the others can be changed in one factor.
+"""One block with its geometry as settings, so that any of the others can be changed in one factor.
 
-A `Point` says where a block lies in the space. ``ablation_<start>`` is the point at which an architecture lies, and
+A `Point` says where a block is in the space. ``ablation_<start>`` is the point at which an architecture is, and
 computes what that architecture computes; ``ablation_<start>_<factor>`` differs from it in one factor:
 
-``batchnorm``, ``layernorm``, ``nonorm``                  the normalisation
-``relu``, ``relu6``, ``gelu``, ``hardswish``, ``linear``  the activation (``linear``: none)
-``dense``, ``depthwise``, ``nospatial``                   the spatial operator
-``stream``, ``hidden``, ``ends``                          its place: input, hidden space, both ends
-``k3``, ``k5``, ``k7``                                    its kernel
-``e2``, ``e4``, ``e6``, ``r2``, ``r4``, ``r6``            expansion or reduction of the hidden space
-``noshortcut``, ``narrow``, ``wide``                      the shortcut: none, or between the narrow or the wide ends
-``se``, ``nose``                                          squeeze-and-excitation
-``scale``, ``noscale``                                    layer scale
+``dense``, ``depthwise``, ``nospatial``         the spatial operator
+``stream``, ``hidden``, ``ends``                its place: input, hidden space, both ends
+``k3``, ``k5``, ``k7``                          its kernel
+``e2``, ``e4``, ``e6``, ``r2``, ``r4``, ``r6``  expansion or reduction of the hidden space
+``narrow``, ``wide``                            the shortcut: between the narrow or the wide ends
 
-The one that misses a budget is ``ablation_nodepth_b_ends``: its nearest count to 25k at 8 pixels is 25,569.
+Norm, activation, gate, shortcut and layer scale are parts, which any block takes: ``mobilenetv2+layernorm``. The one
+that misses a budget is ``ablation_nodepth_b_ends``: its nearest count to 25k at 8 pixels is 25,569.
 
 A change that a block cannot have (a wide shortcut where nothing lies between the wide maps) has no name.
-``ablation_mobilenetv2_layernorm`` is written in params.yaml like any other architecture.
+``ablation_mobilenetv2_e2`` is written in params.yaml like any other architecture.
 """
 
 from collections.abc import Callable
@@ -265,14 +262,6 @@ POINTS = {
 """Where the other architectures lie."""
 
 FACTORS: dict[str, dict] = {
-    "batchnorm": {"norm": "batch"},
-    "layernorm": {"norm": "layer"},
-    "nonorm": {"norm": "none"},
-    "relu": {"activation": "relu"},
-    "relu6": {"activation": "relu6"},
-    "gelu": {"activation": "gelu"},
-    "hardswish": {"activation": "hardswish"},
-    "linear": {"activation": "none"},
     "dense": {"spatial": "dense"},
     "depthwise": {"spatial": "depthwise"},
     "nospatial": {"spatial": "none"},
@@ -284,13 +273,8 @@ FACTORS: dict[str, dict] = {
     "k7": {"kernel": 7},
     **{f"e{ratio}": {"ratio": float(ratio)} for ratio in (2, 4, 6)},
     **{f"r{ratio}": {"ratio": 1 / ratio} for ratio in (2, 4, 6)},
-    "noshortcut": {"shortcut": "none", "scale": False},
     "narrow": {"shortcut": "narrow"},
     "wide": {"shortcut": "wide"},
-    "se": {"excite": True},
-    "nose": {"excite": False},
-    "scale": {"scale": True},
-    "noscale": {"scale": False},
 }
 
 

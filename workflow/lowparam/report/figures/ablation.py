@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from lowparam import architectures
 from lowparam.claims.finding import NotTested
 from lowparam.claims.kinds.contrast import contrast, over_budgets
 from lowparam.claims.kinds.paired import Paired
@@ -67,6 +68,6 @@ def make(context: Context) -> Figure:
 def _blocks(test: Paired) -> tuple[str, str] | None:
     """Return the changed block and the block it was derived from, if the test compares such two."""
     names = [arm["architecture"] if arm else [] for arm in (test.plus, test.minus)]
-    if any(len(side) != 1 or not side[0].startswith("ablation_") for side in names):
+    if any(len(side) != 1 for side in names) or not architectures.share_origin(name for side in names for name in side):
         return None
     return names[0][0], names[1][0]

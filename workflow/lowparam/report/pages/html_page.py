@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from lowparam import __version__, catalogue, paths
+from lowparam import __version__, architectures, catalogue, paths
 from lowparam.claims.base import Kind
 from lowparam.claims.best_variant import best_variants
 from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, NOT_TESTED, SUPPORTED, NotTested
@@ -166,7 +166,7 @@ def _figure_of(test: Kind) -> str:
     names = [name for arm in test.arms() for name in arm["architecture"]]
     if test.kind in by_kind:
         return by_kind[test.kind]
-    if names and all(name.startswith("ablation_") for name in names) and test.kind == "paired":
+    if test.kind == "paired" and architectures.share_origin(names):
         return "ablation"
     if any("probe" in arm for arm in test.arms()):
         return "solu_gap" if test.outcome.endswith("accuracy") else "interference"
