@@ -1,4 +1,4 @@
-"""Association between two columns over configurations, with architectures as the unit."""
+"""Associations between two columns over configurations, with architectures as the unit."""
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -9,23 +9,24 @@ from math import factorial
 import numpy as np
 import pandas as pd
 
+from lowparam.claims.availability import FEWEST_ARCHITECTURES
+from lowparam.claims.contrasts import MATCHED, OutcomeGrid, Selection, with_default_probe
 from lowparam.claims.finding import NotTested
-from lowparam.claims.kinds.contrast import MATCHED, Cells, Where, complete
 
 __all__ = ["Configurations", "permuted", "resampled"]
 
-FEWEST = 5  # architectures; four have 24 orders, too few for a p below 5 % on two sides
-MOST_ORDERS = 5040  # all orders of seven
+FEWEST = FEWEST_ARCHITECTURES  # four architectures have 24 orders, too few for a p-value below 5 % on two sides
+MOST_ORDERS = 5040  # all orders of seven architectures
 
 
 @dataclass(frozen=True)
 class Configurations:
-    """Two columns of the same runs, laid out.
+    """Two columns of the same runs, arranged by architecture, bin and seed.
 
     Parameters
     ----------
     x, y : ndarray of shape (architectures, bins, seeds)
-        A bin is a budget with an probe; NaN where a run diverged.
+        A bin is a budget with a probe. NaN where a run diverged.
     names : list of str
         The architectures.
     left_out : list of str
@@ -38,55 +39,55 @@ class Configurations:
     left_out: list[str]
 
     @classmethod
-    def read(cls, runs: pd.DataFrame, where: Where, without: list[str], x: str, y: str) -> "Configurations":
-        """Take the runs of `where` apart, but for the architectures that match `without`.
+    def read(cls, runs: pd.DataFrame, selection: Selection, without: list[str], x: str, y: str) -> "Configurations":
+        """Arrange the runs of a selection, except the architectures that match `without`.
 
         Raises
         ------
         NotTested
-            If fewer than five architectures have all bins, or the networks of a budget are not equal in size.
+            If fewer than five architectures have all bins, or the networks of a budget differ in size.
         """
-        where = complete(where)
-        tables = [Cells.read(runs, column) for column in (x, y)]
-        keys = tables[0].keys
+        selection = with_default_probe(selection)
+        grids = [OutcomeGrid.read(runs, column) for column in (x, y)]
+        keys = grids[0].keys
         for part, column in enumerate(("budget", "architecture", "probe")):
-            named = [value for value in where.get(column, ["*"]) if value != "*"]
+            named = [value for value in selection.get(column, ["*"]) if value != "*"]
             for value in named:
                 if value not in {key[part] for key in keys}:
                     raise NotTested(f"no run with {column} {value}")
             keys = [key for key in keys if not named or key[part] in named]
-        # Variants of a recipe are no architectures of their own.
+        # Variants of a recipe are not architectures of their own.
         keys = [key for key in keys if not any(fnmatchcase(key[1], pattern) for pattern in [*without, "*@*"])]
         architectures = list(dict.fromkeys(key[1] for key in keys))
         if len(architectures) < FEWEST:
-            raise NotTested(f"fewer than {FEWEST} architectures are there")
+            raise NotTested(f"fewer than {FEWEST} architectures have runs")
         bins = list(dict.fromkeys((key[0], key[2]) for key in keys))
         if any(budget == "published" for budget, _ in bins):
             raise NotTested("published networks have no budget in common")
-        rows = {key: place for place, key in enumerate(tables[0].keys)}
-        places = [[rows.get((budget, name, act), -1) for budget, act in bins] for name in architectures]
-        arrays = [np.vstack([t.values, np.full(len(t.seeds), np.nan)])[np.array(places)] for t in tables]
-        whole = np.all([np.isfinite(array).any(axis=2).all(axis=1) for array in arrays], axis=0)
-        if whole.sum() < FEWEST:
+        rows = {key: place for place, key in enumerate(grids[0].keys)}
+        places = [[rows.get((budget, name, probe), -1) for budget, probe in bins] for name in architectures]
+        arrays = [np.vstack([grid.values, np.full(len(grid.seeds), np.nan)])[np.array(places)] for grid in grids]
+        complete = np.all([np.isfinite(array).any(axis=2).all(axis=1) for array in arrays], axis=0)
+        if complete.sum() < FEWEST:
             raise NotTested(f"fewer than {FEWEST} architectures have all budgets and {x}")
-        sizes = Cells.read(runs, "parameters_total").sizes()[np.array(places)[whole]]
+        sizes = OutcomeGrid.read(runs, "parameters_total").means()[np.array(places)[complete]]
         if (sizes.max(axis=0) > (1 + MATCHED) * sizes.min(axis=0)).any():
             raise NotTested("the networks of a budget differ in size")
         both = np.isfinite(arrays[0]) & np.isfinite(arrays[1])
-        kept = [np.where(both, array, np.nan)[whole] for array in arrays]
+        finite = [np.where(both, array, np.nan)[complete] for array in arrays]
         names = np.array(architectures)
-        return cls(kept[0], kept[1], list(names[whole]), list(names[~whole]))
+        return cls(finite[0], finite[1], list(names[complete]), list(names[~complete]))
 
     def means(self) -> tuple[np.ndarray, np.ndarray]:
-        """Means over seeds, of shape (architectures, bins)."""
+        """Return the means of x and y over seeds, each of shape (architectures, bins)."""
         return np.nanmean(self.x, axis=2), np.nanmean(self.y, axis=2)
 
 
 @cache
 def permuted(count: int, seed: int = 0) -> np.ndarray:
-    """Orders of the architectures, the true one first: all of them, or as many random ones.
+    """Return orders of the architectures, the observed one first: all of them, or `MOST_ORDERS` random ones.
 
-    An architecture keeps its values over all budgets together. Shuffling budgets one by one would count an
+    An architecture keeps its values of all budgets together. Permuting each budget by itself would count an
     architecture as often as it has budgets.
 
     Returns
@@ -100,12 +101,12 @@ def permuted(count: int, seed: int = 0) -> np.ndarray:
 
 
 def resampled(data: Configurations, draws: int = 1000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Hierarchical bootstrap: architectures, and then seeds within every configuration.
+    """Resample architectures, and then seeds within every configuration (hierarchical bootstrap).
 
     Returns
     -------
     x, y : ndarray of shape (draws, architectures, bins)
-        Means over the drawn seeds.
+        Means over the resampled seeds.
     """
     rng = np.random.default_rng(seed)
     count, bins, seeds = data.x.shape

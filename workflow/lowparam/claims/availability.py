@@ -1,72 +1,158 @@
-"""Which tests an experiment has runs for, from claims.yaml and params.yaml alone.
+"""Which tests an experiment has runs for, and which figure shows a test, from text alone.
 
-Light, as the workflow reads it at every start.
+Reads workflow/claims, params.yaml and the literal constants of the kinds, and imports none of them, because the
+workflow asks at every start.
 """
 
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from lowparam import registry
+from lowparam.errors import LowparamError
 from lowparam.files import read_yaml
 from lowparam.params import Experiment
 
-__all__ = ["REGISTRY", "arms", "planned"]
+__all__ = [
+    "CLAIMS",
+    "CONDITIONS",
+    "FEWEST_ARCHITECTURES",
+    "FEWEST_SIZES",
+    "KINDS",
+    "arms",
+    "figure_of",
+    "kind_constants",
+    "planned",
+]
 
-REGISTRY = Path(__file__).parents[2] / "claims.yaml"
-FEWEST_SIZES = 3  # of a curve
-FEWEST_ARCHITECTURES = 5  # of an association
+CLAIMS = Path(__file__).parents[2] / "claims"
+"""One file per paper."""
+KINDS = "claims/kinds"
+FEWEST_SIZES = 3
+"""Of a curve."""
+FEWEST_ARCHITECTURES = 5
+"""Of an association."""
+
+Test = Mapping[str, Any]  # as written in workflow/claims
 
 
 def planned(experiment: Experiment) -> list[tuple[str, dict[str, Any]]]:
-    """Claim and test, as written in claims.yaml, of every test whose runs are in the experiment's grid.
+    """Return claim and test, as written in workflow/claims, of every test that the experiment has the runs for.
 
     Raises
     ------
     LowparamError
-        If claims.yaml is missing or is not valid YAML.
+        If a file is not valid YAML, or a test has an unknown kind.
     """
-    return [(claim, test) for claim, test in _tests() if _has_runs(test, experiment)]
+    return [(claim, test) for claim, test in _tests(CLAIMS) if _has_runs(test, experiment)]
 
 
-def arms(test: dict[str, Any]) -> list[dict[str, list[str]]]:
-    """Every selection of runs that a test needs."""
-    sides = [test[key] for key in ("plus", "minus", "among") if key in test]
-    sides += [change[key] for key in ("first", "second") for change in test.get(key, []) for key in ("plus", "minus")]
-    words = test.get("doses") or [""]
+def arms(test: Test) -> list[dict[str, list[str]]]:
+    """Return every selection of runs of a test: whatever in it names architectures, with each of its doses."""
     return [
-        {column: [pattern.replace("{dose}", word) for pattern in patterns] for column, patterns in side.items()}
-        for side in sides
-        for word in words
+        {column: [pattern.replace("{dose}", word) for pattern in patterns] for column, patterns in arm.items()}
+        for arm in _selections(test)
+        for word in test.get("doses") or [""]
     ]
 
 
+def figure_of(test: Test) -> str:
+    """Return the name of the figure that shows a test: its own ``figure``, or ``FIGURE`` of its kind."""
+    figure = test.get("figure") or kind_constants(test["kind"])["FIGURE"]
+    if isinstance(figure, str):
+        return figure
+    return next(name for pattern, name in figure.items() if fnmatchcase(test["outcome"], pattern))
+
+
+def kind_constants(kind: str) -> dict[str, Any]:
+    """Return the literal constants of a kind of test.
+
+    Raises
+    ------
+    LowparamError
+        If there is no such kind.
+    """
+    known = registry.entries(KINDS)
+    if kind not in known:
+        raise LowparamError(f"unknown kind of test {kind!r}; {registry.nearest(kind, known)}")
+    return registry.constants(KINDS, kind)
+
+
 @cache
-def _tests() -> list[tuple[str, dict[str, Any]]]:
-    claims = read_yaml(REGISTRY, missing="it comes with lowparam")["claims"]
+def _tests(folder: Path) -> list[tuple[str, dict[str, Any]]]:
+    claims = [claim for path in sorted(folder.glob("*.yaml")) for claim in read_yaml(path, missing="")["claims"]]
     return [(claim["id"], test) for claim in claims for test in claim.get("tests", [])]
 
 
-def _has_runs(test: dict[str, Any], experiment: Experiment) -> bool:
-    variants = [""] if test.get("best_variant") else experiment.variants or [""]
-    labels = [f"{name}@{v}" if v else name for name in experiment.architectures for v in variants]
-    if test["kind"] == "numerical_rank" or (test.get("best_variant") and not experiment.variants):
+def _selections(value: Any) -> Iterator[dict[str, list[str]]]:
+    """Walk through a test in the order in which it is written."""
+    if isinstance(value, Mapping):
+        if "architecture" in value:
+            yield dict(value)
+        else:
+            for part in value.values():
+                yield from _selections(part)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _selections(part)
+
+
+def _has_runs(test: Test, experiment: Experiment) -> bool:
+    constants = kind_constants(test["kind"])
+    if constants["DATA"] != "runs" or (test.get("best_variant") and not experiment.variants):
         return False
-    if test["kind"] in ("rank", "slopes"):
-        units = [name for name in labels if not _matches(name, [*test.get("without", []), "*@*"])]
-        equal = experiment.mode == "controlled" and experiment.counting == "total"
-        return equal and "none" in experiment.probes and len(units) >= FEWEST_ARCHITECTURES
-    for arm in arms(test):
-        if not set(arm.get("probe", ["none"])) <= set(experiment.probes):
-            return False
-        found = [[name for name in labels if fnmatchcase(name, pattern)] for pattern in arm["architecture"]]
-        if not all(found):
-            return False
-        curve = test["kind"] in ("crossing", "exponent") or (test["kind"] == "dose" and "doses" not in test)
-        if curve and max(len(experiment.sizes), *map(len, found)) < FEWEST_SIZES:
-            return False
-    return True
+    return all(CONDITIONS[name](test, experiment) for name in constants["NEEDS"])
 
 
-def _matches(name: str, patterns: list[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
+def _arms_have_runs(test: Test, experiment: Experiment) -> bool:
+    return all(
+        set(arm.get("probe", ["none"])) <= set(experiment.probes)
+        and all(any(fnmatchcase(name, pattern) for name in _names(test, experiment)) for pattern in arm["architecture"])
+        for arm in arms(test)
+    )
+
+
+def _arms_are_curves(test: Test, experiment: Experiment) -> bool:
+    """Sizes are budgets, or published networks that one pattern matches."""
+    names = _names(test, experiment)
+    return all(
+        max(
+            len(experiment.sizes),
+            *(sum(fnmatchcase(name, pattern) for name in names) for pattern in arm["architecture"]),
+        )
+        >= FEWEST_SIZES
+        for arm in arms(test)
+    )
+
+
+def _enough_architectures(test: Test, experiment: Experiment) -> bool:
+    patterns = [*test.get("without", []), "*@*"]
+    units = [name for name in _names(test, experiment) if not any(fnmatchcase(name, p) for p in patterns)]
+    return "none" in experiment.probes and len(units) >= FEWEST_ARCHITECTURES
+
+
+def _names(test: Test, experiment: Experiment) -> list[str]:
+    """Architectures as in runs.csv, with the variant of their recipe; without it where the best is taken."""
+    variants = [""] if test.get("best_variant") else experiment.variants or [""]
+    return [f"{name}@{variant}" if variant else name for name in experiment.architectures for variant in variants]
+
+
+CONDITIONS = {
+    "arms": _arms_have_runs,
+    "three_sizes": _arms_are_curves,
+    "three_sizes_or_doses": lambda test, experiment: "doses" in test or _arms_are_curves(test, experiment),
+    "five_architectures": _enough_architectures,
+    "equal_size": lambda test, experiment: experiment.mode == "controlled" and experiment.counting == "total",
+}
+"""What the ``NEEDS`` of a kind may name.
+
+============================  ======================================================================
+``arms``                      every architecture and probe of every arm has runs
+``three_sizes``               every arm has runs of at least three sizes
+``three_sizes_or_doses``      the same, unless the test names doses
+``five_architectures``        at least five architectures that are not left out have runs
+``equal_size``                the networks of a budget have equal totals (controlled mode)
+============================  ======================================================================
+"""

@@ -1,36 +1,37 @@
-"""What all kinds of test have in common."""
+"""Base classes of the kinds of test: what all tests have, and what those with a direction or two arms share."""
 
 from typing import Annotated, Literal
 
 import pandas as pd
 from pydantic import Field, model_validator
 
+from lowparam.claims import availability
+from lowparam.claims.contrasts import Selection
 from lowparam.claims.finding import Finding, weakest
-from lowparam.claims.kinds.contrast import Where
 from lowparam.params import Section
 
-__all__ = ["Arm", "Compared", "Directed", "Kind", "Sided", "by_architecture"]
+__all__ = ["Arm", "ClaimTest", "Compared", "Directed", "Sided", "by_architecture"]
 
 Column = Literal["architecture", "probe", "budget"]
-Pattern = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:@*{}+]+$")]
+Pattern = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:+@*{}]+$")]
 Arm = dict[Column, Annotated[list[Pattern], Field(min_length=1)]]
 
 
-class Kind(Section):
-    """A test of a claim. Every kind adds what it compares, and says in `find` how."""
+class ClaimTest(Section):
+    """A test of a claim; every kind adds the keys that it needs and judges runs in `find`."""
 
     id: str = Field(pattern=r"^[a-z0-9_]+$", description="name within the claim")
     about: str = Field(min_length=10, description="what is tested, in a sentence")
-    primary: bool = Field(False, description="the test that the claim stands or falls with; one a claim")
+    primary: bool = Field(False, description="whether the claim is judged by this test; one per claim")
     outcome: str = Field(description="column of runs.csv, or test_error")
-    run: str = Field(description="experiment that has the runs")
-    best_variant: bool = Field(False, description="of the variants of a recipe, take the best in validation")
-    experiments: list[str] = Field(["*"], min_length=1, description="patterns of experiments it can be judged on")
+    experiment: str = Field(description="experiment, or study, that has the runs")
+    best_variant: bool = Field(False, description="use the variant of each recipe that is best in validation")
+    figure: str | None = Field(None, description="figure that shows it, if not that of its kind")
     paper_value: float | None = Field(None, description="the paper's own value, in the unit of the estimate")
-    paper_where: str = Field("", description="what the paper measured it on")
+    paper_where: str = Field("", description="the data that the paper measured it on")
 
     @model_validator(mode="after")
-    def _value_has_a_place(self) -> "Kind":
+    def _value_has_a_place(self) -> "ClaimTest":
         if (self.paper_value is None) != (not self.paper_where):
             raise ValueError("paper_value and paper_where go together")
         return self
@@ -38,36 +39,51 @@ class Kind(Section):
     def find(self, runs: pd.DataFrame) -> Finding:
         """Judge the runs of one experiment.
 
+        Parameters
+        ----------
+        runs : DataFrame
+            As in runs.csv; for kinds with ``DATA = "ranks"`` the stacked tables of a study.
+
         Raises
         ------
         NotTested
-            If a run that is needed is not there.
+            If a run that is needed is missing.
         """
         raise NotImplementedError
 
-    def arms(self) -> list[Where]:
-        """The selections of runs that the test uses, for counting those that diverged."""
-        raise NotImplementedError
+    def arms(self) -> list[Selection]:
+        """Return every selection of runs of the test."""
+        return availability.arms(self.model_dump(exclude_none=True))
+
+    @property
+    def shown_in(self) -> str:
+        """Name of the figure that shows the test."""
+        return availability.figure_of(self.model_dump(exclude_none=True))
+
+    @property
+    def data(self) -> str:
+        """What the test is judged on: ``runs`` of networks, or ``ranks``."""
+        return availability.kind_constants(self.model_dump()["kind"])["DATA"]
 
 
-class Sided(Kind):
-    """A test of an effect that the claim expects above or below zero."""
+class Sided(ClaimTest):
+    """A test of an effect that the claim predicts above or below zero."""
 
-    direction: Literal["greater", "less"] = Field(description="where the claim sees the effect")
+    direction: Literal["greater", "less"] = Field(description="direction that the claim predicts")
 
 
 class Directed(Sided):
-    """A test of an effect that the claim expects on one side of a margin."""
+    """A test of an effect that the claim predicts on one side of a margin."""
 
-    margin: float = Field(0.0, description="smallest effect that counts, in the direction of the claim")
+    margin: float = Field(0.0, description="smallest effect that counts, in the predicted direction")
 
 
 class Compared(Directed):
     """A test of one arm, or of one arm against another or against each of its architectures."""
 
     plus: Arm = Field(description="runs that the claim is about")
-    minus: Arm | None = Field(None, description="runs they are set against")
-    every: bool = Field(False, description="must hold against each architecture of minus, not their mean")
+    minus: Arm | None = Field(None, description="runs that they are compared with")
+    every: bool = Field(False, description="must hold against each architecture of minus, not against their mean")
 
     @model_validator(mode="after")
     def _something_to_compare_with(self) -> "Compared":
@@ -77,12 +93,9 @@ class Compared(Directed):
 
     def find(self, runs: pd.DataFrame) -> Finding:
         if self.every:
-            each = {name: self.against(runs, arm) for name, arm in by_architecture(self.minus).items()}
-            return weakest(each, "against")
+            findings = {name: self.against(runs, arm) for name, arm in by_architecture(self.minus).items()}
+            return weakest(findings, "against")
         return self.against(runs, self.minus)
-
-    def arms(self) -> list[Where]:
-        return [self.plus, *([self.minus] if self.minus else [])]
 
     def against(self, runs: pd.DataFrame, minus: Arm | None) -> Finding:
         """Judge `plus` against an arm, or by itself."""

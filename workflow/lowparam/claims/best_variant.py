@@ -1,4 +1,4 @@
-"""The best of several recipes: an arm is not worse only because one learning rate does not suit it."""
+"""Select the best of several recipes, so that no arm is worse only because one learning rate does not suit it."""
 
 import numpy as np
 import pandas as pd
@@ -9,15 +9,15 @@ __all__ = ["best_variants"]
 
 
 def best_variants(runs: pd.DataFrame) -> pd.DataFrame:
-    """Keep the variant of each architecture and activation that does best in validation, as the architecture itself.
+    """Keep the variant of each architecture and probe with the best validation accuracy, named as the architecture.
 
-    The choice is made by the mean validation accuracy over seeds and budgets, where a run that diverged counts as
-    zero; what is compared afterwards is measured on test images, which the choice has not seen.
+    The best variant has the highest mean validation accuracy over seeds and budgets; a run that diverged counts as zero.
+    What is compared afterwards is measured on test images, which this selection has not seen.
 
     Parameters
     ----------
     runs : DataFrame
-        As in runs.csv, with variants behind an @: ``mobilenetv2@lr0.01``.
+        As in runs.csv, with variants after an @: ``mobilenetv2@lr0.01``.
 
     Raises
     ------
@@ -31,5 +31,5 @@ def best_variants(runs: pd.DataFrame) -> pd.DataFrame:
     arms = [parts[0], runs["probe"]]
     means = pd.Series(validated, runs.index).groupby([*arms, parts[2]], sort=False).transform("mean")
     best = runs[["architecture"]].assign(mean=means).groupby(arms, sort=False)["mean"].idxmax()
-    chosen = parts[2] == best.map(parts[2]).reindex(pd.MultiIndex.from_arrays(arms)).to_numpy()
-    return runs[chosen].assign(architecture=parts.loc[chosen, 0])
+    is_best = parts[2] == best.map(parts[2]).reindex(pd.MultiIndex.from_arrays(arms)).to_numpy()
+    return runs[is_best].assign(architecture=parts.loc[is_best, 0])

@@ -1,7 +1,7 @@
-"""What a test found, and the verdict that follows."""
+"""The result of one test, and the verdict that follows from it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from lowparam.claims.statistics import CONFIDENCE, mean_interval, one_sided, see
 __all__ = [
     "CONTRADICTED",
     "INCONCLUSIVE",
+    "MOST_DIVERGED",
     "NOT_TESTED",
     "SUPPORTED",
     "Finding",
@@ -21,45 +22,48 @@ __all__ = [
 
 SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_TESTED = "supported", "contradicted", "inconclusive", "not tested"
 
-MOST_DIVERGED = 0.1  # of the runs that a test needs
+MOST_DIVERGED = 0.1
+"""Largest share of a test's runs that may diverge."""
 
 
 class NotTested(Exception):
-    """The runs that a test needs are not there; the message says which."""
+    """A test cannot be made on these runs; the message gives the reason."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """The outcome of one test on one experiment.
+    """The result of one test on one experiment.
 
     Parameters
     ----------
     estimate, low, high : float
         The effect with its 95 % interval, in `unit`.
     p_for : float
-        p of the hypothesis that the prediction is wrong; small supports the claim.
+        p-value of the hypothesis that the prediction is wrong; small supports the claim.
     p_against : float
-        p of the hypothesis that the prediction is right; small contradicts it.
+        p-value of the hypothesis that the prediction is right; small contradicts the claim.
     unit : str
-        Of the estimate.
+        Unit of the estimate.
     n : int
         Number of replicates.
     replicates : str
         What n counts: seeds or architectures.
-    spread : float
-        Standard deviation of a replicate, in `unit`; NaN where power is given otherwise.
+    sd : float
+        Standard deviation of a replicate, in `unit`; NaN if `power_at` is given.
     distance : float
-        How far the estimate is from the margin, in `unit`.
+        Distance of the estimate from the margin, in `unit`.
     power_unit : str
-        Unit of spread and distance, where it is not that of the estimate.
+        Unit of `sd` and `distance`, if it is not `unit`.
     power_at : callable or None
-        Gives what `power` gives, from a level; None computes it from `spread` and `distance`.
+        Computes from a level what `power` returns; None computes it from `sd` and `distance`.
     runs : int
-        Number of runs that were used.
+        Number of runs used.
     diverged : int
         How many of them diverged.
     note : str
         What else a reader should know, in a sentence.
+    data : mapping of str to ndarray
+        What the figure of the kind draws, so that nothing is computed twice. Each kind documents its own keys.
     """
 
     estimate: float
@@ -70,17 +74,18 @@ class Finding:
     unit: str
     n: int
     replicates: str = "seeds"
-    spread: float = np.nan
+    sd: float = np.nan
     distance: float = np.nan
     power_unit: str = ""
     power_at: Callable[[float], tuple[float, float]] | None = None
     runs: int = 0
     diverged: int = 0
     note: str = ""
+    data: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def p(self) -> float:
-        """Two-sided p: both directions were open."""
+        """Two-sided p-value: the effect could have gone either way."""
         return float(min(1.0, 2 * min(self.p_for, self.p_against)))
 
     @property
@@ -90,19 +95,20 @@ class Finding:
 
     @property
     def too_many_diverged(self) -> bool:
+        """Whether more than `MOST_DIVERGED` of the runs diverged."""
         return self.diverged > MOST_DIVERGED * self.runs
 
     def power(self, alpha: float) -> tuple[float, float]:
-        """Smallest effect that could have been seen at a level, and the replicates that would settle the question."""
+        """Return the smallest effect detectable at a level, and how many replicates would settle the question."""
         if self.power_at is not None:
             return self.power_at(alpha)
-        return smallest_effect(self.spread, self.n, alpha), seeds_needed(self.spread, self.distance, alpha)
+        return smallest_effect(self.sd, self.n, alpha), seeds_needed(self.sd, self.distance, alpha)
 
 
 def verdict(finding: Finding, p: float) -> str:
-    """Turn a finding and its corrected p into a word.
+    """Return the verdict of a finding with its corrected p-value.
 
-    A definite verdict needs a p below 5 % after correction and no more than a tenth of the runs diverged.
+    A definite verdict needs a corrected p-value of at most 5 %, and at most a tenth of the runs diverged.
     """
     if finding.too_many_diverged or not p <= 1 - CONFIDENCE:
         return INCONCLUSIVE
@@ -110,21 +116,30 @@ def verdict(finding: Finding, p: float) -> str:
 
 
 def from_seeds(values: np.ndarray, *, direction: str, margin: float, unit: str, note: str = "") -> Finding:
-    """Judge "the mean lies beyond the margin in the predicted direction" by Student's t.
+    """Test "the mean lies beyond the margin in the predicted direction" by Student's t.
 
     Parameters
     ----------
     values : ndarray of shape (seeds,)
-        The effect, one value a seed, at least 2.
+        The effect, one value per seed, at least 2.
     direction : {"greater", "less"}
-        Where the claim sees the effect.
+        The direction that the claim predicts.
     margin : float
-        Smallest effect that the claim means, counted in the direction of the claim; negative for "not much worse".
+        Smallest effect that the claim means, in the predicted direction; negative for "not much worse".
+    unit : str
+        Unit of the values.
+    note : str
+        Starts the note of the finding.
+
+    Returns
+    -------
+    Finding
+        With the values as ``data["seeds"]``.
     """
     sign = 1 if direction == "greater" else -1
     estimate = mean_interval(values)
     if np.ptp(values) == 0:
-        note = " ".join([note, "All seeds agree to the last digit, so there is no spread to judge by."]).strip()
+        note = " ".join([note, "All seeds agree to the last digit, so there is no variation to judge by."]).strip()
     return Finding(
         estimate.mean,
         estimate.low,
@@ -133,17 +148,18 @@ def from_seeds(values: np.ndarray, *, direction: str, margin: float, unit: str, 
         p_against=one_sided(-sign * values, -margin),
         unit=unit,
         n=estimate.n,
-        spread=float(np.std(values, ddof=1)),
+        sd=float(np.std(values, ddof=1)),
         distance=sign * estimate.mean - margin,
         note=note,
+        data={"seeds": np.asarray(values)},
     )
 
 
 def weakest(findings: dict[str, Finding], relation: str) -> Finding:
-    """Join findings all of which the claim needs, and show the one it stands worst in.
+    """Combine findings all of which the claim needs; return the weakest of them.
 
-    The claim holds if all hold, so its p is the largest (intersection-union test, no correction needed); it is
-    wrong if any is wrong, which is several chances to err and is corrected for.
+    The claim holds if all of them hold, so its p-value is the largest (intersection-union test, which needs no
+    correction). It is wrong if any of them is wrong; that is several chances to err, and is corrected for.
     """
     name = max(findings, key=lambda key: findings[key].p_for)
     worst = findings[name]

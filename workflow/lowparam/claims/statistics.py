@@ -1,4 +1,4 @@
-"""Means, intervals, power and corrections in which seeds are the unit."""
+"""Means, intervals, power and corrections for multiple tests, with seeds as the unit."""
 
 from dataclasses import dataclass
 
@@ -9,11 +9,12 @@ from statsmodels.stats.power import TTestPower
 
 __all__ = [
     "CONFIDENCE",
+    "POWER",
     "Estimate",
+    "detectable_in_standard_errors",
     "holm",
     "mean_interval",
     "one_sided",
-    "reach",
     "seeds_needed",
     "smallest_effect",
 ]
@@ -24,7 +25,17 @@ POWER = 0.8
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean and the half-width of its interval; the half-width is NaN for a single value."""
+    """A mean with the half-width of its interval.
+
+    Parameters
+    ----------
+    mean : float
+        Of `n` values.
+    half_width : float
+        NaN for a single value.
+    n : int
+        Number of values.
+    """
 
     mean: float
     half_width: float
@@ -32,23 +43,25 @@ class Estimate:
 
     @property
     def low(self) -> float:
+        """Lower end of the interval."""
         return self.mean - self.half_width
 
     @property
     def high(self) -> float:
+        """Upper end of the interval."""
         return self.mean + self.half_width
 
 
 def mean_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
-    """Mean with Student's t interval.
+    """Compute the mean with Student's t interval.
 
-    A bootstrap of three to five seeds under-covers, so the t interval is used (interval of the mean of independent,
-    about normal values).
+    A bootstrap of three to five seeds covers too rarely. The t interval is that of the mean of independent,
+    approximately normal values.
 
     Parameters
     ----------
     values : array-like of shape (n,)
-        One value a seed. NaN, the value of a diverged run, makes the mean NaN: it is not silently left out.
+        One value per seed. NaN, the value of a diverged run, makes the mean NaN: it is never dropped silently.
     confidence : float
         Between 0 and 1.
     """
@@ -63,69 +76,77 @@ def mean_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> Estimate
 
 
 def one_sided(values: ArrayLike, bound: float) -> float:
-    """p of "the mean is at most `bound`", by Student's t; small where the values lie above.
+    """Compute the p-value of "the mean is at most `bound`" by Student's t; small if the values lie above.
 
     Parameters
     ----------
     values : array-like of shape (n,)
-        One value a seed, n of at least 2.
+        One value per seed, n at least 2.
+    bound : float
+        In the unit of `values`.
 
     Returns
     -------
     float
-        1/2 where all values are equal: without a spread nothing can be judged, and accuracies on few test images
-        do coincide.
+        1/2 if all values are equal: without any variation nothing can be judged, and accuracies on few test images do
+        coincide.
     """
     values = np.asarray(values, dtype=float)
-    spread = values.std(ddof=1)
-    if spread <= 1e-12 * max(1.0, np.abs(values).max()):
+    sd = values.std(ddof=1)
+    if sd <= 1e-12 * max(1.0, np.abs(values).max()):
         return 0.5
-    return float(stats.t.sf((values.mean() - bound) / (spread / np.sqrt(len(values))), len(values) - 1))
+    return float(stats.t.sf((values.mean() - bound) / (sd / np.sqrt(len(values))), len(values) - 1))
 
 
-def reach(alpha: float) -> float:
-    """How many standard errors an effect must lie off to be seen four times in five, by the normal distribution."""
+def detectable_in_standard_errors(alpha: float) -> float:
+    """Compute how many standard errors an effect must measure to be detected with `POWER`, by the normal distribution."""
     return float(stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(POWER))
 
 
-def smallest_effect(spread: float, n: int, alpha: float = 1 - CONFIDENCE) -> float:
-    """Smallest distance from the margin that `n` seeds would show in four of five replications.
+def smallest_effect(sd: float, n: int, alpha: float = 1 - CONFIDENCE) -> float:
+    """Compute the smallest distance from the margin that `n` seeds would detect with `POWER`.
 
     Exact for the t test, by the noncentral t distribution.
 
     Parameters
     ----------
-    spread : float
+    sd : float
         Standard deviation over seeds.
     n : int
         Number of seeds, at least 2.
     alpha : float
         Two-sided level.
     """
-    if not spread > 0 or n < 2:
+    if not sd > 0 or n < 2:
         return np.nan
-    return float(spread * TTestPower().solve_power(nobs=n, alpha=alpha, power=POWER))
+    return float(sd * TTestPower().solve_power(nobs=n, alpha=alpha, power=POWER))
 
 
-def seeds_needed(spread: float, distance: float, alpha: float = 1 - CONFIDENCE, most: int = 1000) -> float:
-    """How many seeds settle a question whose true answer lies `distance` from the margin.
+def seeds_needed(sd: float, distance: float, alpha: float = 1 - CONFIDENCE, most: int = 1000) -> float:
+    """Compute how many seeds detect, with `POWER`, an effect that lies `distance` from the margin.
 
     Parameters
     ----------
-    spread : float
+    sd : float
         Standard deviation over seeds.
     distance : float
-        As observed, in the unit of `spread`; the sign does not matter.
+        As observed, in the unit of `sd`; the sign does not matter.
+    alpha : float
+        Two-sided level.
+    most : int
+        Largest answer.
 
     Returns
     -------
     float
-        At least 2; infinite above `most`, where more seeds are no answer.
+        At least 2; infinite above `most`.
     """
-    if not spread > 0:
+    if not sd > 0:
         return np.nan
-    effect = abs(distance) / spread
-    by_normal = (reach(alpha) / effect) ** 2 if effect > 0 else np.inf  # a little too few, as t is wider
+    effect = abs(distance) / sd
+    by_normal = (
+        (detectable_in_standard_errors(alpha) / effect) ** 2 if effect > 0 else np.inf
+    )  # slightly too few, because t has wider tails
     if by_normal > most:
         return np.inf
     n = max(2, int(by_normal))
@@ -135,28 +156,28 @@ def seeds_needed(spread: float, distance: float, alpha: float = 1 - CONFIDENCE, 
 
 
 def holm(p: ArrayLike, family: int | None = None) -> np.ndarray:
-    """Adjust p values for the number of questions asked (Holm 1979).
+    """Adjust p-values for the number of tests (Holm 1979).
 
-    As statsmodels' multipletests, which runs the garbage collector at every call and takes a second for a table.
+    Equal to statsmodels' multipletests, which runs the garbage collector at every call and takes a second per table.
 
     Parameters
     ----------
     p : array-like of shape (k,)
-        NaN for a question that could not be asked.
+        NaN for a test without runs.
     family : int or None
-        Number of questions that were meant to be asked. Those without p count as p = 1, so that leaving runs out
+        Number of tests that were planned, if larger than k. Tests without p count as p = 1, so that leaving runs out
         does not make the other verdicts easier.
 
     Returns
     -------
     ndarray of shape (k,)
-        NaN where `p` is.
+        NaN where `p` is NaN.
     """
     p = np.asarray(p, dtype=float)
-    asked = ~np.isnan(p)
+    tested = ~np.isnan(p)
     family = max(family or 0, len(p))
-    order = np.argsort(np.where(asked, p, 1.0), kind="stable")
-    steps = np.where(asked, p, 1.0)[order] * (family - np.arange(len(p)))
+    order = np.argsort(np.where(tested, p, 1.0), kind="stable")
+    steps = np.where(tested, p, 1.0)[order] * (family - np.arange(len(p)))
     adjusted = np.empty(len(p))
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    return np.where(asked, adjusted, np.nan)
+    return np.where(tested, adjusted, np.nan)

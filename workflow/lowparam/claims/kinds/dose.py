@@ -1,5 +1,6 @@
 """Dose-response: whether more of a cause gives more of an effect."""
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -7,11 +8,16 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from lowparam.claims.base import Arm, Directed
+from lowparam.claims.contrasts import OutcomeGrid, contrast, unit_of
 from lowparam.claims.finding import Finding, NotTested, from_seeds
-from lowparam.claims.kinds.contrast import Cells, Where, contrast, unit_of
 from lowparam.claims.statistics import one_sided
 
 __all__ = ["Dose"]
+
+QUESTION = "does more of a cause give more of an effect, and did the dose move what it should?"
+DATA = "runs"
+NEEDS = ("arms", "three_sizes_or_doses")
+FIGURE = "dose_response"
 
 FEWEST_DOSES = 3
 
@@ -19,18 +25,23 @@ FEWEST_DOSES = 3
 class Dose(Directed):
     """Slope of the outcome, or of its contrast between two arms, over doses, with seeds as the unit.
 
-    A dose is a word in the names of the arms, ``{dose}``, that `doses` gives a number; without `doses` it is the size
-    of the network, in doublings. Where the dose is only a means, `moved` names the measure that it has to move: if
-    it does not, the test says nothing about the cause.
+    A dose is a word that takes the place of ``{dose}`` in the names of the arms, and `doses` gives its number. Without
+    `doses` the dose is the size of the network, in doublings. If the dose is only a means, `moved` names the measure that
+    it must move; if it does not move it, the test shows nothing about the cause.
+
+    ``Finding.data`` has ``doses`` of shape (k,), ``responses`` of shape (k, seeds) and, with `moved`, ``moved`` of the
+    same shape.
     """
 
     kind: Literal["dose"]
-    plus: Arm = Field(description="the arm that is dosed")
+    plus: Arm = Field(description="the arm whose dose varies")
     minus: Arm | None = Field(None, description="an arm to subtract at every dose")
     doses: dict[str, float] | None = Field(None, min_length=FEWEST_DOSES, description="word -> number")
-    size: str = Field("parameters_total", description="without doses: column that says how large a network is")
-    moved: str | None = Field(None, description="column that the dose has to move")
-    moved_direction: Literal["greater", "less"] = Field("greater", description="which way the dose moves it")
+    size: str = Field("parameters_total", description="without doses: column with the size of a network")
+    moved: str | None = Field(None, description="column that the dose must move")
+    moved_direction: Literal["greater", "less"] = Field(
+        "greater", description="direction in which the dose must move it"
+    )
     matched: str | None = Field(None, description="column that must be equal within 5 % at a dose")
 
     @model_validator(mode="after")
@@ -41,48 +52,46 @@ class Dose(Directed):
         return self
 
     def find(self, runs: pd.DataFrame) -> Finding:
-        doses, values = self.responses(runs, self.outcome)
-        slopes = _slopes(doses, values)
+        doses, responses = self.responses(runs, self.outcome)
         step = "doubling" if self.doses is None else "unit of dose"
-        found = from_seeds(
-            slopes, direction=self.direction, margin=self.margin, unit=f"{unit_of(self.outcome)} a {step}"
+        finding = from_seeds(
+            _slopes(doses, responses),
+            direction=self.direction,
+            margin=self.margin,
+            unit=f"{unit_of(self.outcome)} per {step}",
         )
+        data = {**finding.data, "doses": doses, "responses": responses}
         if self.moved is None:
-            return found
-        moved = _slopes(*self.responses(runs, self.moved))
+            return replace(finding, data=data)
+        _, moved = self.responses(runs, self.moved)
+        slopes = _slopes(doses, moved)
         sign = 1 if self.moved_direction == "greater" else -1
-        p = one_sided(sign * moved, 0.0)
-        note = f"The dose moved {self.moved} by {moved.mean():+.3g} a {step} (one-sided p {p:.2g}). {found.note}"
-        return Finding(
-            **{
-                **vars(found),
-                "p_for": max(found.p_for, p),
-                "p_against": max(found.p_against, p),
-                "note": note.strip(),
-            }
+        p = one_sided(sign * slopes, 0.0)
+        note = f"The dose moved {self.moved} by {slopes.mean():+.3g} per {step} (one-sided p {p:.2g}). {finding.note}"
+        return replace(
+            finding,
+            p_for=max(finding.p_for, p),
+            p_against=max(finding.p_against, p),
+            note=note.strip(),
+            data={**data, "moved": moved},
         )
-
-    def arms(self) -> list[Where]:
-        sides = [self.plus, *([self.minus] if self.minus else [])]
-        return [_dosed(side, word) for side in sides for word in self.doses or [""]]
 
     def responses(self, runs: pd.DataFrame, outcome: str) -> tuple[np.ndarray, np.ndarray]:
-        """Doses of shape (k,) and responses of shape (k, seeds)."""
+        """Return doses of shape (k,) and responses of shape (k, seeds)."""
         if self.doses is None:
-            found = contrast(runs, [(1, self.plus, self.minus)], outcome, matched=self.matched)
-            table = Cells.read(runs, self.size)
-            rows = table.select(self.plus)
-            sizes = table.sizes()
-            return np.log2([sizes[rows[budget]].mean() for budget in found.budgets]), found.values
+            response = contrast(runs, [(1, self.plus, self.minus)], outcome, matched=self.matched)
+            grid = OutcomeGrid.read(runs, self.size)
+            rows = grid.select(self.plus)
+            sizes = grid.means()
+            return np.log2([sizes[rows[budget]].mean() for budget in response.budgets]), response.values
         responses = []
         for word in self.doses:
             minus = None if self.minus is None else _dosed(self.minus, word)
-            found = contrast(runs, [(1, _dosed(self.plus, word), minus)], outcome, matched=self.matched)
-            responses.append((found.budgets, found.values))
-        budgets = [b for b in responses[0][0] if all(b in others for others, _ in responses)]
-        if not budgets:
+            responses.append(contrast(runs, [(1, _dosed(self.plus, word), minus)], outcome, matched=self.matched))
+        common = [b for b in responses[0].budgets if all(b in response.budgets for response in responses)]
+        if not common:
             raise NotTested("the doses have no budget in common")
-        values = [found[[names.index(b) for b in budgets]].mean(axis=0) for names, found in responses]
+        values = [r.values[[r.budgets.index(budget) for budget in common]].mean(axis=0) for r in responses]
         return np.array(list(self.doses.values())), np.array(values)
 
 
@@ -91,13 +100,13 @@ def _dosed(arm: Arm, word: str) -> Arm:
 
 
 def _slopes(doses: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Least-squares slope of every seed that has at least three doses."""
-    found = []
+    """Fit the least-squares slope of every seed that has at least three doses."""
+    slopes = []
     for seed in range(values.shape[1]):
-        there = np.isfinite(values[:, seed])
-        if len(set(doses[there])) >= FEWEST_DOSES:
-            x, y = doses[there] - doses[there].mean(), values[there, seed]
-            found.append(float(x @ y / (x @ x)))
-    if len(found) < 2:
+        finite = np.isfinite(values[:, seed])
+        if len(set(doses[finite])) >= FEWEST_DOSES:
+            x, y = doses[finite] - doses[finite].mean(), values[finite, seed]
+            slopes.append(float(x @ y / (x @ x)))
+    if len(slopes) < 2:
         raise NotTested(f"fewer than two seeds have {FEWEST_DOSES} doses")
-    return np.array(found)
+    return np.array(slopes)

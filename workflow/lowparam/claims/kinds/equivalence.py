@@ -1,49 +1,47 @@
 """Equivalence: whether a difference is too small to matter (two one-sided tests, Schuirmann 1987)."""
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from lowparam.claims.base import Arm, Kind
+from lowparam.claims.base import Arm, ClaimTest
+from lowparam.claims.contrasts import contrast, over_budgets, unit_of
 from lowparam.claims.finding import Finding, from_seeds
-from lowparam.claims.kinds.contrast import Where, contrast, over_budgets, unit_of
 from lowparam.claims.statistics import one_sided
 
 __all__ = ["Equivalence"]
 
+QUESTION = "is a difference too small to matter? (two one-sided tests)"
+DATA = "runs"
+NEEDS = ("arms",)
+FIGURE = {"*_accuracy": "accuracy", "*": "interference"}
 
-class Equivalence(Kind):
+
+class Equivalence(ClaimTest):
     """The paired difference lies within the margin on both sides.
 
-    That a difference is not significant does not show that it is small: the claim is supported when the whole
-    interval lies within the margin, and contradicted when it lies outside.
+    A difference that is not significant need not be small. The claim is supported if the whole interval lies within the
+    margin, and contradicted if it lies outside.
     """
 
     kind: Literal["equivalence"]
     plus: Arm = Field(description="runs that the claim is about")
-    minus: Arm = Field(description="runs they are said to equal")
+    minus: Arm = Field(description="runs that they are claimed to equal")
     margin: float = Field(gt=0, description="largest difference that does not matter")
     matched: str | None = Field(None, description="column that must be equal within 5 % in a budget")
 
     def find(self, runs: pd.DataFrame) -> Finding:
         values = over_budgets(contrast(runs, [(1, self.plus, self.minus)], self.outcome, matched=self.matched))
-        shown = from_seeds(values, direction="greater", margin=0, unit=unit_of(self.outcome))
+        difference = from_seeds(values, direction="greater", margin=0, unit=unit_of(self.outcome))
         inside = max(one_sided(values, -self.margin), one_sided(-values, -self.margin))
         outside = min(one_sided(values, self.margin), one_sided(-values, self.margin))
-        return Finding(
-            shown.estimate,
-            shown.low,
-            shown.high,
+        return replace(
+            difference,
             p_for=inside,
             p_against=outside,
-            unit=shown.unit,
-            n=shown.n,
-            spread=shown.spread,
-            distance=self.margin - float(np.abs(shown.estimate)),
-            note=f"Equal means within ± {self.margin:g} {shown.unit}. {shown.note}".strip(),
+            distance=self.margin - float(np.abs(difference.estimate)),
+            note=f"Equal means within ± {self.margin:g} {difference.unit}. {difference.note}".strip(),
         )
-
-    def arms(self) -> list[Where]:
-        return [self.plus, self.minus]

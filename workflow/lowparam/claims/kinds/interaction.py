@@ -1,4 +1,4 @@
-"""Interaction: whether one change matters more in one place than in another."""
+"""Interaction: whether a change matters more in one place than in another."""
 
 from typing import Literal
 
@@ -6,15 +6,20 @@ import pandas as pd
 from pydantic import Field
 
 from lowparam.claims.base import Arm, Directed
+from lowparam.claims.contrasts import contrast, over_budgets, unit_of
 from lowparam.claims.finding import Finding, from_seeds
-from lowparam.claims.kinds.contrast import Where, contrast, over_budgets, unit_of
 from lowparam.params import Section
 
 __all__ = ["Change", "Interaction"]
 
+QUESTION = "does a change matter more in one place than in another? (two or three factors)"
+DATA = "runs"
+NEEDS = ("arms",)
+FIGURE = {"*_accuracy": "accuracy", "*": "interference"}
+
 
 class Change(Section):
-    """A change and what it is counted from."""
+    """A change, with and without it."""
 
     plus: Arm = Field(description="with the change")
     minus: Arm = Field(description="without it")
@@ -23,19 +28,16 @@ class Change(Section):
 class Interaction(Directed):
     """Sum of the first changes minus sum of the second, with seeds as the unit.
 
-    With one change on each side it is a difference of differences: how much less (positive) SoLU costs here than
-    there. With two on each side it is the interaction of three factors: architecture, SoLU and normalisation.
+    With one change on each side this is a difference of differences: how much less (positive) SoLU costs in the first
+    place than in the second. With two on each side it is the interaction of three factors: architecture, SoLU and norm.
     """
 
     kind: Literal["interaction"]
-    first: list[Change] = Field(min_length=1, max_length=2, description="changes counted positive")
-    second: list[Change] = Field(min_length=1, max_length=2, description="changes counted negative")
+    first: list[Change] = Field(min_length=1, max_length=2, description="changes that count positive")
+    second: list[Change] = Field(min_length=1, max_length=2, description="changes that count negative")
     matched: str | None = Field(None, description="column that must be equal within 5 % in a budget")
 
     def find(self, runs: pd.DataFrame) -> Finding:
         terms = [(sign, c.plus, c.minus) for sign, side in ((1, self.first), (-1, self.second)) for c in side]
         values = over_budgets(contrast(runs, terms, self.outcome, matched=self.matched))
         return from_seeds(values, direction=self.direction, margin=self.margin, unit=unit_of(self.outcome))
-
-    def arms(self) -> list[Where]:
-        return [arm for change in [*self.first, *self.second] for arm in (change.plus, change.minus)]

@@ -1,4 +1,4 @@
-"""Numerical rank: whether a counted dimension is what a formula says."""
+"""Numerical rank: whether an exactly counted dimension equals a formula."""
 
 from typing import Literal
 
@@ -6,27 +6,33 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from lowparam.claims.base import Kind
+from lowparam.claims.base import ClaimTest
 from lowparam.claims.finding import Finding, NotTested
-from lowparam.claims.kinds.contrast import Where
 
 __all__ = ["NumericalRank"]
 
+QUESTION = "does an exactly counted dimension equal a formula?"
+DATA = "ranks"
+NEEDS = ()
+FIGURE = "dimension"
 
-class NumericalRank(Kind):
-    """Every exact rank equals a formula, or exceeds another operator's rank at the same width.
 
-    Ranks are counted in exact arithmetic, so nothing is sampled: one row that does not fit is a counterexample, and
-    p is 0 or 1. The estimate is the mean ratio of rank to formula, its interval the smallest and the largest ratio.
+class NumericalRank(ClaimTest):
+    """Every exact rank equals a formula, or exceeds the rank of another operator at the same width.
+
+    Ranks are counted in exact arithmetic, so nothing is sampled: one row that does not fit is a counterexample, and p is
+    0 or 1. The estimate is the geometric mean of rank over formula, the interval its smallest and largest value.
     """
 
     kind: Literal["numerical_rank"]
     table: Literal["dimension", "growth"] = Field(description="results/star/<table>.csv")
-    operator: Literal["star", "sum"] = Field("star", description="how the branches are joined")
+    operator: Literal["star", "sum"] = Field("star", description="how the branches are combined")
     bias: bool = Field(True, description="whether the branches have biases")
-    layers: int = Field(1, ge=1, description="smallest number of layers on top of each other")
-    formula: str | None = Field(None, description="column with the formula's value")
-    exceeds: Literal["star", "sum"] | None = Field(None, description="operator whose rank is exceeded instead")
+    layers: int = Field(1, ge=1, description="smallest number of stacked layers")
+    formula: str | None = Field(None, description="column with the value of the formula")
+    exceeds: Literal["star", "sum"] | None = Field(
+        None, description="instead of a formula: operator whose rank must be exceeded"
+    )
 
     def find(self, runs: pd.DataFrame) -> Finding:
         rows = self._rows(runs, self.operator)
@@ -53,11 +59,8 @@ class NumericalRank(Kind):
             n=len(ratio),
             replicates="widths",
             power_at=lambda alpha: (np.nan, np.nan),
-            note=f"{fits} of {len(ratio)} widths fit; counted exactly, so the interval is the range.",
+            note=f"{fits} of {len(ratio)} widths fit. Ranks are counted exactly, so the interval is the range.",
         )
-
-    def arms(self) -> list[Where]:
-        return []
 
     def _rows(self, runs: pd.DataFrame, operator: str) -> pd.DataFrame:
         if "table" not in runs:

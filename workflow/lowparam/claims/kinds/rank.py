@@ -1,4 +1,4 @@
-"""Rank within a budget: whether networks of one size that have more of a measure are the better ones."""
+"""Rank correlation within a budget: whether networks of one size with more of a measure are better."""
 
 from typing import Literal
 
@@ -9,24 +9,28 @@ from pydantic import Field
 from lowparam.claims.associations import Configurations, permuted, resampled
 from lowparam.claims.base import Arm, Sided
 from lowparam.claims.finding import Finding, NotTested
-from lowparam.claims.kinds.contrast import Where
-from lowparam.claims.statistics import CONFIDENCE, reach
+from lowparam.claims.statistics import CONFIDENCE, detectable_in_standard_errors
 
 __all__ = ["Rank", "mean_spearman"]
+
+QUESTION = "among networks of one budget, are those with more of a measure better? (Spearman)"
+DATA = "runs"
+NEEDS = ("equal_size", "five_architectures")
+FIGURE = "interference_accuracy"
 
 
 class Rank(Sided):
     """Spearman's correlation of seed means within each budget, averaged over budgets.
 
-    The unit is the architecture: p comes from giving the measures of whole architectures to one another, the interval
-    from the hierarchical bootstrap (architecture, then seed). Runs of the same configuration are never counted as
-    independent points.
+    The unit is the architecture: the p-value comes from a permutation test that reassigns measures between architectures,
+    the interval from the hierarchical bootstrap (architecture, then seed). Runs of the same configuration are never
+    counted as independent points.
     """
 
     kind: Literal["rank"]
-    measure: str = Field(description="column that is said to go with the outcome")
+    measure: str = Field(description="column whose association with the outcome is tested")
     among: Arm = Field({"architecture": ["*"]}, description="runs that are ranked")
-    without: list[str] = Field([], description="patterns of architectures that are variants of others, not units")
+    without: list[str] = Field([], description="patterns of architectures that are variants of others and left out")
 
     def find(self, runs: pd.DataFrame) -> Finding:
         data = Configurations.read(runs, self.among, self.without, self.measure, self.outcome)
@@ -39,11 +43,13 @@ class Rank(Sided):
             raise NotTested(f"{self.measure} or {self.outcome} is the same in all networks of a budget")
         close = 1e-9
         above, below = np.mean(shuffled >= observed - close), np.mean(shuffled <= observed + close)
-        drawn = mean_spearman(*resampled(data))
+        resamples = mean_spearman(*resampled(data))
         tail = (1 - CONFIDENCE) / 2
-        low, high = np.nanquantile(drawn, [tail, 1 - tail])
+        low, high = np.nanquantile(resamples, [tail, 1 - tail])
         sign = 1 if self.direction == "greater" else -1
-        left = f" Left out for want of {self.measure} or a budget: {', '.join(data.left_out)}." if data.left_out else ""
+        note = f"{count} architectures in {x.shape[1]} sizes."
+        if data.left_out:
+            note += f" Left out because {self.measure} or a budget is missing: {', '.join(data.left_out)}."
         return Finding(
             float(observed),
             float(low),
@@ -54,40 +60,37 @@ class Rank(Sided):
             n=count,
             replicates="architectures",
             power_at=lambda alpha: _power(float(observed), count, alpha),
-            note=f"{count} architectures in {x.shape[1]} sizes.{left}",
+            note=note,
         )
-
-    def arms(self) -> list[Where]:
-        return [self.among]
 
 
 def _power(observed: float, count: int, alpha: float) -> tuple[float, float]:
-    """By Fisher's transformation, with the architectures as points."""
+    """Compute power by Fisher's transformation, with the architectures as points."""
     effect = np.arctanh(min(abs(observed), 1 - 1e-9))
-    needed = np.ceil((reach(alpha) / effect) ** 2 + 3) if effect > 0 else np.inf
-    return float(np.tanh(reach(alpha) / np.sqrt(count - 3))), float(needed)
+    needed = np.ceil((detectable_in_standard_errors(alpha) / effect) ** 2 + 3) if effect > 0 else np.inf
+    return float(np.tanh(detectable_in_standard_errors(alpha) / np.sqrt(count - 3))), float(needed)
 
 
 def mean_spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Spearman's correlation over axis -2, averaged over the bins of axis -1.
+    """Compute Spearman's correlation over axis -2, averaged over the bins of axis -1.
 
     Returns
     -------
     ndarray of the leading shape
-        NaN where all ranks of a bin coincide.
+        NaN where all ranks of a bin are equal.
     """
     return _correlation(_ranks(x), _ranks(y))
 
 
 def _ranks(x: np.ndarray) -> np.ndarray:
-    """Ranks along axis -2, ties in the middle; scipy's rankdata loops where this does not."""
+    """Return ranks along axis -2, ties in the middle; vectorised, where scipy's rankdata loops."""
     below = x[..., :, None, :] > x[..., None, :, :]
     same = x[..., :, None, :] == x[..., None, :, :]
     return below.sum(axis=-2) + (same.sum(axis=-2) + 1) / 2
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Pearson's correlation over axis -2, averaged over axis -1."""
+    """Compute Pearson's correlation over axis -2, averaged over axis -1."""
     a, b = a - a.mean(axis=-2, keepdims=True), b - b.mean(axis=-2, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         rho = (a * b).sum(axis=-2) / np.sqrt((a**2).sum(axis=-2) * (b**2).sum(axis=-2))
