@@ -1,49 +1,43 @@
-"""workflow/claims.yaml as typed objects: what the papers claim and how each claim is tested, stated before the runs."""
+"""The claims of workflow/claims as typed objects: one file per paper, found by itself, written before the runs."""
 
+import operator
+from functools import reduce
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
 
-from lowparam.claims.availability import REGISTRY
-from lowparam.claims.kinds.crossing import Crossing
-from lowparam.claims.kinds.dose import Dose
-from lowparam.claims.kinds.equivalence import Equivalence
-from lowparam.claims.kinds.exponent import Exponent
-from lowparam.claims.kinds.interaction import Interaction
-from lowparam.claims.kinds.numerical_rank import NumericalRank
-from lowparam.claims.kinds.paired import Paired
-from lowparam.claims.kinds.rank import Rank
-from lowparam.claims.kinds.slopes import Slopes
+from lowparam.claims import kinds
+from lowparam.claims.availability import CLAIMS
+from lowparam.claims.base import ClaimTest
 from lowparam.errors import LowparamError
 from lowparam.files import read_yaml
-from lowparam.params import Section
+from lowparam.section import Section
 
-__all__ = ["REGISTRY", "Claim", "Paper", "Registry", "load_registry"]
+__all__ = ["CLAIMS", "Claim", "Paper", "Registry", "load_registry"]
 
-AnyTest = Annotated[
-    Paired | Interaction | Equivalence | Crossing | Exponent | Dose | Rank | Slopes | NumericalRank,
+AnyTest: Any = Annotated[
+    reduce(operator.or_, map(kinds.find, kinds.names())),  # of all kinds that have a file
     Field(discriminator="kind"),
 ]
 
 
 class Paper(Section):
-    """Where claims come from."""
+    """A paper whose claims are tested."""
 
     title: str = Field(description="title of the paper")
     reference: str = Field(description="authors, year, identifier")
 
 
 class Claim(Section):
-    """A statement of a paper, what follows from it, and the tests of that."""
+    """A statement of a paper, the prediction that follows from it, and the tests of the prediction."""
 
     id: str = Field(pattern=r"^C\d+$", description="C and a number")
-    paper: str = Field(description="a name under papers")
     statement: str = Field(min_length=10, description="the claim in our words")
-    source: str = Field(description="where it stands")
-    prediction: str = Field("", description="what should be seen if it is right")
-    question: bool = Field(False, description="the paper asks it and does not claim it; not counted in the correction")
-    tests: list[AnyTest] = Field([], description="one primary test, and readings beside it")
+    source: str = Field(description="where in the paper it is")
+    prediction: str = Field("", description="what should be observed if the claim is right")
+    question: bool = Field(False, description="an open question of the paper; not counted in the correction")
+    tests: list[AnyTest] = Field([], description="one primary test, and others that explain it")
     without_test: str = Field("", description="why there is no test")
 
     @model_validator(mode="after")
@@ -54,63 +48,102 @@ class Claim(Section):
             raise ValueError("prediction is missing")
         if self.tests and sum(test.primary for test in self.tests) != 1:
             raise ValueError("exactly one of the tests must be primary")
-        ids = [test.id for test in self.tests]
-        twice = next((name for name in ids if ids.count(name) > 1), None)
+        twice = _repeated([test.id for test in self.tests])
         if twice:
             raise ValueError(f"tests name {twice!r} twice")
         return self
 
 
-class Registry(Section):
-    """The whole of claims.yaml."""
+class PaperClaims(Section):
+    """A file of workflow/claims."""
 
-    papers: dict[str, Paper] = Field(min_length=1, description="papers by name")
-    claims: list[Claim] = Field(min_length=1, description="in the order of the tables")
-
-    @model_validator(mode="after")
-    def _names_lead_somewhere(self) -> "Registry":
-        ids = [claim.id for claim in self.claims]
-        twice = next((name for name in ids if ids.count(name) > 1), None)
-        if twice:
-            raise ValueError(f"claims name {twice!r} twice")
-        for claim in self.claims:
-            if claim.paper not in self.papers:
-                raise ValueError(
-                    f"{claim.id}.paper: {claim.paper!r} is not defined; known are {', '.join(self.papers)}"
-                )
-        return self
+    paper: Paper = Field(description="the paper")
+    claims: list[Claim] = Field(min_length=1, description="its claims")
 
 
-def load_registry(path: Path | str = REGISTRY) -> Registry:
-    """Read and check the claims.
+class Registry:
+    """All claims of all papers.
+
+    Parameters
+    ----------
+    papers : dict of str to PaperClaims
+        By the name of the file.
+
+    Attributes
+    ----------
+    papers : dict of str to Paper
+        By the name of the file.
+    claims : list of Claim
+        In the order of their numbers.
+    """
+
+    def __init__(self, papers: dict[str, PaperClaims]) -> None:
+        self.papers = {name: paper.paper for name, paper in papers.items()}
+        self._paper = {claim.id: name for name, paper in papers.items() for claim in paper.claims}
+        every = [claim for paper in papers.values() for claim in paper.claims]
+        self.claims = sorted(every, key=lambda claim: int(claim.id[1:]))
+
+    def paper_of(self, claim: Claim) -> str:
+        """Return the name of the paper that makes a claim."""
+        return self._paper[claim.id]
+
+    def tests(self) -> dict[tuple[str, str], ClaimTest]:
+        """Return all tests by the ids of claim and test."""
+        return {(claim.id, test.id): test for claim in self.claims for test in claim.tests}
+
+    def only(self, claim: str) -> "Registry":
+        """Return a registry of all papers with a single claim."""
+        other = Registry({})
+        other.papers, other._paper = self.papers, self._paper
+        other.claims = [candidate for candidate in self.claims if candidate.id == claim]
+        return other
+
+
+def load_registry(folder: Path | str = CLAIMS) -> Registry:
+    """Read and check the claims of all papers.
 
     Raises
     ------
     LowparamError
-        In one line: the key, what is wrong with it, and what would be right.
+        In one line: the file, the key, what is wrong with it, and what would be right.
     """
-    path = Path(path)
+    files = sorted(Path(folder).glob("*.yaml"))
+    if not files:
+        raise LowparamError(f"{folder} does not exist or has no claims; it comes with lowparam")
+    papers = {path.stem: _read(path) for path in files}
+    twice = _repeated([claim.id for paper in papers.values() for claim in paper.claims])
+    if twice:
+        holders = [f"{name}.yaml" for name, paper in papers.items() if any(c.id == twice for c in paper.claims)]
+        raise LowparamError(f"claims name {twice!r} twice, in {' and '.join(holders)}; give one a new number")
+    return Registry(papers)
+
+
+def _read(path: Path) -> PaperClaims:
     values = read_yaml(path, missing="it comes with lowparam")
     try:
-        return Registry.model_validate(values)
+        return PaperClaims.model_validate(values)
     except ValidationError as error:
         raise LowparamError(f"{path.name}: {_first(error, values)}") from error
 
 
-def _first(error: ValidationError, values: object) -> str:
-    """The first finding in one line, with the claim's id in place of its number."""
-    finding = error.errors()[0]
-    place = [str(part) for part in finding["loc"]]
+def _repeated(ids: list[str]) -> str | None:
+    return next((name for name in ids if ids.count(name) > 1), None)
+
+
+def _first(error: ValidationError, values: Any) -> str:
+    """Return the first problem in one line, with the id of the claim in place of its position."""
+    problem = error.errors()[0]
+    place = [str(part) for part in problem["loc"]]
     if len(place) > 1 and place[0] == "claims":
         place = place[1:]
         claim = values["claims"][int(place[0])]
         place[0] = str(claim["id"]) if isinstance(claim, dict) and "id" in claim else f"claims.{place[0]}"
     key = ".".join(place)
-    message = finding["msg"].removeprefix("Value error, ")
-    if finding["type"] == "extra_forbidden":
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
         return f"{key} is not a known key"
-    if finding["type"] == "missing":
+    if problem["type"] == "missing":
         return f"{key} is missing"
-    if finding["type"] in ("value_error", "union_tag_invalid", "union_tag_not_found"):
+    if problem["type"] in ("value_error", "union_tag_invalid", "union_tag_not_found"):
         return f"{key}: {message}" if key else message
-    return f"{key}: {message[0].lower()}{message[1:]}, not {finding['input']!r}"
+    return f"{key}: {message[0].lower()}{message[1:]}, not {problem['input']!r}"

@@ -1,0 +1,104 @@
+"""What claims are judged on: the runs of an experiment of params.yaml, or the tables of a study."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lowparam import paths, registry, studies
+from lowparam.errors import LowparamError
+from lowparam.params import Experiment, Params
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Subject", "judged_subjects", "subject", "subjects"]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An experiment or a study that claims are judged on.
+
+    Parameters
+    ----------
+    name : str
+        Name of its folder in ``results/``.
+    experiment : Experiment or None
+        Settings of the experiment; None for a study.
+    data : str
+        What a row of `read` is: ``runs`` of networks for experiments, what the study declares as ``DATA`` otherwise.
+    place : str
+        Name in print, with the data set of an experiment in brackets.
+    """
+
+    name: str
+    experiment: Experiment | None
+    data: str
+    place: str
+
+    def read(self) -> "pd.DataFrame":
+        """Read the rows that tests judge: runs.csv, or the stacked tables of a study with their name in ``table``.
+
+        Raises
+        ------
+        LowparamError
+            If they are missing.
+        """
+        import pandas as pd
+
+        if self.experiment is not None:
+            return _read(paths.runs_table(self.name), self.name)
+        tables = {name: paths.experiment(self.name) / f"{name}.csv" for name in studies.find(self.name).judged}
+        return pd.concat([_read(path, self.name).assign(table=name) for name, path in tables.items()])
+
+    def about(self, rows: "pd.DataFrame") -> str:
+        """Describe in a sentence what was judged."""
+        if self.experiment is None:
+            return _constants(self.name)["ABOUT"].format(rows=len(rows))
+        diverged = int((rows["status"] == "diverged").sum())
+        return (
+            f"Data: {self.experiment.data}. {len(rows)} runs of {rows['architecture'].nunique()} architectures with "
+            f"{rows['seed'].nunique()} seeds, {diverged} diverged."
+        )
+
+
+def subject(params: Params, name: str) -> Subject:
+    """Return the experiment or study of a name.
+
+    Raises
+    ------
+    LowparamError
+        If there is neither, or no claim can be judged on the study; the message offers the nearest name.
+    """
+    if name in params.experiments:
+        experiment = params.experiment(name)
+        place = name if name == experiment.data else f"{name} ({experiment.data})"
+        return Subject(name, experiment, "runs", place)
+    if name not in _judged_studies():
+        return registry.get(name, dict.fromkeys(subjects(params)), "experiment or study with claims")
+    return Subject(name, None, _constants(name)["DATA"], f"{name} ({_constants(name)['PLACE']})")
+
+
+def subjects(params: Params) -> list[str]:
+    """Return the names of everything that claims are judged on: experiments, then studies."""
+    return [*params.experiments, *_judged_studies()]
+
+
+def judged_subjects(params: Params) -> list[Subject]:
+    """Return the experiments and studies that have verdicts, in the order of `subjects`."""
+    return [subject(params, name) for name in subjects(params) if paths.claims(name).exists()]
+
+
+def _judged_studies() -> Iterable[str]:
+    return [name for name in studies.names() if studies.find(name).judged]
+
+
+def _constants(name: str) -> dict[str, Any]:
+    return registry.constants("studies", name)
+
+
+def _read(path: Any, name: str) -> "pd.DataFrame":
+    import pandas as pd
+
+    if not path.exists():
+        raise LowparamError(f"{path} does not exist; run snakemake {name}")
+    return pd.read_csv(path)
