@@ -31,13 +31,12 @@ def runs() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def judged(runs) -> pd.DataFrame:
-    return judge(load_registry(), {"digits": runs})
+    return judge(load_registry(), "digits", runs).rows
 
 
 def only(claim: str):
     """The registry with one claim, for speed."""
-    registry = load_registry()
-    return registry.model_copy(update={"claims": [c for c in registry.claims if c.id == claim]})
+    return load_registry().only(claim)
 
 
 def row(judged, claim, test):
@@ -90,7 +89,7 @@ def test_the_correction_never_makes_p_smaller(judged):
 )
 def test_deleting_the_runs_of_a_claim_leaves_it_not_tested_and_the_others_alone(runs, judged, claim, gone, command):
     ((column, value),) = gone.items()
-    less = judge(load_registry(), {"digits": runs[runs[column] != value]})
+    less = judge(load_registry(), "digits", runs[runs[column] != value]).rows
     primary = less[(less["claim"] == claim) & less["primary"].eq(True)].iloc[0]
     assert primary["verdict"] == NOT_TESTED
     assert value in primary["reason"] and primary["command"] == command
@@ -109,7 +108,8 @@ def test_deleting_the_runs_of_a_claim_leaves_it_not_tested_and_the_others_alone(
 
 def test_a_claim_is_judged_on_each_experiment_by_itself(runs):
     worse = add(runs, -0.1, architecture=["mobilenetv1"])
-    both = judge(only("C2"), {"digits": runs, "imagenet": worse})
+    judged_on = {"digits": runs, "imagenet": worse}
+    both = pd.concat(judge(only("C2"), name, frame).rows for name, frame in judged_on.items())
     words = {e: row(both[both["experiment"] == e], "C2", "total")["verdict"] for e in ("digits", "imagenet")}
     assert words == {"digits": SUPPORTED, "imagenet": CONTRADICTED}
 
@@ -119,22 +119,22 @@ def test_diverged_runs_are_counted_and_many_of_them_leave_no_verdict(runs):
     lost = (broken["architecture"] == "mobilenetv1") & (broken["probe"] == "none") & (broken["seed"] == 0)
     broken.loc[lost, "status"] = "diverged"
     broken.loc[lost, "test_accuracy"] = np.nan
-    found = row(judge(only("C2"), {"digits": broken}), "C2", "total_v2")
+    found = row(judge(only("C2"), "digits", broken).rows, "C2", "total_v2")
     assert found["diverged"] == 4 and found["runs"] == 40 and "4 of 40 runs diverged" in found["reason"]
     broken.loc[lost | (lost.shift(1, fill_value=False)), "status"] = "diverged"
-    found = row(judge(only("C2"), {"digits": broken}), "C2", "total_v2")
+    found = row(judge(only("C2"), "digits", broken).rows, "C2", "total_v2")
     assert found["verdict"] == INCONCLUSIVE and "more than a tenth" in found["reason"]
 
 
 def test_networks_of_unequal_size_are_not_compared(runs):
     bigger = runs.copy()
     bigger.loc[bigger["architecture"] == "mobilenetv1", "parameters_total"] *= 1.2
-    found = row(judge(only("C2"), {"digits": bigger}), "C2", "total")
+    found = row(judge(only("C2"), "digits", bigger).rows, "C2", "total")
     assert found["verdict"] == NOT_TESTED and "20 % in parameters_total" in found["reason"]
 
 
 def test_one_seed_has_no_spread(runs):
-    found = row(judge(only("C2"), {"digits": runs[runs["seed"] == 0]}), "C2", "total")
+    found = row(judge(only("C2"), "digits", runs[runs["seed"] == 0]).rows, "C2", "total")
     assert found["verdict"] == NOT_TESTED and "one seed" in found["reason"]
 
 

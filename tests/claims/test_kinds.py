@@ -20,7 +20,7 @@ from lowparam.claims.kinds.rank import Rank
 from lowparam.claims.kinds.slopes import Slopes
 from synthetic import ARCHITECTURES, BUDGETS, SIMULATIONS, add, allowed, definite, grid, noisy, share, verdicts
 
-COMMON = {"id": "it", "about": "what it is about", "outcome": "test_accuracy", "run": "digits"}
+COMMON = {"id": "it", "about": "what it is about", "outcome": "test_accuracy", "experiment": "digits"}
 V1, V2, V3 = ({"architecture": [name]} for name in ("mobilenetv1", "mobilenetv2", "mobilenetv3"))
 
 
@@ -289,7 +289,7 @@ class TestDose:
         runs["test_accuracy"] += (runs["architecture"] == "mobilenetv1") * (0.05 - 0.01 * doublings)
         found = test.find(noisy(runs, np.random.default_rng(0), 1e-9))
         assert found.estimate == pytest.approx(-1.0, abs=1e-4)
-        assert found.unit == "points a doubling"
+        assert found.unit == "points per doubling"
 
 
 def associated(rng, between=0.0, within=0.0, family_sd=1.0, seeds=4, architectures=ARCHITECTURES):

@@ -4,7 +4,7 @@ from lowparam.claims.finding import CONTRADICTED, SUPPORTED, NotTested, verdict
 from lowparam.claims.kinds.numerical_rank import NumericalRank
 from lowparam.studies.star.dimension import count_dimensions, count_growth
 
-COMMON = {"id": "it", "about": "what it is about", "outcome": "rank", "run": "star", "kind": "numerical_rank"}
+COMMON = {"id": "it", "about": "what it is about", "outcome": "rank", "experiment": "star", "kind": "numerical_rank"}
 
 
 @pytest.fixture(scope="module")

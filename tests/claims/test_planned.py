@@ -1,4 +1,4 @@
-"""Every experiment of params.yaml has the runs that claims.yaml expects of it, and all of them can be judged."""
+"""Every experiment of params.yaml has the runs that workflow/claims expects of it, and all of them can be judged."""
 
 from pathlib import Path
 
@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from lowparam.claims.availability import arms, planned
+from lowparam.claims.contrasts import selected
 from lowparam.claims.finding import NOT_TESTED
-from lowparam.claims.judge import COLUMNS, STAR, judge
-from lowparam.claims.kinds.contrast import chosen
+from lowparam.claims.judge import COLUMNS, judge
 from lowparam.claims.registry import load_registry
 from lowparam.params import load
 from synthetic import experiment_grid, noisy
@@ -38,7 +38,7 @@ def test_what_is_planned_is_what_can_be_judged(experiment):
     runs = noisy(experiment_grid(PARAMS, experiment), rng)
     for column in MEASURES:
         runs = noisy(runs, rng, 0.02, column)
-    judged = judge(REGISTRY, {experiment: runs})
+    judged = judge(REGISTRY, experiment, runs).rows
     tested = judged[judged["test"].notna() & judged["verdict"].ne(NOT_TESTED)]
     assert set(zip(tested["claim"], tested["test"], strict=True)) == names(experiment)
     assert tested["estimate"].notna().any()
@@ -46,8 +46,8 @@ def test_what_is_planned_is_what_can_be_judged(experiment):
 
 def test_every_test_names_an_experiment_that_has_its_runs():
     for claim, test in TESTS:
-        if test.run != STAR:
-            assert (claim, test.id) in names(test.run), (claim, test.id, test.run)
+        if test.experiment != "star":
+            assert (claim, test.id) in names(test.experiment), (claim, test.id, test.experiment)
 
 
 def test_arms_are_those_of_the_test():
@@ -59,21 +59,23 @@ def test_arms_are_those_of_the_test():
 
 @pytest.mark.parametrize(
     "claim",
-    [claim for claim in REGISTRY.claims if claim.tests and claim.tests[0].run != STAR],
+    [claim for claim in REGISTRY.claims if claim.tests and claim.tests[0].experiment != "star"],
     ids=lambda claim: claim.id,
 )
 def test_without_its_runs_a_claim_is_not_tested_and_nothing_else_changes(claim):
     (primary,) = [test for test in claim.tests if test.primary]
-    runs = noisy(experiment_grid(PARAMS, primary.run), np.random.default_rng(0))
+    runs = noisy(experiment_grid(PARAMS, primary.experiment), np.random.default_rng(0))
     for column in MEASURES:
         runs = noisy(runs, np.random.default_rng(1), 0.02, column)
-    gone = chosen(runs, primary.arms()[:1])
+    gone = selected(runs, primary.arms()[:1])
     assert gone.any() and not gone.all()
-    before, after = (judge(REGISTRY, {primary.run: each}) for each in (runs, runs[~gone].reset_index(drop=True)))
+    before, after = (
+        judge(REGISTRY, primary.experiment, each).rows for each in (runs, runs[~gone].reset_index(drop=True))
+    )
     found = after[(after["claim"] == claim.id) & after["primary"].eq(True)].iloc[0]
     assert found["verdict"] == NOT_TESTED and found["reason"].startswith("no ")
-    assert found["command"] == f"snakemake {primary.run}"
-    untouched = {(c, t.id) for c, t in TESTS if not (t.arms() and (chosen(runs, t.arms()) & gone).any())}
+    assert found["command"] == f"snakemake {primary.experiment}"
+    untouched = {(c, t.id) for c, t in TESTS if not (t.arms() and (selected(runs, t.arms()) & gone).any())}
     same = [name for name in COLUMNS if name not in ("p_holm", "verdict", "reason")]  # these depend on the others' p
     rows = [key in untouched for key in zip(before["claim"], before["test"], strict=True)]
     pd.testing.assert_frame_equal(before.loc[rows, same], after.loc[rows, same], check_dtype=False)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lowparam.claims.registry import REGISTRY, load_registry
+from lowparam.claims.registry import CLAIMS, load_registry
 from lowparam.errors import LowparamError
 from lowparam.models.blocks import ablations, names, published
 from lowparam.models.probes import names as probe_names
@@ -15,16 +15,16 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def values():
-    return yaml.safe_load(REGISTRY.read_text(encoding="utf-8"))
+    return yaml.safe_load((CLAIMS / "hollard2025.yaml").read_text(encoding="utf-8"))
 
 
 def refused(values, tmp_path) -> str:
-    path = tmp_path / "claims.yaml"
+    path = tmp_path / "hollard2025.yaml"
     path.write_text(yaml.safe_dump(values), encoding="utf-8")
     with pytest.raises(LowparamError) as error:
-        load_registry(path)
+        load_registry(tmp_path)
     message = str(error.value)
-    assert "\n" not in message
+    assert "\n" not in message and ("hollard2025.yaml" in message)
     return message
 
 
@@ -75,9 +75,12 @@ def test_a_claim_without_a_test_says_why(values, tmp_path):
     assert "C10: needs either tests or without_test" in refused(values, tmp_path)
 
 
-def test_an_unknown_paper_is_named(values, tmp_path):
+def test_a_paper_is_named_by_its_file_alone(values, tmp_path):
+    registry = load_registry()
+    assert list(registry.papers) == ["hollard2025", "ma2024"]
+    assert {registry.paper_of(claim) for claim in registry.claims} == set(registry.papers)
     values["claims"][0]["paper"] = "hollard"
-    assert "known are hollard2025, ma2024" in refused(values, tmp_path)
+    assert refused(values, tmp_path).endswith("C1.paper is not a known key")
 
 
 def test_the_same_id_twice_is_refused(values, tmp_path):
@@ -87,4 +90,9 @@ def test_the_same_id_twice_is_refused(values, tmp_path):
 
 def test_no_file_is_one_line(tmp_path):
     with pytest.raises(LowparamError, match="does not exist"):
-        load_registry(tmp_path / "claims.yaml")
+        load_registry(tmp_path / "claims")
+
+
+def test_the_same_id_in_two_papers_is_refused(values, tmp_path):
+    (tmp_path / "zuerst.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+    assert "claims name 'C1' twice, in hollard2025.yaml and zuerst.yaml" in refused(values, tmp_path)

@@ -14,7 +14,7 @@ from synthetic import add, allowed, definite, grid, noisy, share, verdicts
 RATES = ("lr1", "lr2", "lr3")
 NAMES = [f"{name}@{rate}" for name in ("mobilenetv1", "mobilenetv2") for rate in RATES]
 ACCURACIES = ("validation_accuracy", "test_accuracy")
-COMMON = {"id": "it", "about": "what it is about", "outcome": "test_accuracy", "run": "solu_lr"}
+COMMON = {"id": "it", "about": "what it is about", "outcome": "test_accuracy", "experiment": "solu_lr"}
 
 
 def suited(rng, gap: float = 0.0):

@@ -11,11 +11,11 @@ import pytest
 
 from lowparam.params import load
 from lowparam.registry import load as load_entry
-from lowparam.report.claims import write_claim_report
 from lowparam.report.model_report import PROFILE_FIGURES
 from lowparam.report.pages.html_page import write_page
 from lowparam.report.pages.paper import write_paper
 from lowparam.report.style import only_text
+from lowparam.report.verdicts.write import write_verdicts
 from lowparam.report.write import write_figures, write_tables
 from synthetic import add, experiment_grid, noisy
 
@@ -60,7 +60,7 @@ def folder(tmp_path_factory):
             patch.setattr(load_entry("report/figures", name), "make", lambda context: only_text(context.output.name))
         write_tables(params, "digits")
         write_figures(params, "digits")
-        write_claim_report(params, "digits")
+        write_verdicts(params, "digits")
         write_page(params, "digits")
     return results
 

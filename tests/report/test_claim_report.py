@@ -9,9 +9,9 @@ import pytest
 from lowparam import catalogue
 from lowparam.claims.registry import load_registry
 from lowparam.params import load
-from lowparam.report.claims import write_claim_report
 from lowparam.report.formats import format_number, format_p
 from lowparam.report.table_format import LATEX
+from lowparam.report.verdicts.write import write_verdicts
 
 
 def siunitx(text: str) -> str:
@@ -91,5 +91,5 @@ def test_braces_balance_and_nothing_is_left_unescaped(folder):
 def test_a_second_time_gives_the_same_files(folder, monkeypatch):
     monkeypatch.chdir(folder.parents[1])
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    write_claim_report(load(), "digits")
+    write_verdicts(load(), "digits")
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before

@@ -9,7 +9,7 @@ import pytest
 from lowparam.claims.registry import load_registry
 from lowparam.errors import LowparamError
 from lowparam.params import load
-from lowparam.report.overview import overview_page, overview_table, read_verdicts, write_overview
+from lowparam.report.verdicts.overview import overview_page, overview_table, read_verdicts, write_overview
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from pypdf import PdfReader
 
-from lowparam.report.claims import command_name
 from lowparam.report.formats import format_number, format_p
+from lowparam.report.verdicts.macros import command_name
 
 ACCURACY = re.compile(r"(\d+\.\d)[* ]*± ?(\d+\.\d)")
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from lowparam import architectures, paths, registry, studies
-from lowparam.claims.availability import REGISTRY, arms, planned
+from lowparam import paths, registry, studies
+from lowparam.claims.availability import CLAIMS, figure_of, planned
 from lowparam.errors import LowparamError
 from lowparam.params import Experiment
 from lowparam.references.small_nets import published_nets
@@ -151,7 +151,7 @@ def known_figures(of: str) -> list[str]:
 
 def claim_files() -> list[Path]:
     """Return the files that state the claims."""
-    return [REGISTRY]
+    return sorted(CLAIMS.glob("*.yaml"))
 
 
 def is_judged(subject: Subject) -> bool:
@@ -261,24 +261,8 @@ def _verdict_figures(experiment: Experiment | None) -> set[str]:
     """Return the figures behind the verdicts that an experiment has runs for; None stands for a study."""
     if experiment is None:
         return {"claims"}
-    tests = [test for _, test in planned(experiment)]
-    kinds = {test["kind"] for test in tests}
     curves = experiment.mode == "controlled" and "none" in experiment.probes and len(experiment.sizes) > 1
-    there = {
-        "claims": True,
-        "ablation": any(_is_ablation(test) for test in tests),
-        "crossing": "crossing" in kinds,
-        "dose_response": "dose" in kinds,
-        "interference_accuracy": bool(kinds & {"rank", "slopes"}),
-        "scaling": curves,
-    }
-    return {name for name, has_runs in there.items() if has_runs}
-
-
-def _is_ablation(test: dict) -> bool:
-    """Whether a test compares a block with the same block changed in one factor."""
-    names = {name for arm in arms(test) for name in arm["architecture"]}
-    return test["kind"] == "paired" and architectures.share_origin(names)
+    return {"claims", *(["scaling"] if curves else []), *(figure_of(test) for _, test in planned(experiment))}
 
 
 # Families of architectures, and what they are asked for.

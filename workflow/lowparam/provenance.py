@@ -37,7 +37,7 @@ ENTRIES = {
     "collect": "collect.py:collect",
     "bilinear": "studies/star/bilinear.py:write_bilinear",
     "report": "report/report.py:write_report",
-    "overview": "report/overview.py:write_overview",
+    "overview": "report/verdicts/overview.py:write_overview",
 }
 """Where the code of a phase begins."""
 

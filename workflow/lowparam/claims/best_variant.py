@@ -11,8 +11,8 @@ __all__ = ["best_variants"]
 def best_variants(runs: pd.DataFrame) -> pd.DataFrame:
     """Keep the variant of each architecture and probe with the best validation accuracy, named as the architecture.
 
-    The best variant has the highest mean validation accuracy over seeds and budgets; a run that diverged counts as zero.
-    What is compared afterwards is measured on test images, which this selection has not seen.
+    The best variant has the highest mean validation accuracy over seeds and budgets; a run that diverged counts as
+    zero. What is compared afterwards is measured on test images, which this selection has not seen.
 
     Parameters
     ----------

@@ -99,7 +99,7 @@ def one_sided(values: ArrayLike, bound: float) -> float:
 
 
 def detectable_in_standard_errors(alpha: float) -> float:
-    """Compute how many standard errors an effect must measure to be detected with `POWER`, by the normal distribution."""
+    """Compute the size, in standard errors, of an effect detected with `POWER`, by the normal distribution."""
     return float(stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(POWER))
 
 

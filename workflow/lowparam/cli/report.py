@@ -21,9 +21,9 @@ def report(name: Subject) -> None:
 @command(GROUP)
 def claims(name: Subject) -> None:
     """Judge the papers' claims on an experiment or study; write verdicts, tables, macros and figures."""
-    from lowparam.report.claims import write_claim_report
+    from lowparam.report.verdicts.write import write_verdicts
 
-    write_claim_report(parameters.load(), name)
+    write_verdicts(parameters.load(), name)
 
 
 @command(GROUP)
@@ -57,7 +57,7 @@ def page(name: Subject) -> None:
 @command(GROUP)
 def overview() -> None:
     """Write results/claims.md: every claim over all experiments that were judged."""
-    from lowparam.report.overview import write_overview
+    from lowparam.report.verdicts.overview import write_overview
 
     write_overview(parameters.load())
 

@@ -9,7 +9,7 @@ from lowparam.claims.statistics import Estimate
 
 __all__ = ["Cell", "format_number", "format_p", "format_spread", "rounded"]
 
-DIGITS_AFTER_POINT = {"points": 2, "exponent": 3, "rank correlation": 2, "logit a sd": 3, "rank / formula": 3}
+DIGITS_AFTER_POINT = {"points": 2, "exponent": 3, "rank correlation": 2, "logit per sd": 3, "rank / formula": 3}
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def format_number(value: float, unit: str) -> str:
     """Format an estimate with as many digits as its unit needs; digits are grouped for counts."""
     if unit == "parameters" and np.isfinite(value):
         return f"{value:,.0f}".replace(",", " ")
-    per = unit.split(" a ")[0] if unit not in DIGITS_AFTER_POINT else unit
+    per = unit.split(" per ")[0] if unit not in DIGITS_AFTER_POINT else unit
     return rounded(value, DIGITS_AFTER_POINT.get(per, 3))
 
 

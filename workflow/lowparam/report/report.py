@@ -2,8 +2,8 @@
 
 from lowparam import catalogue
 from lowparam.params import Params
-from lowparam.report.claims import write_claim_report
 from lowparam.report.pages.html_page import write_page
+from lowparam.report.verdicts.write import write_verdicts
 from lowparam.report.write import write_figures, write_tables
 
 __all__ = ["write_report"]
@@ -27,5 +27,5 @@ def write_report(params: Params, name: str) -> None:
     write_tables(params, name)
     write_figures(params, name)
     if catalogue.is_judged(params.experiments.get(name, name)):
-        write_claim_report(params, name)
+        write_verdicts(params, name)
         write_page(params, name)

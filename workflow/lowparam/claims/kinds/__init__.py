@@ -7,18 +7,19 @@ A file ``<name>.py`` states what the workflow must know before anything is impor
 ``DATA``
     What it is judged on: ``"runs"`` of trained networks, or ``"ranks"`` that a study counted.
 ``NEEDS``
-    What an experiment must have to be judged on: a tuple of names from `lowparam.claims.availability.CONDITIONS`, all of
-    which must hold.
+    What an experiment must have to be judged on: a tuple of names from `lowparam.claims.availability.CONDITIONS`, all
+    of which must hold.
 ``FIGURE``
     The name of the figure that shows it. If that depends on the outcome, a dictionary from patterns of outcomes to
     names, of which the first match counts. A test can name another with its key ``figure``.
 
-and defines one class that is derived from `lowparam.claims.base.ClaimTest`, or from `Sided`, `Directed` or `Compared` there:
+and defines one class that is derived from `lowparam.claims.base.ClaimTest`, or from `Sided`, `Directed` or `Compared`
+there:
 
 - ``kind: Literal["<name>"]`` and the keys that a test of this kind has in workflow/claims, as pydantic fields with a
   ``description``. Whatever names architectures is a selection of runs (`lowparam.claims.base.Arm`).
-- ``find(runs) -> Finding`` judges the rows of runs.csv, or raises `NotTested` with the reason. ``Finding.data`` takes the
-  arrays that the figure draws.
+- ``find(runs) -> Finding`` judges the rows of runs.csv, or raises `NotTested` with the reason. ``Finding.data`` takes
+  the arrays that the figure draws.
 """
 
 from typing import Literal

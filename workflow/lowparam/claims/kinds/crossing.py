@@ -27,8 +27,8 @@ FURTHEST = 10  # times the largest network; beyond that, an extrapolated crossin
 class Crossing(ClaimTest):
     """The first curve leads at small sizes and loses its lead with size.
 
-    The curves of a seed are interpolated in log size onto common points. Their difference is fitted by a line in log size
-    that starts at the smallest common size. The claim needs both a lead there and a falling difference
+    The curves of a seed are interpolated in log size onto common points. Their difference is fitted by a line in log
+    size that starts at the smallest common size. The claim needs both a lead there and a falling difference
     (intersection-union test). The estimate is the size at which the mean line is zero, with Fieller's interval.
 
     ``Finding.data`` has ``sizes`` of shape (k,) and ``lead`` of shape (k, seeds), as `differences` returns them.

@@ -26,8 +26,8 @@ class Dose(Directed):
     """Slope of the outcome, or of its contrast between two arms, over doses, with seeds as the unit.
 
     A dose is a word that takes the place of ``{dose}`` in the names of the arms, and `doses` gives its number. Without
-    `doses` the dose is the size of the network, in doublings. If the dose is only a means, `moved` names the measure that
-    it must move; if it does not move it, the test shows nothing about the cause.
+    `doses` the dose is the size of the network, in doublings. If the dose is only a means, `moved` names the measure
+    that it must move; if it does not move it, the test shows nothing about the cause.
 
     ``Finding.data`` has ``doses`` of shape (k,), ``responses`` of shape (k, seeds) and, with `moved`, ``moved`` of the
     same shape.

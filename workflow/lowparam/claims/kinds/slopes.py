@@ -32,8 +32,8 @@ class Slopes(Sided):
 
     ``between``: do configurations with more of the measure do better? The p-value comes from a permutation test that
     reassigns measures between architectures, the interval from the hierarchical bootstrap.
-    ``within``: do the seeds of one configuration with more of it do better? Effects that a seed has on all configurations
-    are subtracted too, because runs of one seed share the order of their data.
+    ``within``: do the seeds of one configuration with more of it do better? Effects that a seed has on all
+    configurations are subtracted too, because runs of one seed share the order of their data.
     The two can differ in sign. The measure is in standard deviations over configurations. The note gives a mixed model
     with both slopes and random effects for architecture and configuration.
     """
@@ -110,8 +110,8 @@ def mixed_model(data: Configurations, scale: float) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index ``within`` and ``between``, columns ``slope``, ``low`` and ``high`` (Wald interval, for comparison only: it
-        is too narrow with few architectures).
+        Index ``within`` and ``between``, columns ``slope``, ``low`` and ``high`` (Wald interval, for comparison only:
+        it is too narrow with few architectures).
     """
     mean = np.nanmean(data.x, axis=2, keepdims=True)
     parts = {"within": (data.x - mean) / scale, "between": np.broadcast_to(mean / scale, data.x.shape)}

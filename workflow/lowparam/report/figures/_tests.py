@@ -1,7 +1,6 @@
 """Panels and marks that figures of the tests behind verdicts share."""
 
 from collections.abc import Iterator
-from typing import TypeVar
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,26 +9,34 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from lowparam.claims.base import Kind
-from lowparam.claims.registry import Registry
+from lowparam.claims.base import ClaimTest
+from lowparam.claims.finding import Finding
 from lowparam.claims.statistics import mean_interval
 from lowparam.params import format_budget
+from lowparam.report.context import Context
 from lowparam.report.style import TEXT_WIDTH
 
-__all__ = ["SIZES", "draw_means", "finite_interval", "make_panels", "size_axis", "tests_of"]
+__all__ = ["SIZES", "draw_means", "findings_in", "finite_interval", "make_panels", "size_axis"]
 
 SIZES = {"parameters_total": "parameters", "parameters_body": "parameters without head", "macs": "multiply-adds"}
 """Accountings of the size of a network, columns of runs.csv, with their names in print."""
 
-AnyKind = TypeVar("AnyKind", bound=Kind)
 
+def findings_in(context: Context, figure: str) -> Iterator[tuple[str, ClaimTest, Finding]]:
+    """Yield title, test and finding of every test that a figure shows and that could be made.
 
-def tests_of(registry: Registry, kind: type[AnyKind]) -> Iterator[tuple[str, AnyKind]]:
-    """Yield the tests of a kind, each with the title of its panel."""
-    for claim in registry.claims:
-        for test in claim.tests:
-            if isinstance(test, kind):
-                yield f"{claim.id} {test.id.replace('_', ' ')}", test
+    Parameters
+    ----------
+    context : Context
+        With what `lowparam.claims.judge.judge` returned as its verdicts.
+    figure : str
+        Name of the figure.
+    """
+    tests = context.registry.tests()
+    for (claim, name), finding in context.verdicts.findings.items():
+        test = tests[claim, name]
+        if test.shown_in == figure:
+            yield f"{claim} {name.replace('_', ' ')}", test, finding
 
 
 def make_panels(count: int) -> tuple[Figure, np.ndarray]:

@@ -4,12 +4,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from lowparam import architectures
+from lowparam.claims.contrasts import contrast, over_budgets
 from lowparam.claims.finding import NotTested
-from lowparam.claims.kinds.contrast import contrast, over_budgets
-from lowparam.claims.kinds.paired import Paired
 from lowparam.claims.statistics import mean_interval
 from lowparam.report.context import Context
+from lowparam.report.figures._tests import findings_in
 from lowparam.report.labels import architecture_label
 from lowparam.report.style import TEXT_WIDTH, only_text
 
@@ -27,31 +26,23 @@ ABLATED = {"r_projection": "change of r at projections", "test_accuracy": "chang
 def make(context: Context) -> Figure:
     """Draw interference on the left, accuracy on the right, one row for each pair of blocks.
 
-    The pairs are those of the registry's paired tests between two ablations; seeds are paired, budgets averaged.
+    The pairs are those of the tests with ``figure: ablation`` in workflow/claims; seeds are paired, budgets averaged.
     """
-    runs, registry = context.runs, context.registry
-    pairs = dict.fromkeys(
-        pair
-        for claim in registry.claims
-        for test in claim.tests
-        if isinstance(test, Paired) and (pair := _blocks(test))
-    )
-    found: dict[tuple[str, str], dict[str, np.ndarray]] = {}
-    for plus, minus in pairs:
-        arms = {"architecture": [plus]}, {"architecture": [minus]}
-        try:
-            changes = {o: over_budgets(contrast(runs, [(1, *arms)], o)) for o in ABLATED}
-        except NotTested:
-            continue
-        found[plus, minus] = changes
-    if not found:
+    changes: dict[tuple[str, str], dict[str, np.ndarray]] = {}
+    for _, test, finding in findings_in(context, "ablation"):
+        blocks = test.plus["architecture"][0], test.minus["architecture"][0]
+        changes.setdefault(blocks, {})[test.outcome] = finding.data["seeds"]
+    for blocks, by_outcome in changes.items():
+        for outcome in ABLATED.keys() - by_outcome.keys():  # no test asks for it
+            by_outcome[outcome] = _change(context, *blocks, outcome)
+    if not changes:
         return only_text("No block was changed in one factor in these runs.")
     figure, axes = plt.subplots(
-        1, len(ABLATED), figsize=(TEXT_WIDTH, 0.7 + 0.3 * len(found)), sharey=True, layout="constrained"
+        1, len(ABLATED), figsize=(TEXT_WIDTH, 0.7 + 0.3 * len(changes)), sharey=True, layout="constrained"
     )
     for ax, (outcome, label) in zip(axes, ABLATED.items(), strict=True):
-        for place, changes in enumerate(found.values()):
-            values = changes[outcome]
+        for place, by_outcome in enumerate(changes.values()):
+            values = by_outcome[outcome]
             estimate = mean_interval(values)
             ax.plot(values, np.full(len(values), place), "|", color="0.6", markersize=7)
             ax.errorbar(estimate.mean, place, xerr=estimate.half_width, color="C0", marker="o", capsize=1.5)
@@ -59,15 +50,16 @@ def make(context: Context) -> Figure:
         ax.set_xlabel(label)
         ax.grid(axis="y", visible=False)
     axes[0].set_yticks(
-        range(len(found)), [f"{architecture_label(p)}\nagainst {architecture_label(m)}" for p, m in found]
+        range(len(changes)), [f"{architecture_label(p)}\nagainst {architecture_label(m)}" for p, m in changes]
     )
-    axes[0].set_ylim(len(found) - 0.5, -0.5)
+    axes[0].set_ylim(len(changes) - 0.5, -0.5)
     return figure
 
 
-def _blocks(test: Paired) -> tuple[str, str] | None:
-    """Return the changed block and the block it was derived from, if the test compares such two."""
-    names = [arm["architecture"] if arm else [] for arm in (test.plus, test.minus)]
-    if any(len(side) != 1 for side in names) or not architectures.share_origin(name for side in names for name in side):
-        return None
-    return names[0][0], names[1][0]
+def _change(context: Context, plus: str, minus: str, outcome: str) -> np.ndarray:
+    """Compute the change of an outcome, one value per seed; empty if it cannot be computed."""
+    arms = {"architecture": [plus]}, {"architecture": [minus]}
+    try:
+        return over_budgets(contrast(context.runs, [(1, *arms)], outcome))
+    except NotTested:
+        return np.array([])

@@ -25,7 +25,7 @@ SHAPES = {SUPPORTED: "o", CONTRADICTED: "s", INCONCLUSIVE: "D"}  # not by colour
 
 def make(context: Context) -> Figure:
     """Draw one panel for each unit."""
-    judged = context.verdicts
+    judged = context.verdicts.rows
     there = np.isfinite(judged[["estimate", "low", "high"]].astype(float)).all(axis=1)  # an open interval has no place
     tested = judged[judged["verdict"].ne(NOT_TESTED) & there]
     units = list(dict.fromkeys(tested["unit"]))

@@ -3,11 +3,9 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from lowparam.claims.finding import NotTested
-from lowparam.claims.kinds.contrast import unit_of
-from lowparam.claims.kinds.dose import Dose
+from lowparam.claims.contrasts import unit_of
 from lowparam.report.context import Context
-from lowparam.report.figures._tests import draw_means, make_panels, size_axis, tests_of
+from lowparam.report.figures._tests import draw_means, findings_in, make_panels, size_axis
 from lowparam.report.style import only_text
 
 CAPTION = (
@@ -22,19 +20,12 @@ SHOWN = True
 
 def make(context: Context) -> Figure:
     """Draw one panel for each test whose dose was varied."""
-    runs, found = context.runs, []
-    for title, test in tests_of(context.registry, Dose):
-        try:
-            doses, values = test.responses(runs, test.outcome)
-            moved = test.responses(runs, test.moved)[1] if test.moved else None
-        except NotTested:
-            continue
-        if len(set(doses)) > 1:
-            found.append((title, test, doses, values, moved))
-    if not found:
+    tests = list(findings_in(context, "dose_response"))
+    if not tests:
         return only_text("No dose was varied in these runs.")
-    figure, axes = make_panels(len(found))
-    for ax, (title, test, doses, values, moved) in zip(axes.flat, found, strict=False):
+    figure, axes = make_panels(len(tests))
+    for ax, (title, test, finding) in zip(axes.flat, tests, strict=False):
+        doses, values, moved = (finding.data.get(key) for key in ("doses", "responses", "moved"))
         order = np.argsort(doses)
         x = 2 ** doses[order] if test.doses is None else doses[order]
         ax.plot(x, values[order], color="0.75", linewidth=0.6)

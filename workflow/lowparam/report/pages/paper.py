@@ -10,18 +10,17 @@ import jinja2
 import pandas as pd
 
 from lowparam import __version__, catalogue
+from lowparam.claims.contrasts import MATCHED
 from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, MOST_DIVERGED, SUPPORTED
-from lowparam.claims.judge import STAR
-from lowparam.claims.kinds.contrast import MATCHED
 from lowparam.claims.registry import Registry, load_registry
 from lowparam.claims.statistics import CONFIDENCE, POWER
 from lowparam.errors import LowparamError
 from lowparam.files import atomic, write_text
 from lowparam.params import Params
-from lowparam.report.claims import command_name
 from lowparam.report.context import Context
-from lowparam.report.overview import judged_experiments, overview_table, read_verdicts
 from lowparam.report.table_format import LATEX
+from lowparam.report.verdicts.macros import command_name
+from lowparam.report.verdicts.overview import overview_table, read_verdicts
 
 __all__ = ["write_paper"]
 
@@ -54,7 +53,7 @@ def write_paper(params: Params, folder: Path = Path("paper")) -> Path:
         raise LowparamError(f"{folder / 'paper.tex'} does not exist; run this in the folder that contains it")
     registry = load_registry()
     verdicts = read_verdicts(params)
-    names = judged_experiments(params)
+    names = list(verdicts["experiment"].unique())
     results = Path(os.path.relpath("results", folder)).as_posix()
     build = folder / "build"
     write_text(build / "overview.tex", overview_table(verdicts, registry).latex("all"))
@@ -111,7 +110,7 @@ def _section(params: Params, name: str, results: str, verdicts: pd.DataFrame) ->
         name=name,
         title=name.replace("_", " "),
         p=command_name([name]),
-        star=name == STAR,
+        study=name not in params.experiments,
         verdicts={word: _tests(verdicts, name, word) for word in (SUPPORTED, CONTRADICTED, INCONCLUSIVE)},
         results=results,
         tables=[table for table in tables if (folder / "tables" / f"{table}.tex").exists()],

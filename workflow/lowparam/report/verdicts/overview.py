@@ -1,19 +1,18 @@
-"""All claims over all experiments that were judged: one verdict an experiment, and none is carried to other data."""
-
-from pathlib import Path
+"""All claims over all experiments that were judged; a verdict applies to the data of its experiment only."""
 
 import pandas as pd
 from tabulate import tabulate
 
+from lowparam import paths
 from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, NOT_TESTED, SUPPORTED
-from lowparam.claims.judge import STAR
 from lowparam.claims.registry import Registry, load_registry
+from lowparam.claims.subjects import judged_subjects
 from lowparam.errors import LowparamError
 from lowparam.files import read_csv, write_text
 from lowparam.params import Params
 from lowparam.report.table_format import Table
 
-__all__ = ["judged_experiments", "overview_page", "overview_table", "read_verdicts", "write_overview"]
+__all__ = ["overview_page", "overview_table", "read_verdicts", "write_overview"]
 
 WORDS = (SUPPORTED, CONTRADICTED, INCONCLUSIVE)
 
@@ -26,44 +25,42 @@ def write_overview(params: Params) -> None:
     LowparamError
         If none was.
     """
-    write_text(Path("results", "claims.md"), overview_page(read_verdicts(params), load_registry()))
-
-
-def judged_experiments(params: Params) -> list[str]:
-    """Experiments of params.yaml, and star, that have verdicts, in that order."""
-    return [name for name in (*params.experiments, STAR) if Path("results", name, "claims.csv").exists()]
+    write_text(paths.OVERVIEW, overview_page(read_verdicts(params), load_registry()))
 
 
 def read_verdicts(params: Params) -> pd.DataFrame:
-    """Read claims.csv of every experiment that was judged; ``place`` says where a verdict holds.
+    """Read claims.csv of every experiment and study that was judged.
+
+    Returns
+    -------
+    DataFrame
+        `lowparam.claims.judge.COLUMNS` and ``place``: the name in print, with the data in brackets.
 
     Raises
     ------
     LowparamError
         If none was judged.
     """
-    tables = []
-    for name in judged_experiments(params):
-        data = None if name == STAR else params.experiment(name).data
-        place = "star (exact ranks)" if data is None else name if name == data else f"{name} ({data})"
-        tables.append(read_csv(Path("results", name, "claims.csv")).assign(experiment=name, place=place))
+    tables = [
+        read_csv(paths.claims(subject.name)).assign(experiment=subject.name, place=subject.place)
+        for subject in judged_subjects(params)
+    ]
     if not tables:
         raise LowparamError("no experiment has verdicts yet; run snakemake first")
     return pd.concat(tables, ignore_index=True)
 
 
 def overview_table(verdicts: pd.DataFrame, registry: Registry) -> Table:
-    """Every claim with the experiments on which its primary test gave which verdict."""
+    """Tabulate, for every claim, the experiments on which its primary test gave each verdict."""
     primary = verdicts[verdicts["primary"].eq(True)]
     rows = []
     for claim in registry.claims:
-        found = primary[primary["claim"] == claim.id]
-        rows.append([claim.id, claim.statement, *(_names(found, word) or "–" for word in WORDS)])
+        of_claim = primary[primary["claim"] == claim.id]
+        rows.append([claim.id, claim.statement, *(_names(of_claim, word) or "–" for word in WORDS)])
     return Table(
         name="overview",
-        caption="The papers' claims, and the experiments on which the primary test of each gave a verdict, in brackets "
-        "their data. A verdict holds there and nowhere else; none of these data are ImageNet unless "
-        "it is named.",
+        caption="The papers' claims, and the experiments on which the primary test of each gave a verdict, with their "
+        "data in brackets. A verdict applies to these data only; none of them are ImageNet unless it is named.",
         header=["claim", "statement", *(f"{word} on" for word in WORDS)],
         rows=rows,
         labels=len(WORDS) + 2,
@@ -77,8 +74,8 @@ def overview_page(verdicts: pd.DataFrame, registry: Registry) -> str:
     places = verdicts.drop_duplicates("experiment")
     parts = [
         "# Claims over all experiments",
-        "A verdict holds for the experiment that it was made on, on the data in brackets. "
-        "How verdicts are made stands in [docs/claims.md](../docs/claims.md).",
+        "A verdict applies to the experiment that it was computed on, with the data in brackets. "
+        "[docs/claims.md](../docs/claims.md) explains how verdicts are computed.",
         "Judged: " + ", ".join(f"[{row.place}]({row.experiment}/claims.md)" for row in places.itertuples()) + ".",
     ]
     primary = verdicts[verdicts["primary"].eq(True)]
@@ -95,19 +92,20 @@ def overview_page(verdicts: pd.DataFrame, registry: Registry) -> str:
             continue
         rows = []
         for test in claim.tests:
-            found = verdicts[(verdicts["claim"] == claim.id) & (verdicts["test"] == test.id)]
-            tested = found["verdict"].ne(NOT_TESTED).any()
-            cells = _cells(found) if tested else [f"not tested: `snakemake {test.run}`", "", ""]
+            of_test = verdicts[(verdicts["claim"] == claim.id) & (verdicts["test"] == test.id)]
+            tested = of_test["verdict"].ne(NOT_TESTED).any()
+            cells = _cells(of_test) if tested else [f"not tested: `snakemake {test.experiment}`", "", ""]
             rows.append([f"{'primary: ' if test.primary else ''}{test.about} (`{test.id}`)", *cells])
         parts.append(tabulate(rows, ["test", *header], tablefmt="github", disable_numparse=True))
     return "\n\n".join(parts) + "\n"
 
 
-def _names(found: pd.DataFrame, word: str) -> str:
-    return ", ".join(found.loc[found["verdict"] == word, "place"])
+def _names(verdicts: pd.DataFrame, word: str) -> str:
+    return ", ".join(verdicts.loc[verdicts["verdict"] == word, "place"])
 
 
-def _cells(found: pd.DataFrame) -> list[str]:
+def _cells(verdicts: pd.DataFrame) -> list[str]:
     """List the experiments of each verdict, with links to their pages."""
-    links = found["place"].radd("[") + "](" + found["experiment"] + "/claims.md#" + found["claim"].str.lower() + ")"
-    return [", ".join(links[found["verdict"] == word]) for word in WORDS]
+    pages = verdicts["experiment"] + "/claims.md#" + verdicts["claim"].str.lower()
+    links = "[" + verdicts["place"] + "](" + pages + ")"
+    return [", ".join(links[verdicts["verdict"] == word]) for word in WORDS]
