@@ -2,20 +2,26 @@
 
 import doctest
 import json
+import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 import lowparam
 from lowparam import api, data, paths
 from lowparam.data import Images
 from lowparam.data.sources import digits
 from lowparam.errors import LowparamError
-from lowparam.params import Run
+from lowparam.interference.profile import profile_run
+from lowparam.params import Profile, Run
 from lowparam.training.train_scale import train_scale
 from quick import make_params
 
@@ -139,3 +145,69 @@ def test_what_is_no_run_is_one_line(tmp_path):
     (tmp_path / "broken.safetensors").write_text("x")
     with pytest.raises(LowparamError, match="cannot read"):
         lowparam.load_run(tmp_path / "broken.safetensors")
+
+
+def test_a_profile_is_that_of_the_workflow(run):
+    folder, dataset = run
+    trained = lowparam.load_run(folder)
+    pixels = torch.cat([dataset.validation.pixels, dataset.test.pixels])
+    labels = torch.cat([dataset.validation.labels, dataset.test.labels])
+    table = lowparam.profile(trained.model, trained.transform(pixels), labels, classes=trained.classes)
+    pd.testing.assert_frame_equal(table, profile_run(trained.model, dataset, Profile()))
+
+
+def test_images_of_every_form_give_the_same_profile_and_leave_the_network_as_it_was(run):
+    folder, dataset = run
+    trained = lowparam.load_run(folder)
+    pixels, labels = dataset.test.pixels, dataset.test.labels
+    mean, std = trained.mean / 255, trained.std / 255
+    trained.model.train()
+    before = {key: value.clone() for key, value in trained.model.state_dict().items()}
+    forms = [pixels, pixels[:, 0], pixels.permute(0, 2, 3, 1), pixels.numpy(), pixels[:, 0].numpy()]
+    expected = None
+    for form in forms:
+        table = lowparam.profile(trained.model, form, labels.numpy(), normalisation=(mean, std))
+        expected = table if expected is None else expected
+        pd.testing.assert_frame_equal(table, expected)
+    assert trained.model.training
+    assert all(torch.equal(value, before[key]) for key, value in trained.model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (np.zeros((4, 1, 8, 8), np.int64), [0, 1, 2, 3], r"images must be uint8 pixels or .* not torch\.int64"),
+        (np.zeros((8, 8), np.uint8), [0], r"images must be \(N, H, W\), .* not \(8, 8\)"),
+        (np.zeros((4, 8, 8), np.float32), [0, 1, 2, 3], r"floating point must be \(N, C, H, W\), not \(4, 8, 8\)"),
+        (np.zeros((4, 8, 8), np.uint8), [0, 1, 2], r"labels must be 4 whole numbers"),
+        (np.zeros((4, 8, 8), np.uint8), [0, 1, 2, -1], r"labels must be from 0 to 2, not -1 to 2"),
+    ],
+)
+def test_images_and_labels_that_cannot_be_profiled_are_one_line(run, images, labels, message):
+    with pytest.raises(LowparamError, match=message):
+        lowparam.profile(lowparam.load_run(run[0]).model, images, labels)
+
+
+def test_a_network_without_pointwise_layers_is_one_line():
+    net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+    with pytest.raises(LowparamError, match="no site with a pointwise layer"):
+        lowparam.profile(net, np.zeros((6, 8, 8), np.uint8), [0, 1, 2, 0, 1, 2])
+
+
+def test_the_page_on_the_api_runs(run, tmp_path, monkeypatch):
+    folder, dataset = run
+    text = (Path(__file__).parents[1] / "docs/api.md").read_text(encoding="utf-8")
+    snippets = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(snippets) == 4
+    monkeypatch.chdir(tmp_path)
+    (shown,) = set(re.findall(r"load_run\(\"(.+?)\"\)", text))
+    shutil.copytree(folder, shown)
+    for name, pixels in zip(("seven", "three"), dataset.test.pixels, strict=False):
+        Image.fromarray(pixels[0].numpy()).save(f"{name}.png")
+    known: list[dict] = [{} for _ in snippets]
+    for snippet, names in zip(snippets, known, strict=True):
+        exec(snippet, names)
+    assert known[0]["logits"].shape == (8, 10) and abs(known[0]["parameters"] - 25_000) <= 500
+    assert "nodepth_a" in known[1]["names"]
+    assert set(known[2]["classes"]) <= set(dataset.classes) and known[2]["probabilities"].shape == (1, 10)
+    assert known[3]["chi"]["value"].notna().any()
