@@ -35,6 +35,8 @@ def test_every_lowparam_command_and_option_exists(name):
             continue  # lowparam --help, lowparam …
         command = commands.get(words[0])
         options = {option for parameter in getattr(command, "params", []) for option in parameter.opts}
+        if command is not None and command.context_settings.get("ignore_unknown_options"):
+            continue  # lowparam run hands its arguments to snakemake
         given = {word.partition("=")[0] for word in words[1:] if word.startswith("--")} - {"--help"}
         if command is None or given - options:
             unknown.append(line)

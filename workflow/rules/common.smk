@@ -32,13 +32,10 @@ except LowparamError as error:
 
 # snakemake --config again=1: jobs that train discard what they find. Which jobs run is up to --forcerun.
 if config.get("again"):
-    os.environ["LOWPARAM_AGAIN"] = "1"
+    os.environ.update(LOWPARAM_AGAIN="1")
 
 # GPUs of a training, where the executor hands them out: snakemake --config gpus=1.
 GPUS = int(config.get("gpus", 0))
-
-# Every command writes a log; if it fails, the last line of the log is what was wrong.
-LOGGED = " > {log} 2>&1 || {{ tail -n 1 {log} >&2; exit 1; }}"
 
 
 wildcard_constraints:
@@ -165,3 +162,51 @@ def array_files(experiment):
         for run in PARAMS.runs(experiment)
         if run.seed == first
     ]
+
+
+def reports(subject):
+    """Everything for reading about an experiment or a study."""
+    return catalogue.report_files(PARAMS.experiments.get(subject, subject), subject)
+
+
+def everything(experiment):
+    """Everything that is made of an experiment, each file by name, so that one that is deleted is noticed."""
+    return [
+        *trained(experiment),
+        *profile_files(experiment),
+        *array_files(experiment),
+        *map(str, reports(experiment)),
+    ]
+
+
+def in_report(subject):
+    """The same, with what `snakemake --report` shows marked: tables, figures and the page."""
+    known = PARAMS.experiments.get(subject, subject)
+    shown = catalogue.shown_in_report(known, subject)
+    return [
+        marked(file, subject, shown[file]) if file in shown else str(file)
+        for file in catalogue.report_files(known, subject)
+    ]
+
+
+def marked(file, subject, shown):
+    """One file, marked with what it shows."""
+    return report(
+        str(file),
+        caption=str(ROOT / f"workflow/report/{shown.kind}.rst"),
+        category=shown.category,
+        subcategory=subject,
+        labels={
+            shown.kind.removesuffix("s"): file.stem.replace("_", " "),
+            "shows": shown.about,
+        },
+    )
+
+
+def report_identity(subject):
+    """What the code of a report means, asked only if its job is looked at."""
+    return lambda wildcards: runs.report_identity(PARAMS, subject)
+
+
+# Paths relative to the working directory, because absolute ones in Snakemake's metadata would not survive a clone.
+CLAIMS = [os.path.relpath(file) for file in catalogue.claim_files()]

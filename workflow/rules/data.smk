@@ -18,7 +18,7 @@ for on_disk in (False, True):
         params:
             identity=lambda wildcards: runs.data_identity(PARAMS, wildcards.data),
         shell:
-            "lowparam prepare {wildcards.data}" + LOGGED
+            "lowparam prepare {wildcards.data} > {log} 2>&1 || {{ tail -n 1 {log} >&2; exit 1; }}"
 
 
 rule baseline:
@@ -33,4 +33,4 @@ rule baseline:
     params:
         identity=runs.baseline_identity(),
     shell:
-        "lowparam baseline {wildcards.experiment}" + LOGGED
+        "lowparam baseline {wildcards.experiment} > {log} 2>&1 || {{ tail -n 1 {log} >&2; exit 1; }}"

@@ -50,4 +50,4 @@ for number, ((sizes, seeds), names) in enumerate(
             ),
             scales=lambda wildcards: " ".join(scale.name for scale in family(wildcards)),
         shell:
-            "lowparam profile {wildcards.experiment} {params.scales}" + LOGGED
+            "lowparam profile {wildcards.experiment} {params.scales} > {log} 2>&1 || {{ tail -n 1 {log} >&2; exit 1; }}"

@@ -16,7 +16,7 @@ rule collect:
     params:
         identity=lambda wildcards: runs.collect_identity(PARAMS, wildcards.experiment),
     shell:
-        "lowparam collect {wildcards.experiment}" + LOGGED
+        "lowparam collect {wildcards.experiment} > {log} 2>&1 || {{ tail -n 1 {log} >&2; exit 1; }}"
 
 
 rule bilinear:
@@ -38,55 +38,8 @@ rule bilinear:
     params:
         identity=lambda wildcards: runs.bilinear_identity(PARAMS, wildcards.experiment),
     shell:
-        "lowparam bilinear {wildcards.experiment}" + LOGGED
+        "lowparam bilinear {wildcards.experiment} > {log} 2>&1 || {{ tail -n 1 {log} >&2; exit 1; }}"
 
-
-def reports(subject):
-    """Everything for reading about an experiment or a study."""
-    return catalogue.report_files(PARAMS.experiments.get(subject, subject), subject)
-
-
-def everything(experiment):
-    """Everything that is made of an experiment, each file by name, so that one that is deleted is noticed."""
-    return [
-        *trained(experiment),
-        *profile_files(experiment),
-        *array_files(experiment),
-        *map(str, reports(experiment)),
-    ]
-
-
-def in_report(subject):
-    """The same, with what `snakemake --report` shows marked: tables, figures and the page."""
-    known = PARAMS.experiments.get(subject, subject)
-    shown = catalogue.shown_in_report(known, subject)
-    return [
-        marked(file, subject, shown[file]) if file in shown else str(file)
-        for file in catalogue.report_files(known, subject)
-    ]
-
-
-def marked(file, subject, shown):
-    """One file, marked with what it shows."""
-    return report(
-        str(file),
-        caption=str(ROOT / f"workflow/report/{shown.kind}.rst"),
-        category=shown.category,
-        subcategory=subject,
-        labels={
-            shown.kind.removesuffix("s"): file.stem.replace("_", " "),
-            "shows": shown.about,
-        },
-    )
-
-
-def report_identity(subject):
-    """What the code of a report means, asked only if its job is looked at."""
-    return lambda wildcards: runs.report_identity(PARAMS, subject)
-
-
-# Paths relative to the working directory, because absolute ones in Snakemake's metadata would not survive a clone.
-CLAIMS = [os.path.relpath(file) for file in catalogue.claim_files()]
 
 for experiment, chosen in PARAMS.experiments.items():
 
@@ -114,7 +67,7 @@ for experiment, chosen in PARAMS.experiments.items():
             identity=report_identity(experiment),
             name=experiment,
         shell:
-            "lowparam report {params.name}" + LOGGED
+            "lowparam report {params.name} > {log} 2>&1 || {{ tail -n 1 {log} >&2; exit 1; }}"
 
 
 # Not part of `all`: it is about every experiment that was judged, and belongs to no one's record.
@@ -128,4 +81,4 @@ rule overview:
     params:
         identity=runs.overview_identity(PARAMS),
     shell:
-        "lowparam overview" + LOGGED
+        "lowparam overview > {log} 2>&1 || {{ tail -n 1 {log} >&2; exit 1; }}"

@@ -19,7 +19,7 @@ for part in studies.parts():
             study=part.study,
             part=part.name,
         shell:
-            "lowparam study {params.study} {params.part}" + LOGGED
+            "lowparam study {params.study} {params.part} > {log} 2>&1 || {{ tail -n 1 {log} >&2; exit 1; }}"
 
 
 for study in studies.names():
@@ -40,4 +40,4 @@ for study in studies.names():
             identity=report_identity(study),
             study=study,
         shell:
-            "lowparam report {params.study}" + LOGGED
+            "lowparam report {params.study} > {log} 2>&1 || {{ tail -n 1 {log} >&2; exit 1; }}"

@@ -41,4 +41,4 @@ for seeds, names in grouped(lambda experiment: tuple(experiment.seeds)).items():
                 runs.identity(PARAMS, run) for run in runs_of([scale_of(wildcards)])
             ],
         shell:
-            "lowparam train {wildcards.experiment} {wildcards.scale}" + LOGGED
+            "lowparam train {wildcards.experiment} {wildcards.scale} > {log} 2>&1 || {{ tail -n 1 {log} >&2; exit 1; }}"

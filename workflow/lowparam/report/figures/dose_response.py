@@ -25,7 +25,7 @@ def make(context: Context) -> Figure:
         return only_text("No dose was varied in these runs.")
     figure, axes = make_panels(len(tests))
     for ax, (title, test, finding) in zip(axes.flat, tests, strict=False):
-        doses, values, moved = (finding.data.get(key) for key in ("doses", "responses", "moved"))
+        doses, values, moved = finding.data["doses"], finding.data["responses"], finding.data.get("moved")
         order = np.argsort(doses)
         x = 2 ** doses[order] if test.doses is None else doses[order]
         ax.plot(x, values[order], color="0.75", linewidth=0.6)
