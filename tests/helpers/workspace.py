@@ -34,11 +34,11 @@ def small_params() -> dict:
     """The project's own params.yaml, cut down to four scales of two short runs each."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     recipes = yaml.safe_load((ROOT / "recipes.yaml").read_text(encoding="utf-8"))
-    params["recipes"] = {"small": recipes["digits"] | {"epochs": 3, "warmup_epochs": 1}}
+    params["recipes"] = {"digits": recipes["digits"] | {"epochs": 3, "warmup_epochs": 1}}
     params["experiments"] = {
         "digits": {
             "data": "digits",
-            "recipe": "small",
+            "recipe": "digits",
             "architectures": ["mobilenetv1", "nodepth_a"],
             "budgets": ["10k"],
             "seeds": [0, 1],
@@ -70,10 +70,19 @@ class Workspace:
         return workspace
 
     def write(self, params: dict) -> None:
-        (self.folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+        """Write the settings, the recipes in them into their own file."""
+        for file, content in (
+            ("params.yaml", {key: value for key, value in params.items() if key != "recipes"}),
+            ("recipes.yaml", params["recipes"]),
+        ):
+            (self.folder / file).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
     def read(self) -> dict:
-        return yaml.safe_load((self.folder / "params.yaml").read_text(encoding="utf-8"))
+        """Return the settings, the recipes among them."""
+        params, recipes = (
+            yaml.safe_load((self.folder / file).read_text(encoding="utf-8")) for file in ("params.yaml", "recipes.yaml")
+        )
+        return {**params, "recipes": recipes}
 
     def run(self, *command: str, fails: bool = False) -> str:
         """Run a command in the folder and return what it printed."""

@@ -47,6 +47,6 @@ def test_a_training_asks_for_a_quarter_more_memory_and_twice_the_time_of_its_pre
 def test_a_prediction_is_not_used_after_the_recipe_changed(workspace):
     workspace.run("lowparam", "plan", "digits")
     params = workspace.read()
-    params["recipes"]["small"]["epochs"] = 4
+    params["recipes"]["digits"]["epochs"] = 4
     workspace.write(params)
     assert {job["mem_mb"] for job in asked(workspace, "train_0_1")} == {4000}

@@ -133,8 +133,10 @@ def test_an_old_revision_is_as_finished_as_the_new_one(newer, tmp_path):
 
 def test_another_way_to_write_the_settings_is_no_change(recorded, tmp_path):
     workspace = recorded.copy(tmp_path / "w")
-    path = workspace.folder / "params.yaml"
+    path = workspace.folder / "recipes.yaml"
     path.write_text("# a remark\n" + path.read_text().replace("lr: 0.02", "lr: 0.020"))
+    params = workspace.folder / "params.yaml"
+    params.write_text("# a remark\n" + params.read_text())
     assert CLEAN in workspace.run("dvc", "status")
     assert workspace.jobs() == {}
 

@@ -20,7 +20,7 @@ def workspace(tmp_path_factory) -> Workspace:
     params = small_params()
     split = {"train": 0.6, "validation": 0.15, "test": 0.25}
     params["data"]["shapes"] = {"source": "image_folder", "path": "photos", "size": 32, "split": split}
-    params["recipes"]["small"] |= {"epochs": 12, "batch_size": 16}
+    params["recipes"]["digits"] |= {"epochs": 12, "batch_size": 16}
     params["experiments"]["shapes"] = params["experiments"]["digits"] | {"data": "shapes"}
     workspace.write(params)
     return workspace

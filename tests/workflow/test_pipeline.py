@@ -98,7 +98,7 @@ def test_a_learning_rate_of_one_architecture_trains_its_runs_and_no_others(works
 
 
 def test_a_comment_or_another_way_to_write_a_number_runs_nothing(workspace):
-    path = workspace.folder / "params.yaml"
+    path = workspace.folder / "recipes.yaml"
     text = path.read_text().replace("lr: 0.02", "lr: 0.020")
     assert "0.020" in text
     path.write_text("# a remark\n" + text)

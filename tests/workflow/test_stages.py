@@ -103,7 +103,7 @@ def test_files_that_are_not_of_the_present_settings_are_named(two):
     dvc_files.write(two, "more")
     dvc_files.check(two)
     changed = two.model_dump()
-    changed["recipes"]["other"] = changed["recipes"]["small"]
+    changed["recipes"]["other"] = changed["recipes"]["digits"]
     changed["experiments"]["more"]["recipe"] = "other"
     with pytest.raises(LowparamError, match=r"results/more/dvc\.yaml is not that of the present params\.yaml"):
         dvc_files.check(parameters.Params.model_validate(changed))

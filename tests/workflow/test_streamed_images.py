@@ -21,7 +21,7 @@ def workspace(tmp_path_factory) -> Workspace:
         "stream": True,
         "split": {"train": 0.6, "validation": 0.15, "test": 0.25},
     }
-    params["recipes"]["small"] |= {"batch_size": 16, "augment": {"flip": True, "crop_area": 0.5}}
+    params["recipes"]["digits"] |= {"batch_size": 16, "augment": {"flip": True, "crop_area": 0.5}}
     shapes = {"data": "shapes", "architectures": ["mobilenetv1"], "probes": ["none"]}
     params["experiments"]["shapes"] = params["experiments"]["digits"] | shapes
     workspace.write(params)

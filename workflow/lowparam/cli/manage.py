@@ -16,7 +16,8 @@ def run(context: typer.Context) -> None:
     """Run snakemake, with any of its arguments, after preparing the folder: `lowparam run digits -n`."""
     from lowparam.engine.start import run
 
-    run(context.args)
+    # Not context.args, from which a "--" is missing that snakemake needs.
+    run(sys.argv[sys.argv.index("run") + 1 :] if "run" in sys.argv else context.args)
 
 
 @command(GROUP)
