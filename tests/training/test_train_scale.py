@@ -1,5 +1,6 @@
 import csv
 import json
+import dataclasses
 import shutil
 from types import SimpleNamespace
 
@@ -108,7 +109,7 @@ def test_results_of_another_recipe_code_or_data_are_made_again(place, trained, m
         monkeypatch.setattr(runs, "code_of_training", lambda *_: "another")
     if change == "data":
         load = module.data.load
-        monkeypatch.setattr(module.data, "load", lambda folder: module.data.replace(load(folder), sha256="another"))
+        monkeypatch.setattr(module.data, "load", lambda folder: dataclasses.replace(load(folder), sha256="another"))
     place.train(params)
     assert trained == [0, 0, 0, 1, 1, 1]
 
