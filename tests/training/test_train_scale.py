@@ -1,6 +1,6 @@
 import csv
-import json
 import dataclasses
+import json
 import shutil
 from types import SimpleNamespace
 
