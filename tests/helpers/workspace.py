@@ -1,9 +1,11 @@
 """Runs of the real Snakefile and dvc.yaml in copies of this repository: real digits, a grid that takes seconds."""
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +30,20 @@ def kill(process: subprocess.Popen) -> None:
         except psutil.NoSuchProcess:
             continue
     process.communicate()
+
+
+@contextlib.contextmanager
+def paused(process: subprocess.Popen) -> Iterator[None]:
+    """Stop a process and all that it started while the block runs, so that the two do not race."""
+    tree = [psutil.Process(process.pid)]
+    for member in tree:  # grows; a parent that is stopped starts no child and lets none vanish
+        member.suspend()
+        tree += member.children()
+    try:
+        yield
+    finally:
+        for member in tree:
+            member.resume()
 
 
 def small_params() -> dict:

@@ -14,7 +14,7 @@ from scipy import stats
 
 from lowparam import data
 from lowparam.models import network_for
-from workspace import Workspace, small_params
+from workspace import Workspace, paused, small_params
 
 
 def test_runs_csv_has_a_row_for_each_run_of_the_grid(finished):
@@ -218,13 +218,19 @@ def test_runs_of_other_settings_are_refused_and_no_table_changes(workspace):
     assert workspace.contents("tables/*") == tables
 
 
-def test_the_workflow_refuses_them_too(workspace):
+def test_plain_snakemake_refuses_them_and_lowparam_run_makes_them_again(workspace):
     run = workspace.folder / "results/digits/runs/mobilenetv1-none-10k/seed0/metrics.json"
+    runs, tables = workspace.contents("runs/**/*"), workspace.contents("tables/*")
     run.write_text(run.read_text().replace('"lr": 0.02', '"lr": 0.5'))
-    tables = workspace.contents("tables/*")
-    output = workspace.snakemake(fails=True)
-    assert "metrics.json was made with recipe.lr = 0.5, but params.yaml says 0.02" in output
+    assert workspace.contents("runs/**/*") != runs
+    output = workspace.run("snakemake", fails=True)
+    assert "type lowparam run with the same arguments" in output
     assert workspace.contents("tables/*") == tables
+    assert workspace.jobs()["train"] == 1
+    workspace.snakemake()
+    assert workspace.contents("runs/**/*") == runs
+    assert workspace.contents("tables/*") == tables
+    assert workspace.jobs() == {}
 
 
 def test_a_second_start_beside_a_running_one_is_refused(workspace):
@@ -237,8 +243,9 @@ def test_a_second_start_beside_a_running_one_is_refused(workspace):
         while not [*workspace.folder.glob(".snakemake/locks/*.lock")]:
             assert time.monotonic() < waiting and first.poll() is None
             time.sleep(0.2)
-        assert "Directory cannot be locked" in workspace.snakemake(fails=True)
-        assert workspace.jobs(), "a dry run may look"
+        with paused(first):
+            assert "Directory cannot be locked" in workspace.snakemake(fails=True)
+            assert workspace.jobs(), "a dry run may look"
     finally:
         assert first.wait() == 0
     assert workspace.jobs() == {}
