@@ -23,7 +23,8 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # written in C and seven
 def atomic(path: Path | str) -> Generator[Path]:
     """Yield a temporary path next to `path`; move it there when the block ends without an error.
 
-    The temporary file keeps the suffix of `path`, because some writers choose their format by it.
+    The temporary file keeps the suffix of `path`, because some writers choose their format by it. The file that remains
+    may be read by whom the umask lets read: safetensors would keep it from everyone else.
 
     Raises
     ------
@@ -34,7 +35,11 @@ def atomic(path: Path | str) -> Generator[Path]:
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+        mode = temporary.stat().st_mode  # what the umask leaves, which only setting it would tell otherwise
+        temporary.unlink()
         yield temporary
+        temporary.chmod(mode)
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
