@@ -1,6 +1,7 @@
 """The files by which DVC records results are those that params.yaml asks for."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,19 @@ def test_files_that_are_not_of_the_present_settings_are_named(two):
     changed["experiments"]["more"]["recipe"] = "other"
     with pytest.raises(LowparamError, match=r"results/more/dvc\.yaml is not that of the present params\.yaml"):
         dvc_files.check(parameters.Params.model_validate(changed))
+
+
+def test_git_add_before_recording_takes_nothing_along_that_dvc_keeps(two, tmp_path):
+    """DVC tells git to ignore checkpoints and data only when it has recorded them."""
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+    dvc_files.write(two, "more")
+    for path in ("dvc.yaml", "results/more/dvc.yaml"):
+        for stage in described(path).values():
+            for out in (name for entry in stage["outs"] for name, how in entry.items() if "cache" not in how):
+                file = Path(out) if Path(out).suffix else Path(out, "deep", "file.safetensors")
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text("large")
+    for command in (["init", "--quiet"], ["add", "--all"]):
+        subprocess.run(["git", *command], check=True)
+    tracked = subprocess.run(["git", "ls-files", "results"], check=True, capture_output=True, text=True).stdout.split()
+    assert tracked == ["results/more/dvc.yaml"]
