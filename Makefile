@@ -55,9 +55,10 @@ schema: $(INSTALLED)  ## write the JSON schema of params.yaml for editors
 	lowparam schema > docs/params.schema.json
 	lowparam schema recipes.yaml > docs/recipes.schema.json
 
-bench: $(INSTALLED)  ## measure speed against a textbook loop; needs a quiet machine
+bench: $(INSTALLED)  ## measure speed against ten lines and a textbook loop; needs a quiet machine
 	python benchmarks/throughput.py --size 8
 	python benchmarks/throughput.py --size 28
+	python benchmarks/throughput.py --size 32
 	python benchmarks/runs_per_hour.py
 	python benchmarks/roofline.py
 	python benchmarks/overhead.py digits

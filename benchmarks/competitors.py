@@ -1,5 +1,8 @@
-"""Define the two training loops that are compared: each returns a function that trains a network for one epoch."""
+"""Define the training loops that are compared: each returns a function that trains a network for one epoch."""
 
+from functools import partial
+
+import ten_lines
 import timm
 import torch
 from textbook import loaders, train_epoch
@@ -56,15 +59,20 @@ def ours(name, size):
     return training.run_epoch, len(data.train)
 
 
-def textbook(name, size):
-    data = dataset(size)
+def plain(name, size):
+    """Return a network as torch has it, an optimiser and a schedule."""
     if name.startswith("timm:"):
         net = timm.create_model(name.removeprefix("timm:"), num_classes=10, in_chans=1)
     else:
         net = network(name, size)
-    train, _ = loaders(data, padding=RECIPE.augment.crop_padding)
     optimizer = torch.optim.AdamW(net.parameters(), lr=RECIPE.lr, weight_decay=RECIPE.weight_decay)
-    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, RECIPE.epochs)
+    return net, optimizer, torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, RECIPE.epochs)
+
+
+def textbook(name, size):
+    data = dataset(size)
+    net, optimizer, scheduler = plain(name, size)
+    train, _ = loaders(data, padding=RECIPE.augment.crop_padding)
     return lambda: train_epoch(net, train, optimizer, scheduler, nn.CrossEntropyLoss()), len(data.train)
 
 
@@ -73,4 +81,25 @@ def textbook_one_thread(name, size):
     return textbook(name, size)
 
 
-SIDES = {"ours": ours, "textbook": textbook, "textbook, 1 thread": textbook_one_thread}
+def ten(name, size, memory_format):
+    torch.set_num_threads(1)
+    data = dataset(size)
+    net, optimizer, scheduler = plain(name, size)
+    net.to(memory_format=memory_format)
+    mean, std = data.mean.view(1, -1, 1, 1), data.std.view(1, -1, 1, 1)
+    train = data.train
+    return (
+        lambda: ten_lines.train_epoch(
+            net, train.pixels, train.labels, mean, std, optimizer, scheduler, memory_format, RECIPE.batch_size
+        ),
+        len(train),
+    )
+
+
+SIDES = {
+    "ours": ours,
+    "ten lines": partial(ten, memory_format=torch.channels_last),
+    "ten lines, NCHW": partial(ten, memory_format=torch.contiguous_format),
+    "textbook": textbook,
+    "textbook, 1 thread": textbook_one_thread,
+}

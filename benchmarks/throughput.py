@@ -1,4 +1,4 @@
-"""Measure images per second of one training: lowparam against a textbook loop on the same networks and images.
+"""Measure images per second of one training: lowparam against other loops on the same networks and images.
 
     python benchmarks/throughput.py --size 8 --repeats 5
 
