@@ -9,14 +9,14 @@ import pytest
 from lowparam import catalogue
 from lowparam.claims.registry import load_registry
 from lowparam.params import load
+from lowparam.report.escape import latex
 from lowparam.report.formats import format_number, format_p
-from lowparam.report.table_format import LATEX
 from lowparam.report.verdicts.write import write_verdicts
 
 
 def siunitx(text: str) -> str:
     """A number as a column of siunitx has it."""
-    return text.translate(LATEX).join("{}") if "∞" in text else text.replace("−", "-").replace(" ", "")
+    return latex(text).join("{}") if "∞" in text else text.replace("−", "-").replace(" ", "")
 
 
 def test_the_same_number_stands_in_every_form(folder):
@@ -34,9 +34,7 @@ def test_the_same_number_stands_in_every_form(folder):
         about = statements[row.claim] if row.primary else row.about
         for suffix, translated in (("md", str), ("tex", siunitx)):
             text = Path(tables["claims" if row.primary else "claim_readings"].format(suffix)).read_text("utf-8")
-            (line,) = [
-                line for line in text.splitlines() if (about if suffix == "md" else about.translate(LATEX)) in line
-            ]
+            (line,) = [line for line in text.splitlines() if (about if suffix == "md" else latex(about)) in line]
             cells = [cell.strip() for cell in re.split(r"[|&]", line.strip("| "))]
             assert [cells[0], *cells[2:6], cells[7]] == [
                 row.claim,
@@ -44,7 +42,7 @@ def test_the_same_number_stands_in_every_form(folder):
                 *map(translated, (estimate, low, high, p)),
             ], (row.claim, row.test, suffix)
         values = re.findall(r"\\newcommand\{\\\w+Estimate\}\{(.*)\}", macros)
-        assert estimate.translate(LATEX) in values
+        assert latex(estimate) in values
         compared += 1
     assert compared > 15
 

@@ -92,6 +92,6 @@ def test_equal_figures_are_equal_files(tmp_path):
         with in_style():
             figure, ax = plt.subplots(figsize=(2, 1.5))
             ax.plot([0, 1])
-            save(figure, tmp_path / name)
+            save(figure, tmp_path, name)
     for suffix in ("pdf", "png"):
         assert (tmp_path / f"one.{suffix}").read_bytes() == (tmp_path / f"two.{suffix}").read_bytes()

@@ -83,7 +83,7 @@ def read_json(path: Path | str) -> Any:
 
 
 def read_csv(path: Path | str) -> "pd.DataFrame":
-    """Read a table.
+    """Read a table; an empty cell is missing, and nothing else is: a class may be called NA.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def read_csv(path: Path | str) -> "pd.DataFrame":
     import pandas as pd  # here, because most readers of this module need no tables
 
     try:
-        return pd.read_csv(path)
+        return pd.read_csv(path, keep_default_na=False, na_values=[""])
     except FileNotFoundError as error:
         raise LowparamError(f"{path} does not exist") from error
     except ValueError as error:

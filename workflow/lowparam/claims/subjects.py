@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lowparam import paths, registry, studies
 from lowparam.errors import LowparamError
+from lowparam.files import read_csv
 from lowparam.params import Experiment, Params
 
 if TYPE_CHECKING:
@@ -96,9 +98,7 @@ def _constants(name: str) -> dict[str, Any]:
     return registry.constants("studies", name)
 
 
-def _read(path: Any, name: str) -> "pd.DataFrame":
-    import pandas as pd
-
+def _read(path: Path, name: str) -> "pd.DataFrame":
     if not path.exists():
         raise LowparamError(f"{path} does not exist; run snakemake {name}")
-    return pd.read_csv(path)
+    return read_csv(path)

@@ -38,7 +38,7 @@ def write_model_report(folder: Path, model: str, line: str = "trained") -> None:
     profiles = Profiles({line: [profile]}, {line: arrays}, classes, line)
     with in_style():
         for name in PROFILE_FIGURES:
-            save(registry.load(FIGURES, name).draw(profiles), folder / name)
+            save(registry.load(FIGURES, name).draw(profiles), folder, name)
 
 
 def summary_table(profile: pd.DataFrame, model: str) -> Table:

@@ -45,18 +45,18 @@ def in_style() -> Generator[None]:
         yield
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PDF and PNG, and close it.
+def save(figure: Figure, folder: Path, name: str) -> None:
+    """Write a figure as ``<folder>/<name>.pdf`` and ``.png``, and close it.
 
     The files contain no date, so equal figures are equal files. The PNG is reduced to a palette (`quantised`), which
     makes it a third of the size.
     """
-    with atomic(path.with_suffix(".pdf")) as temporary:
+    with atomic(folder / f"{name}.pdf") as temporary:
         figure.savefig(temporary, metadata={"CreationDate": None})
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=200)
     heat_map = any(ax.images for ax in figure.axes)
-    with atomic(path.with_suffix(".png")) as temporary:
+    with atomic(folder / f"{name}.png") as temporary:
         quantised(picture, heat_map=heat_map).save(temporary, "PNG", optimize=True)
     plt.close(figure)
 

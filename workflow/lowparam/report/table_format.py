@@ -11,34 +11,10 @@ from markupsafe import Markup, escape
 from tabulate import tabulate
 
 from lowparam.files import atomic, write_text
+from lowparam.report.escape import latex, markdown
 from lowparam.report.formats import Cell
 
-__all__ = ["LATEX", "Table"]
-
-# Characters that LaTeX would read as commands, and the few beyond ASCII that our texts use.
-LATEX = str.maketrans(
-    {
-        "_": r"\_",
-        "%": r"\%",
-        "&": r"\&",
-        "#": r"\#",
-        "±": r"$\pm$",
-        "−": "$-$",
-        "×": r"$\times$",
-        "′": r"$'$",
-        "†": r"$^\dagger$",
-        "²": "$^2$",
-        "≤": r"$\leq$",
-        "≥": r"$\geq$",
-        "√": r"$\surd$",
-        "^": r"\^{}",
-        "<": "$<$",
-        "∞": r"$\infty$",
-        "χ": r"$\chi$",
-        "ρ": r"$\rho$",
-        "¹": "$^1$",
-    }
-)
+__all__ = ["Table"]
 
 # A number as our tables print it, in the parts that siunitx aligns.
 NUMBER = re.compile(
@@ -92,7 +68,7 @@ class Table:
 
     def markdown(self) -> str:
         """Format as a Markdown table under its caption, with the notes below."""
-        body = [[part.markdown() if isinstance(part, Cell) else part for part in row] for row in self.rows]
+        body = [[part.markdown() if isinstance(part, Cell) else markdown(part) for part in row] for row in self.rows]
         align = ["left"] * self.labels + ["right"] * (len(self.header) - self.labels)
         grid = tabulate(body, self.header, tablefmt="github", colalign=align, disable_numparse=True)
         return "\n\n".join([self.caption, grid, *self.notes]) + "\n"
@@ -141,7 +117,7 @@ class Table:
             for line, cell in zip(lines, cells, strict=True):
                 line.append(cell)
         titles = [
-            title.translate(LATEX) if letter in "lr" or letter.startswith(">") else f"{{{title.translate(LATEX)}}}"
+            latex(title) if letter in "lr" or letter.startswith(">") else f"{{{latex(title)}}}"
             for title, letter in zip(self.header, letters, strict=True)
         ]
         # A wide table takes both columns of a two-column paper; in one column the two environments are the same.
@@ -152,7 +128,7 @@ class Table:
         parts = [lines[start : start + most] for start in range(0, max(len(lines), 1), most)]
         text = []
         for place, part in enumerate(parts):
-            caption = " ".join([self.caption, *self.notes]).translate(LATEX)
+            caption = latex(" ".join([self.caption, *self.notes]))
             text += [
                 rf"\begin{{{environment}}}",
                 r"  \centering",
@@ -193,7 +169,7 @@ def _column(parts: Sequence[str | Cell], label: bool) -> tuple[str, list[str]]:
     found = [None if text in EMPTY else NUMBER.fullmatch(text) for text in texts]
     numbers = [match for match in found if match]
     if not numbers or any(match is None and text not in EMPTY for match, text in zip(found, texts, strict=True)):
-        return "l" if label else "r", [text.translate(LATEX) for text in texts]
+        return "l" if label else "r", [latex(text) for text in texts]
     whole = max(len(match["whole"].replace(" ", "")) for match in numbers)
     part = max(len(match["part"] or "") - 1 for match in numbers)
     spread = max(len(match["spread"].replace(".", "").lstrip("0")) or 1 if match["spread"] else 0 for match in numbers)
@@ -208,11 +184,11 @@ def _column(parts: Sequence[str | Cell], label: bool) -> tuple[str, list[str]]:
     cells = []
     for text, match, cell in zip(texts, found, parts, strict=True):
         if match is None:
-            cells.append(f"{{{text.translate(LATEX)}}}" if text else "")
+            cells.append(f"{{{latex(text)}}}" if text else "")
             continue
         number = RELATIONS.get(match["relation"] or "", "") + ("-" if match["sign"] else "")
         number += match["whole"].replace(" ", "") + (match["part"] or "")
         number += f" +- {match['spread']}" if match["spread"] else ""
         bold = r"\bfseries " if isinstance(cell, Cell) and cell.best else ""
-        cells.append(bold + number + (f" {{{match['mark'].translate(LATEX)}}}" if match["mark"] else ""))
+        cells.append(bold + number + (f" {{{latex(match['mark'])}}}" if match["mark"] else ""))
     return f"S[table-format={width}]", cells

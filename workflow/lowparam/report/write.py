@@ -86,11 +86,11 @@ def write_figures(
     context = context or Context(params, name)
     with in_style():
         for output in _chosen(FIGURES, context, of, only):
-            path = paths.figures(name) / output.name
-            save(registry.load(FIGURES, output.entry).make(context.of(output)), path)
+            folder = paths.figures(name)
+            save(registry.load(FIGURES, output.entry).make(context.of(output)), folder, output.name)
             if output.shown:
                 with atomic(paths.shown(name) / f"{output.name}.png") as temporary:
-                    shutil.copyfile(path.with_suffix(".png"), temporary)
+                    shutil.copyfile(folder / f"{output.name}.png", temporary)
 
 
 def _chosen(folder: str, context: Context, of: str | None, only: Collection[str]) -> list[Output]:

@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 
 from lowparam.interference.measures.class_cross_talk import chi
 from lowparam.report.context import Context, Profiles
+from lowparam.report.escape import has_glyphs, mathtext
 from lowparam.report.figures._arrays import place, sites, without_content
 from lowparam.report.style import TEXT_WIDTH
 
@@ -16,6 +17,9 @@ PER = "family"
 ORDER = 230
 ON_PAGE = False
 
+LONGEST_NAME = 14
+"""Letters of a class that are drawn; longer ones would take the space of the panels."""
+
 
 def make(context: Context) -> Figure:
     """Draw the figure of a family."""
@@ -26,9 +30,10 @@ def draw(profiles: Profiles) -> Figure:
     """Draw the effects (K, K) at the ends of stages, one row for each network.
 
     Each panel is scaled to its largest entry. Without interference only the diagonal is red, and the rest is evenly
-    pale blue.
+    pale blue. A class whose name the font cannot write is shown by its number.
     """
     arrays, classes = profiles.arrays, profiles.classes
+    names = [mathtext(name, LONGEST_NAME) if has_glyphs(name) else str(place) for place, name in enumerate(classes)]
     ends = sites(arrays, "cross_talk")
     if not ends:
         return without_content("χ is undefined")
@@ -53,8 +58,8 @@ def draw(profiles: Profiles) -> Figure:
             image = axis.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
             axis.set_title(f"{place(site)}, χ = {chi(effects.double()).item():.2f}")
             if len(classes) == len(effects) <= 20:
-                axis.set_xticks(range(len(classes)), classes, rotation=90 if max(map(len, classes)) > 2 else 0)
-                axis.set_yticks(range(len(classes)), classes)
+                axis.set_xticks(range(len(names)), names, rotation=90 if max(map(len, names)) > 2 else 0)
+                axis.set_yticks(range(len(names)), names)
         row[0].set_ylabel(f"{label}\npushed towards" if len(arrays) > 1 else "pushed towards")
     for axis in axes[-1]:
         axis.set_xlabel("logit")

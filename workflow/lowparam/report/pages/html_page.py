@@ -148,15 +148,17 @@ def _table(context: Context, table: Table) -> dict:
 
 
 def _picture(context: Context, output: catalogue.Output) -> Picture:
-    path = paths.figures(context.name) / output.name
-    picture = path.with_suffix(".png")
+    folder = paths.figures(context.name)
+    picture = folder / f"{output.name}.png"
     try:
         with Image.open(picture) as image:
             width, height = image.size
     except OSError as error:
         raise LowparamError(f"{picture} is missing or damaged; run: lowparam figures {context.name}") from error
     data = base64.b64encode(picture.read_bytes()).decode()
-    return Picture(output.name, context.caption(output), path.with_suffix(".pdf").as_posix(), width, height, data)
+    return Picture(
+        output.name, context.caption(output), (folder / f"{output.name}.pdf").as_posix(), width, height, data
+    )
 
 
 def _scales(runs: pd.DataFrame) -> list[dict]:

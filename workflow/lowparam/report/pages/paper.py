@@ -18,7 +18,7 @@ from lowparam.errors import LowparamError
 from lowparam.files import atomic, write_text
 from lowparam.params import Params
 from lowparam.report.context import Context
-from lowparam.report.table_format import LATEX
+from lowparam.report.escape import latex
 from lowparam.report.verdicts.macros import command_name
 from lowparam.report.verdicts.overview import overview_table, read_verdicts
 
@@ -81,7 +81,7 @@ def _numbers(registry: Registry, verdicts: pd.DataFrame, names: list[str], resul
         "MostDiverged": f"{100 * MOST_DIVERGED:g}",
         "Power": f"{100 * POWER:g}",
     }
-    lines = [rf"\newcommand{{\lowparam{name}}}{{{str(value).translate(LATEX)}}}" for name, value in values.items()]
+    lines = [rf"\newcommand{{\lowparam{name}}}{{{latex(str(value))}}}" for name, value in values.items()]
     return "\n".join([*lines, *(rf"\input{{{results}/{name}/tables/macros}}" for name in names), ""])
 
 
@@ -108,14 +108,14 @@ def _section(params: Params, name: str, results: str, verdicts: pd.DataFrame) ->
     )
     return environment.get_template("experiment.tex").render(
         name=name,
-        title=name.replace("_", " "),
+        title=latex(name.replace("_", " ")),
         p=command_name([name]),
         study=name not in params.experiments,
         verdicts={word: _tests(verdicts, name, word) for word in (SUPPORTED, CONTRADICTED, INCONCLUSIVE)},
         results=results,
         tables=[table for table in tables if (folder / "tables" / f"{table}.tex").exists()],
         figures=[
-            {"name": figure.name, "caption": context.caption(figure).translate(LATEX)}
+            {"name": figure.name, "caption": latex(context.caption(figure))}
             for figure in figures
             if (folder / "figures" / f"{figure.name}.pdf").exists()
         ],
@@ -126,7 +126,7 @@ def _tests(verdicts: pd.DataFrame, name: str, word: str) -> list[dict[str, str]]
     """Return the primary tests with a verdict, and the prefix of the macros that hold their numbers."""
     rows = verdicts[verdicts["experiment"].eq(name) & verdicts["primary"].eq(True) & verdicts["verdict"].eq(word)]
     return [
-        {"claim": row.claim, "unit": row.unit.translate(LATEX), "macro": command_name([name, row.claim, row.test])}
+        {"claim": row.claim, "unit": latex(row.unit), "macro": command_name([name, row.claim, row.test])}
         for row in rows.itertuples()
     ]
 

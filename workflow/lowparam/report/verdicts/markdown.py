@@ -4,6 +4,7 @@ from tabulate import tabulate
 
 from lowparam import catalogue
 from lowparam.claims.finding import CONTRADICTED, SUPPORTED
+from lowparam.report.escape import markdown
 from lowparam.report.verdicts.view import ClaimVerdict, TestVerdict
 
 __all__ = ["verdict_page"]
@@ -67,4 +68,5 @@ def _bold(word: str) -> str:
 
 
 def _table(rows: list[list[str]], header: list[str]) -> str:
-    return tabulate(rows, header, tablefmt="github", disable_numparse=True)
+    cells = [[markdown(cell) for cell in row] for row in rows]
+    return tabulate(cells, header, tablefmt="github", disable_numparse=True)

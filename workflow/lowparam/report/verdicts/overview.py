@@ -10,6 +10,7 @@ from lowparam.claims.subjects import judged_subjects
 from lowparam.errors import LowparamError
 from lowparam.files import read_csv, write_text
 from lowparam.params import Params
+from lowparam.report.escape import markdown
 from lowparam.report.table_format import Table
 
 __all__ = ["overview_page", "overview_table", "read_verdicts", "write_overview"]
@@ -84,7 +85,7 @@ def overview_page(verdicts: pd.DataFrame, registry: Registry) -> str:
         for claim in registry.claims
     ]
     header = [f"{word} on" for word in WORDS]
-    parts.append(tabulate(rows, ["claim", "primary test of", *header], tablefmt="github", disable_numparse=True))
+    parts.append(_table(rows, ["claim", "primary test of", *header]))
     for claim in registry.claims:
         parts += [f"## {claim.id}", claim.statement]
         if claim.without_test:
@@ -96,8 +97,13 @@ def overview_page(verdicts: pd.DataFrame, registry: Registry) -> str:
             tested = of_test["verdict"].ne(NOT_TESTED).any()
             cells = _cells(of_test) if tested else [f"not tested: `snakemake {test.experiment}`", "", ""]
             rows.append([f"{'primary: ' if test.primary else ''}{test.about} (`{test.id}`)", *cells])
-        parts.append(tabulate(rows, ["test", *header], tablefmt="github", disable_numparse=True))
+        parts.append(_table(rows, ["test", *header]))
     return "\n\n".join(parts) + "\n"
+
+
+def _table(rows: list[list[str]], header: list[str]) -> str:
+    cells = [[markdown(cell) for cell in row] for row in rows]
+    return tabulate(cells, header, tablefmt="github", disable_numparse=True)
 
 
 def _names(verdicts: pd.DataFrame, word: str) -> str:
