@@ -1,11 +1,14 @@
 """params.yaml as typed objects: the grid and the recipe of a run."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
+from ruamel.yaml import YAML
 
 from lowparam.errors import LowparamError
+from lowparam.files import format_yaml, read_yaml
 from lowparam.params import load, run_spec
 
 ROOT = Path(__file__).parents[2]
@@ -126,3 +129,139 @@ def test_recipes_may_be_in_a_file_of_their_own(tmp_path):
 def test_a_loss_or_penalty_that_is_not_there_is_named(params, change, says):
     with pytest.raises(LowparamError, match=says):
         params(variants={"v": change})
+
+
+def read(folder: Path, text: str | bytes):
+    """Read a file of this content as YAML."""
+    (folder / "some.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
+    return read_yaml(folder / "some.yaml", missing="it must be there")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-05", 1e-05),
+        ("1e3", 1000.0),
+        ("-2.5E+1", -25.0),
+        ("1.0e-3", 0.001),
+        ("010", 10),
+        ("0o10", 8),
+        ("12:30", "12:30"),
+        ("yes", "yes"),
+        ("on", "on"),
+        ("true", True),
+        ("10k", "10k"),
+        ("null", None),
+    ],
+)
+def test_values_are_those_of_yaml_1_2(tmp_path, text, value):
+    found = read(tmp_path, f"key: {text}")["key"]
+    assert found == value and type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a: 1\nb: 2\n\na: 3", "a is in line 1 and again in line 4; keep one of them"),
+        ("x:\n  lr: 1\n  y: [{lr: 1, b: 2,\n    b: 3}]", "b is in line 3 and again in line 4; keep one of them"),
+        ("a: &x\n  b: [*x, {c: 1}]\nd:\n  e: 1\n  e: 2", "e is in line 4 and again in line 5; keep one of them"),
+        ("a:\n\t- 1", ", line 2: not valid YAML: found character '\\t'"),
+        ("a: [1", ", line 1: not valid YAML: expected ',' or ']'"),
+        ("a: 2001-99-99", "not valid YAML: month must be in 1..12"),
+        ("a: \x01", "not valid YAML: unacceptable character #x0001"),
+        ("# ü\na: ü".encode("latin-1"), "is not UTF-8 (byte 0xfc in line 1); save it as UTF-8"),
+        ("a: 1".encode("utf-16"), "is UTF-16 or UTF-32; save it as UTF-8"),
+        ("a: 1".encode("utf-16-le"), "is UTF-16 or UTF-32; save it as UTF-8"),
+    ],
+)
+def test_yaml_that_cannot_be_read_is_refused_with_its_lines(tmp_path, text, says):
+    with pytest.raises(LowparamError) as refusal:
+        read(tmp_path, text)
+    assert says in str(refusal.value) and str(refusal.value).startswith(f"{tmp_path / 'some.yaml'}")
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_key_may_be_repeated_above_a_merged_section(tmp_path):
+    text = "base: &base {lr: 1, epochs: 2}\nown:\n  <<: *base\n  lr: 3\n"
+    assert read(tmp_path, text)["own"] == {"lr": 3, "epochs": 2}
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path):
+    assert read(tmp_path, "lr: 1".encode("utf-8-sig")) == {"lr": 1}
+
+
+@pytest.mark.parametrize("name", ["on", "null", "1e5", "010", "1_000", "12:30", "0x1f", "2001-01-01", "1.5", "true"])
+def test_names_that_look_like_values_survive_writing(tmp_path, name):
+    content = {name: [name, {"b": name}]}
+    assert read(tmp_path, format_yaml(content)) == content
+    assert YAML(typ="rt").load(format_yaml(content)) == content, "as DVC reads it"
+
+
+def test_what_dvc_writes_for_a_setting_is_read_as_it_was_given(tmp_path, monkeypatch):
+    from dvc.utils.hydra import apply_overrides  # here, because importing DVC takes a second
+
+    monkeypatch.chdir(tmp_path)
+    for name in ("params.yaml", "recipes.yaml"):
+        shutil.copy(ROOT / name, name)
+    given = ["digits.lr=0.00001", "digits.weight_decay=1e-7", "++digits.clip_norm=1e10", "++digits.augment.flip=true"]
+    apply_overrides("recipes.yaml", given)
+    apply_overrides("params.yaml", ["++experiments.digits.overrides={mobilenetv1: {lr: 0.00002}}"])
+    assert "lr: 1e-05" in Path("recipes.yaml").read_text(), "or this test would test nothing"
+    params = load()
+    recipe = params.recipes["digits"]
+    assert (recipe.lr, recipe.weight_decay, recipe.clip_norm, recipe.augment.flip) == (1e-5, 1e-7, 1e10, True)
+    assert params.experiments["digits"].overrides == {"mobilenetv1": {"lr": 2e-5}}
+
+
+def test_a_file_without_settings_is_named(tmp_path):
+    for text, says in {"": "is empty; it needs data", "# later": "is empty", "- a": "has no sections"}.items():
+        (tmp_path / "params.yaml").write_text(text)
+        with pytest.raises(LowparamError, match=says):
+            load(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("null", 'recipes.yaml: YAML reads the name null as no value; quote it: "null"'),
+        ("1", 'recipes.yaml: YAML reads the name 1 as a number; quote it: "1"'),
+        ("true", 'recipes.yaml: YAML reads the name true as true or false; quote it: "true"'),
+        ("2001-01-01", 'recipes.yaml: YAML reads the name 2001-01-01 as a date; quote it: "2001-01-01"'),
+    ],
+)
+def test_a_name_that_is_no_text_needs_quotes(tmp_path, name, says):
+    recipe = "{ epochs: 2, batch_size: 64, lr: 0.02 }"
+    values = {**MINIMAL, "replicate": [name], "experiments": {name: MINIMAL["experiments"]["rates"]}}
+    values["experiments"][name] = values["experiments"][name] | {"recipe": name}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({key: values[key] for key in values if key != "recipes"}))
+    (tmp_path / "recipes.yaml").write_text(f"{name}: {recipe}\n")
+    with pytest.raises(LowparamError) as refusal:
+        load(tmp_path / "params.yaml")
+    assert str(refusal.value).endswith(says)
+    (tmp_path / "recipes.yaml").write_text(f'"{name}": {recipe}\n')
+    if name == "2001-01-01":  # quoted, it is text, but a minus is in no name
+        return
+    assert [*load(tmp_path / "params.yaml").recipes] == [name]
+
+
+def test_on_is_a_name_like_any_other(tmp_path):
+    text = yaml.safe_dump({**MINIMAL, "replicate": ["off"], "experiments": {"off": MINIMAL["experiments"]["rates"]}})
+    (tmp_path / "params.yaml").write_text(text.replace("'off'", "on"))
+    assert load(tmp_path / "params.yaml").replicate == ["on"]
+
+
+def test_a_recipe_whose_rate_would_rise_is_refused(params):
+    with pytest.raises(LowparamError, match=r"min_lr must not be above lr \(0\.02\), the highest rate; it is 0\.5"):
+        params(overrides={}, variants={"rising": {"min_lr": 0.5}})
+
+
+@pytest.mark.parametrize("seed", [2**32, 2**64, 10**30])
+def test_a_seed_that_no_library_takes_is_refused(params, seed):
+    with pytest.raises(LowparamError, match=r"experiments\.rates\.seeds\.1: input should be less than 4294967296"):
+        params(seeds=[0, seed])
+
+
+@pytest.mark.parametrize("budget", [2**63, "9" * 400 + "k"])
+def test_a_budget_that_no_computer_counts_to_is_refused(params, budget):
+    with pytest.raises(LowparamError, match="is not a parameter count"):
+        params(budgets=[budget])

@@ -32,9 +32,25 @@ def refused(*command: str) -> str:
         ("lr: 0.02", "lr: -0.02", "recipes.yaml: digits.lr: input should be greater than 0, not -0.02"),
         (
             "lr: 0.02",
-            "lr: 1e-3",
-            "recipes.yaml: digits.lr: input should be a valid number, not '1e-3'; write it with a point",
+            "lr: '1e-3'",
+            "input should be a valid number, not '1e-3'; write it without quotes: 0.001",
         ),
+        ("lr: 0.02", "lr: .5e-1.", "recipes.yaml: digits.lr: input should be a valid number, not '.5e-1.'"),
+        ("lr: 0.02", "lr:", "recipes.yaml: digits.lr has no value"),
+        ("lr: 0.02", "lr: 0.02\n  lr: 0.03", "recipes.yaml: lr is in line 10 and again in line 11; keep one of them"),
+        ("lr: 0.02", "lr: .inf", "recipes.yaml: digits.lr: input should be a finite number, not inf"),
+        ("lr: 0.02", "lr: 0.02\n  clip_norm: .inf", "digits.clip_norm: input should be a finite number, not inf"),
+        ("lr: 0.02", "lr: 0.02\n  min_lr: 0.03", "recipes.yaml: digits: min_lr must not be above lr (0.02)"),
+        ("lr: 0.02", "lr: 0.02\n  flip: true", "digits.flip is not a known key; flip belongs in augment"),
+        ("lr: 0.02", "lr: 0.02\n  augment: {flip: yes}", "not 'yes'; write true or false"),
+        ("lr: 0.02", "lr: 0.02\n  augment: {1: 2}", "digits.augment: YAML reads the name 1 as a number; quote it"),
+        (
+            "epochs: 20",
+            "epochs: 2.0e2",
+            "digits.epochs: input should be a valid integer, not 200.0; write 200",
+        ),
+        ("epochs: 20", "epochs: '20'", "input should be a valid integer, not '20'; write it without quotes: 20"),
+        ("epochs: 20", f"epochs: {10**20}", "recipes.yaml: digits: epochs must fit into 64 bits"),
         ("epochs: 20", "epoch: 20", "recipes.yaml: digits.epoch is not a known key; did you mean 'epochs'?"),
         ("batch_size: 64", "batch_size: many", "recipes.yaml: digits.batch_size: input should be a valid integer"),
         (
@@ -51,12 +67,19 @@ def refused(*command: str) -> str:
             "    data: digit",
             "experiments.digits.data: 'digit' is not defined; did you mean 'digits'?",
         ),
+        (
+            "    data: digits",
+            "    data: 1",
+            'digits.data: input should be a valid string, not 1; quote it: "1"',
+        ),
+        ("  digits:\n    data: digits", "  1:\n    data: digits", "experiments: YAML reads the name 1 as a number"),
+        ("  digits:\n    data: digits", "  :\n    data: digits", "experiments: YAML reads the name null as no value"),
         ("source: digits", "source: number", "data.digits.source: 'number' is unknown"),
         ("test: 0.25", "test: 0.5", "train, validation and test must add up to 1, not 1.25"),
     ],
 )
 def test_params_are_refused_in_one_line_that_names_the_key(empty, old, new, says):
-    file = "recipes.yaml" if says.startswith("recipes.yaml") else "params.yaml"
+    file = "recipes.yaml" if old in ("lr: 0.02", "epochs: 20", "batch_size: 64") else "params.yaml"
     assert old in SETTINGS[file]
     (empty.folder / file).write_text(SETTINGS[file].replace(old, new, 1), encoding="utf-8")
     assert says in refused("check")

@@ -12,6 +12,7 @@ from lowparam.claims.availability import CLAIMS
 from lowparam.claims.base import ClaimTest
 from lowparam.errors import LowparamError
 from lowparam.files import read_yaml
+from lowparam.params.messages import describe
 from lowparam.section import Section
 
 __all__ = ["CLAIMS", "Claim", "Paper", "Registry", "load_registry"]
@@ -138,12 +139,4 @@ def _first(error: ValidationError, values: Any) -> str:
         place = place[1:]
         claim = values["claims"][int(place[0])]
         place[0] = str(claim["id"]) if isinstance(claim, dict) and "id" in claim else f"claims.{place[0]}"
-    key = ".".join(place)
-    message = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "extra_forbidden":
-        return f"{key} is not a known key"
-    if problem["type"] == "missing":
-        return f"{key} is missing"
-    if problem["type"] in ("value_error", "union_tag_invalid", "union_tag_not_found"):
-        return f"{key}: {message}" if key else message
-    return f"{key}: {message[0].lower()}{message[1:]}, not {problem['input']!r}"
+    return describe({**problem, "loc": place}, ())

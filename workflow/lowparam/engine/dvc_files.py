@@ -9,12 +9,10 @@ otherwise in ``results/data/dvc.yaml``.
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lowparam import catalogue, paths
 from lowparam.engine.fingerprint import RULES
 from lowparam.errors import LowparamError
-from lowparam.files import write_text
+from lowparam.files import format_yaml, write_text
 from lowparam.params import RECIPES, Params, recipes_in_file
 from lowparam.provenance import PACKAGE
 
@@ -165,14 +163,4 @@ def text(path: str, described: dict[str, Any], plots: list[dict[str, Any]] | Non
     if root:
         described = {name: {"wdir": root, **stage} for name, stage in described.items()}
     content = {"stages": described, **({"plots": plots} if plots else {})}
-    return HEADER + yaml.dump(content, Dumper=Indented, sort_keys=False, width=120)
-
-
-class Indented(yaml.SafeDumper):
-    """Writes lists the way people do, and a list that occurs twice in full."""
-
-    def increase_indent(self, flow=False, indentless=False):
-        return super().increase_indent(flow, False)
-
-    def ignore_aliases(self, data):
-        return True
+    return HEADER + format_yaml(content)

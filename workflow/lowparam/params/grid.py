@@ -27,7 +27,7 @@ def parse_budget(value: Any) -> int:
     text = str(value).replace("_", "")
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([kM]?)", text)
     count = float(match[1]) * UNITS.get(match[2], 1) if match and not isinstance(value, bool) else 0
-    if count < 1 or count != int(count):
+    if not 1 <= count < 2**63 or count != int(count):
         raise ValueError(f"{value!r} is not a parameter count; write 25k, 1.5M or 25000")
     return int(count)
 

@@ -27,8 +27,11 @@ def load(path: Path | str = "params.yaml") -> Params:
     """
     path = Path(path)
     values = read_yaml(path, missing="run this in the folder that has it")
+    if not isinstance(values, dict):
+        state = "is empty" if values is None else "has no sections"
+        raise LowparamError(f"{path} {state}; it needs data, experiments and replicate (docs/run.md)")
     file, recipes = path.with_name(RECIPES), recipes_in_file(path)
-    if isinstance(values, dict) and recipes:
+    if recipes and isinstance(values.get("recipes") or {}, dict):
         own = values.get("recipes") or {}
         if twice := sorted({*own} & {*recipes}):
             raise LowparamError(f"{path}: recipes.{twice[0]} is also in {file}; rename one of them")
@@ -37,7 +40,9 @@ def load(path: Path | str = "params.yaml") -> Params:
         return Params.model_validate(_with_defaults(values))
     except ValidationError as error:
         finding = first_finding(error)
-        if finding["loc"][:1] == ("recipes",) and finding["loc"][1:2] and finding["loc"][1] in recipes:
+        of_name = finding["loc"][2:] == ("[key]",)
+        name = finding["input"] if of_name else next(iter(finding["loc"][1:]), None)
+        if finding["loc"][:1] == ("recipes",) and len(finding["loc"]) > 1 and name in recipes:
             path, finding = file, {**finding, "loc": finding["loc"][1:]}
         raise LowparamError(f"{path}: {describe(finding, Section.__subclasses__())}") from error
 

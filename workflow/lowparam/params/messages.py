@@ -1,12 +1,17 @@
 """Findings of pydantic in one line: the key, what is wrong with it, and what would be right."""
 
 import difflib
+import math
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 __all__ = ["describe", "first_finding"]
+
+NEEDS_A_VALUE = ("int_type", "float_type", "bool_type", "string_type", "list_type", "dict_type", "model_type")
+"""Types of pydantic's findings; null is then a key that somebody left empty."""
 
 
 def first_finding(error: ValidationError) -> Mapping[str, Any]:
@@ -27,26 +32,72 @@ def describe(finding: Mapping[str, Any], sections: Iterable[type[BaseModel]]) ->
     sections : iterable of model classes
         Where to look for the key that was meant, if one is unknown.
     """
-    key = ".".join(str(part) for part in finding["loc"])
+    place = [str(part) for part in finding["loc"]]
+    of_name = place[-1:] == ["[key]"]
+    if of_name or finding["type"] == "invalid_key":
+        of = ".".join(place[: -2 if of_name else -1])
+        return f"{of}: {_describe_name(finding)}" if of else _describe_name(finding)
+    key = ".".join(place)
     if finding["type"] == "extra_forbidden":
-        known = sorted({name for section in sections for name in section.model_fields})
-        near = difflib.get_close_matches(str(finding["loc"][-1]), known, n=1)
+        homes = {name: section.__name__.lower() for section in sections for name in section.model_fields}
+        if place[-1] in homes:
+            return f"{key} is not a known key; {place[-1]} belongs in {homes[place[-1]]}"
+        near = difflib.get_close_matches(place[-1], sorted(homes), n=1)
         return f"{key} is not a known key" + (f"; did you mean {near[0]!r}?" if near else "")
     if finding["type"] == "missing":
         return f"{key} is missing"
     message = finding["msg"].removeprefix("Value error, ")
-    if finding["type"] == "value_error":
+    if finding["type"] in ("value_error", "union_tag_invalid", "union_tag_not_found"):
         return f"{key}: {message}" if key else message
     if finding["type"] == "too_short":
         return f"{key} is empty; it needs at least one item"
     given = finding["input"]
-    hint = "; write it with a point, as 1.0e-3" if finding["type"] == "float_type" and _is_number(given) else ""
-    return f"{key}: {message[0].lower()}{message[1:]}, not {given!r}{hint}"
+    if given is None and finding["type"] in NEEDS_A_VALUE:
+        return f"{key} has no value"
+    return f"{key}: {message[0].lower()}{message[1:]}, not {shortened(given)}{_hint(finding['type'], given)}"
 
 
-def _is_number(text: Any) -> bool:
+def shortened(value: Any, length: int = 60) -> str:
+    """Write a value for a message, cut if it is long: somebody may have put a list or a section in its place."""
+    text = repr(value)
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def _describe_name(finding: Mapping[str, Any]) -> str:
+    """Say what is wrong with a name that is the key of a mapping."""
+    name = finding["input"]
+    if isinstance(name, str):
+        return f"{name!r} is not a name; {finding['msg'][0].lower()}{finding['msg'][1:]}"
+    return f'YAML reads the name {_in_yaml(name)} as {_kind(name)}; quote it: "{_in_yaml(name)}"'
+
+
+def _hint(kind: str, given: Any) -> str:
+    """Say how to write what was probably meant."""
+    if kind in ("float_type", "int_type") and isinstance(given, str) and (number := _number(given)) is not None:
+        whole = int(number) if number.is_integer() else number
+        return f"; write it without quotes: {whole if kind == 'int_type' else number}"
+    if kind in ("int_type", "int_from_float") and isinstance(given, float) and given.is_integer():
+        return f"; write {int(given)}"
+    if kind == "bool_type" and given in ("yes", "on", "no", "off", "y", "n", "Yes", "No", "On", "Off", 0, 1):
+        return "; write true or false"
+    if kind == "string_type" and not isinstance(given, dict | list):
+        return f'; quote it: "{_in_yaml(given)}"'
+    return ""
+
+
+def _number(text: str) -> float | None:
     try:
-        float(text)
-    except (TypeError, ValueError):
-        return False
-    return isinstance(text, str)
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _in_yaml(value: Any) -> str:
+    """Write a value as it was probably written in the file."""
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _kind(value: Any) -> str:
+    names = {type(None): "no value", bool: "true or false", int: "a number", float: "a number", date: "a date"}
+    return names.get(type(value), type(value).__name__)

@@ -8,7 +8,7 @@ from lowparam import registry
 from lowparam.errors import LowparamError
 from lowparam.params.grid import Run, Scale, expand, parse_budget
 from lowparam.params.messages import describe, first_finding
-from lowparam.section import Section
+from lowparam.section import Section, Seed
 from lowparam.studies import StudySettings
 
 __all__ = ["Augment", "Data", "Experiment", "Params", "Profile", "Recipe", "Section", "Split", "merge"]
@@ -30,7 +30,7 @@ class Split(Section):
     train: Share = Field(description="share of the images to train on")
     validation: Share = Field(description="share of the images to choose settings by")
     test: Share | None = Field(None, description="share that accuracy is reported on; none if there is a test part")
-    seed: int = Field(0, ge=0, description="seed of the division; not the seed of a run")
+    seed: Seed = Field(0, description="seed of the division; not the seed of a run")
 
     @model_validator(mode="after")
     def _shares_fill_the_whole(self) -> "Split":
@@ -126,6 +126,12 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
+    def _rate_falls(self) -> "Recipe":
+        if self.min_lr > self.lr:
+            raise ValueError(f"min_lr must not be above lr ({self.lr:g}), the highest rate; it is {self.min_lr:g}")
+        return self
+
+    @model_validator(mode="after")
     def _steps_fit_the_schedule(self) -> "Recipe":
         given = (self.milestones != []) + (self.decay_every is not None)
         if given != (self.schedule == "step"):
@@ -174,7 +180,7 @@ class Experiment(Section):
     )
     probes: list[Name] = Field(min_length=1, description="none, or where SoLU goes")
     budgets: list[Budget] = Field([], description="parameter counts to aim at; none in published mode")
-    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, description="one run for each")
+    seeds: list[Seed] = Field(min_length=1, description="one run for each")
     counting: Literal["total", "body", "head"] = Field("total", description="what a budget counts")
     depth: int = Field(2, ge=1, description="blocks in a stage")
     divisor: int = Field(1, ge=1, description="widths of stages are multiples of it")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from lowparam.section import Section
+from lowparam.section import Section, Seed
 
 __all__ = ["Settings"]
 
@@ -22,7 +22,7 @@ class Settings(Section):
         min_length=1,
         description="networks for the moons: S for star and + for sum, one sign for each block",
     )
-    seeds: list[Annotated[int, Field(ge=0)]] = Field(list(range(10)), min_length=2, description="runs on the moons")
+    seeds: list[Seed] = Field(list(range(10)), min_length=2, description="runs on the moons")
     grid_step: float = Field(
         0.02, ge=0.01, le=0.5, description="distance between grid points, for comparing boundaries"
     )

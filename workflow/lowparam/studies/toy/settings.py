@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lowparam.section import Section
+from lowparam.section import Section, Seed
 
 __all__ = ["Settings"]
 
@@ -22,7 +22,7 @@ class Settings(Section):
     absolute_densities: list[Annotated[float, Field(gt=0, le=1)]] = Field(
         [0.5, 0.1, 0.03], min_length=1, description="the same for models that compute absolute values"
     )
-    seeds: list[Annotated[int, Field(ge=0)]] = Field([0, 1, 2], min_length=1, description="models at each density")
+    seeds: list[Seed] = Field([0, 1, 2], min_length=1, description="models at each density")
     phase_cells: int = Field(12, ge=2, description="number of cells of the phase diagram on each axis")
     restarts: int = Field(10, ge=1, description="models of which the best is kept, where there are bad minima")
     steps: int = Field(2500, ge=100, description="training steps of a model")
