@@ -74,7 +74,7 @@ def test_a_run_is_the_same_however_its_recipe_was_written(params):
     [
         ({"variants": {"slow": {"lr": -1.0}}}, "experiments.rates.variants.slow.lr"),
         ({"variants": {"slow": {"rate": 1.0}}}, "experiments.rates.variants.slow.rate is not a known key"),
-        ({"variants": {"a-b": {}}}, "a-b"),
+        ({"variants": {"a-b": {}}}, "variants: 'a-b' cannot be a name"),
     ],
 )
 def test_a_bad_variant_is_named(params, values, says):
@@ -265,3 +265,51 @@ def test_a_seed_that_no_library_takes_is_refused(params, seed):
 def test_a_budget_that_no_computer_counts_to_is_refused(params, budget):
     with pytest.raises(LowparamError, match="is not a parameter count"):
         params(budgets=[budget])
+
+
+@pytest.mark.parametrize("name", ["a.b", "a:b", "a-b", "..", "_a", "a b", "ä", "", "a\n"])
+@pytest.mark.parametrize("section", ["experiments", "data", "recipes"])
+def test_a_name_that_dvc_snakemake_or_latex_cannot_read_is_refused(tmp_path, section, name):
+    """A point in the name of an experiment used to pass, and `make record` failed after all had been trained."""
+    values = {**MINIMAL, section: {**MINIMAL[section], name: next(iter(MINIMAL[section].values()))}}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
+    with pytest.raises(LowparamError) as refusal:
+        load(tmp_path / "params.yaml")
+    assert f": {section}: {name!r} cannot be a name; " in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"variants": {"a:b": {}}}, "variants: 'a:b' cannot be a name; write letters, digits, _ and points"),
+        ({"variants": {"..": {}}}, "variants: '..' cannot be a name"),
+        ({"architectures": ["mobile net"]}, r"architectures\.0: 'mobile net' cannot be a name; write a block"),
+        ({"probes": ["solu.s1"]}, r"probes\.0: 'solu\.s1' cannot be a name; write a letter"),
+        ({"variants": {"A": {}, "a": {}}}, "mobilenetv1@A-none-10k and mobilenetv1@a-none-10k would share a folder"),
+    ],
+)
+def test_every_kind_of_name_has_one_rule(params, values, says):
+    with pytest.raises(LowparamError, match=says):
+        params(**values)
+
+
+def test_names_of_timm_and_of_variants_may_have_points(params):
+    read = params(
+        mode="published",
+        architectures=["timm:test_resnet.r160_in1k", "mobilenetv2_x0.5"],
+        budgets=[],
+        overrides={},
+        variants={"lr0.01": {}},
+    )
+    assert [scale.name for scale in read.scales("rates")] == [
+        "timm.test_resnet.r160_in1k@lr0.01-none-published",
+        "mobilenetv2_x0.5@lr0.01-none-published",
+    ]
+
+
+def test_experiments_that_differ_in_case_alone_are_refused(tmp_path):
+    values = {**MINIMAL, "experiments": {**MINIMAL["experiments"], "Rates": MINIMAL["experiments"]["rates"]}}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    with pytest.raises(LowparamError, match="experiments: rates and Rates would share a folder"):
+        load(tmp_path / "params.yaml")

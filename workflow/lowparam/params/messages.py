@@ -66,6 +66,8 @@ def shortened(value: Any, length: int = 60) -> str:
 def _describe_name(finding: Mapping[str, Any]) -> str:
     """Say what is wrong with a name that is the key of a mapping."""
     name = finding["input"]
+    if finding["type"] == "value_error":  # `lowparam.params.names` names the name
+        return finding["msg"].removeprefix("Value error, ")
     if isinstance(name, str):
         return f"{name!r} is not a name; {finding['msg'][0].lower()}{finding['msg'][1:]}"
     return f'YAML reads the name {_in_yaml(name)} as {_kind(name)}; quote it: "{_in_yaml(name)}"'

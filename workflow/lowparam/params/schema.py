@@ -8,6 +8,7 @@ from lowparam import registry
 from lowparam.errors import LowparamError
 from lowparam.params.grid import Run, Scale, expand, parse_budget
 from lowparam.params.messages import describe, first_finding
+from lowparam.params.names import Architecture, Entry, Name, Variant, alike
 from lowparam.section import Section, Seed
 from lowparam.studies import StudySettings
 
@@ -18,8 +19,6 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 Area = Annotated[float, Field(gt=0, le=1)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:]+$")]
-Architecture = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:+]+$")]
 Patterns = BeforeValidator(lambda names: expand(names) if isinstance(names, list) else names)
 """Expands braces in names: ``demonet_{star,sum}``."""
 
@@ -43,7 +42,7 @@ class Split(Section):
 class Data(Section):
     """A data set."""
 
-    source: Name = Field(description="where the images come from: a file name in lowparam/data/sources")
+    source: Entry = Field(description="where the images come from: a file name in lowparam/data/sources")
     split: Split | None = Field(None, description="needed where the source has no official validation part")
     path: str | None = Field(None, description="folder of the images, or of files that were downloaded by hand")
     size: int | None = Field(None, ge=8, description="image folders: height and width in pixels that networks see")
@@ -107,9 +106,9 @@ class Recipe(Section):
     drop_path: Decay = Field(
         0.0, description="how often the last residual branch is skipped; rises linearly from 0 at the first block"
     )
-    loss: Name = Field("cross_entropy", description="a file in training/losses")
-    loss_options: dict[Name, float] = Field({}, description="options of the loss, by name")
-    penalties: dict[Name, Annotated[float, Field(ge=0)]] = Field(
+    loss: Entry = Field("cross_entropy", description="a file in training/losses")
+    loss_options: dict[Entry, float] = Field({}, description="options of the loss, by name")
+    penalties: dict[Entry, Annotated[float, Field(ge=0)]] = Field(
         {}, description="weights of penalties that are added to the loss, by their file in training/penalties"
     )
     clip_norm: float | None = Field(None, gt=0, description="largest norm of the gradient")
@@ -154,7 +153,7 @@ class Profile(Section):
     ablation_images: int = Field(8, gt=0, description="images on which channels are ablated")
     gradient_images: int = Field(8, ge=0, description="images of a class behind a gradient; 0 for no gradients")
     sae_steps: int = Field(8000, ge=100, description="steps of a sparse autoencoder; fewer do not calibrate")
-    measures: list[Name] = Field([], description="measures to add to the default ones, such as sparse_features")
+    measures: list[Entry] = Field([], description="measures to add to the default ones, such as sparse_features")
 
     @model_validator(mode="after")
     def _measures_exist(self) -> "Profile":
@@ -178,7 +177,7 @@ class Experiment(Section):
         description="mobilenetv2 in controlled mode; mobilenetv2_x0.5 or timm:resnet18 in published mode; "
         "demonet_{star,sum}_d12_w{8,16} is four names",
     )
-    probes: list[Name] = Field(min_length=1, description="none, or where SoLU goes")
+    probes: list[Entry] = Field(min_length=1, description="none, or where SoLU goes")
     budgets: list[Budget] = Field([], description="parameter counts to aim at; none in published mode")
     seeds: list[Seed] = Field(min_length=1, description="one run for each")
     counting: Literal["total", "body", "head"] = Field("total", description="what a budget counts")
@@ -186,7 +185,7 @@ class Experiment(Section):
     divisor: int = Field(1, ge=1, description="widths of stages are multiples of it")
     minimum_width: int = Field(4, ge=1, description="no stage is narrower")
     overrides: dict[Architecture, dict[str, Any]] = Field({}, description="recipe values for one architecture")
-    variants: dict[Name, dict[str, Any]] = Field(
+    variants: dict[Variant, dict[str, Any]] = Field(
         {}, description="recipe values by a name of your own; every scale is trained with each of them"
     )
     profile: Profile = Field(Profile(), description="how interference is measured")
@@ -226,6 +225,14 @@ class Params(Section):
     experiments: dict[Name, Experiment] = Field(min_length=1, description="experiments by name")
     studies: StudySettings = Field(StudySettings(), description="settings of the studies, by name")
     replicate: list[Name] = Field(min_length=1, description="experiments that run when no other is named")
+
+    @model_validator(mode="after")
+    def _names_differ_in_more_than_case(self) -> "Params":
+        scales = {f"experiments.{name}": [s.name for s in self.scales(name)] for name in self.experiments}
+        for key, names in {"experiments": self.experiments, "data": self.data, **scales}.items():
+            if pair := alike(names):
+                raise ValueError(f"{key}: {pair[0]} and {pair[1]} would share a folder on some systems; rename one")
+        return self
 
     @model_validator(mode="after")
     def _names_lead_somewhere(self) -> "Params":
