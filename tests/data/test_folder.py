@@ -16,7 +16,7 @@ from lowparam.data.folder import CHUNK, decode_all, list_parts
 from lowparam.data.prepare import prepare, shape
 from lowparam.errors import LowparamError
 from lowparam.files import read_json
-from lowparam.params import Data, Split
+from lowparam.params import Augment, Data, Split
 from lowparam.training.distributed import Decoded
 from pictures import SHAPES, draw_folder
 
@@ -239,11 +239,11 @@ def test_work_that_was_interrupted_goes_on(place, monkeypatch):
 
     calls = []
 
-    def stop(content, size, channels):
+    def stop(content, *options):
         calls.append(content)
         if len(calls) > CHUNK + 20:
             raise KeyboardInterrupt
-        return decode(content, size, channels)
+        return decode(content, *options)
 
     monkeypatch.setattr("lowparam.data.folder.decode", stop)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})
@@ -288,7 +288,15 @@ def test_streamed_images_that_moved_are_the_same_data(place):
 
 
 def test_a_streamed_image_that_is_too_large_is_named(place, monkeypatch):
-    files = list_parts(place / "images", "")[0]["all"]
+    dataset = prepared(stream=True)
     monkeypatch.setattr("PIL.Image.MAX_IMAGE_PIXELS", 100)  # Pillow refuses twice as many, with an error of its own
     with pytest.raises(LowparamError, match=r"^\S+/Dreiecke/.+\.jpg is not a readable image: Image size .+$"):
-        Decoded(files, np.asarray, 0, 0)[3]
+        Decoded(dataset.train, dataset, Augment())[3]
+
+
+def test_what_is_advised_for_a_bad_streamed_image_is_allowed(place):
+    """Streamed images take no skip_bad."""
+    for path in (place / "images/Dreiecke").iterdir():
+        path.write_bytes(b"no image")
+    with pytest.raises(LowparamError, match=r"bad files, listed above with reasons .*; fix or delete them$"):
+        prepared(stream=True)

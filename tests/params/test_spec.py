@@ -39,7 +39,7 @@ DEFAULTS = {
             "cutout": 0,
             "mixup": 0.0,
             "cutmix": 0.0,
-            "crop_area": 0.08,
+            "crop_area": 1.0,
             "rand_augment": None,
             "color_jitter": 0.0,
             "erasing": 0.0,

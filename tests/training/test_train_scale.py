@@ -235,7 +235,7 @@ def test_a_run_that_diverges_is_recorded_and_the_next_goes_on(place, trained, mo
 
 def test_augmentation_for_folders_is_refused_by_name(place):
     params = make_params(augment={"rand_augment": "rand-m9-mstd0.5"})
-    with pytest.raises(LowparamError, match=r"recipes\.quick\.augment\.rand_augment is for image folders"):
+    with pytest.raises(LowparamError, match=r"recipes\.quick\.augment\.rand_augment is for images that are streamed"):
         place.train(params)
 
 

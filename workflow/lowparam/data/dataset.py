@@ -151,6 +151,8 @@ class Streamed:
         Height, which is also the width, in pixels that networks see.
     sha256 : str
         Hash of the names and sizes of all files, which every run records.
+    value_range : (float, float), optional
+        The values that are black and white in images of more than 8 bits (`lowparam.data.decode`).
     """
 
     train: Files
@@ -162,6 +164,7 @@ class Streamed:
     in_channels: int
     size: int
     sha256: str
+    value_range: tuple[float, float] | None = None
 
     streaming: ClassVar[bool] = True
 
@@ -281,7 +284,14 @@ def load(folder: Path | str) -> Dataset | Streamed:
         "sha256": manifest["sha256"],
     }
     if streaming:
-        return Streamed(**parts, **about, in_channels=manifest["shape"][0], size=manifest["shape"][1])
+        value_range = manifest["settings"].get("value_range")
+        return Streamed(
+            **parts,
+            **about,
+            in_channels=manifest["shape"][0],
+            size=manifest["shape"][1],
+            value_range=None if value_range is None else tuple(value_range),
+        )
     return Dataset(**parts, **about)
 
 

@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -145,7 +145,15 @@ def _walk(folder: Path, seen: set[str]) -> Iterator[tuple[str, list[str]]]:
 
 
 def decode_all(
-    parts: dict[str, Files], size: int, channels: int, *, work: Path, skip_bad: bool, key: str
+    parts: dict[str, Files],
+    size: int,
+    channels: int,
+    *,
+    work: Path,
+    skip_bad: bool,
+    key: str,
+    value_range: Sequence[float] | None = None,
+    may_skip: bool = True,
 ) -> tuple[dict[str, Images], list[str]]:
     """Decode, scale and crop all images on all cores; if interrupted, the same call resumes.
 
@@ -161,6 +169,10 @@ def decode_all(
         Leave bad files out instead of raising an error.
     key : str
         The key of the data set in params.yaml, for messages.
+    value_range : (float, float), optional
+        The values that are black and white in images of more than 8 bits (`lowparam.data.decode`).
+    may_skip : bool
+        Whether the data set may have ``skip_bad``, for messages.
 
     Returns
     -------
@@ -175,11 +187,13 @@ def decode_all(
         If files cannot be decoded, or have the same content in two classes. Each is printed with the reason.
     """
     chunks = [(part, rows) for part in parts for rows in torch.arange(len(parts[part])).split(CHUNK)]
-    finished = work / _identity(parts, size, channels)
+    finished = work / _identity(parts, size, channels, value_range)
     work.mkdir(parents=True, exist_ok=True)
     with _lock(work):
         jobs = (
-            delayed(_decode_chunk)(parts[part].take(rows), size, channels, finished / f"{number:06}.safetensors")
+            delayed(_decode_chunk)(
+                parts[part].take(rows), size, channels, value_range, finished / f"{number:06}.safetensors"
+            )
             for number, (part, rows) in enumerate(chunks)
         )
         cores = len(os.sched_getaffinity(0))
@@ -193,9 +207,9 @@ def decode_all(
             print(f"{name}: {reason}", flush=True)
         if bad and not skip_bad:
             names = ", ".join(repr(name) for name in sorted(bad)[:3]) + (", …" if len(bad) > 3 else "")
+            otherwise = f", or set {key}.skip_bad: true" if may_skip else ""
             raise LowparamError(
-                f"{key}: {len(bad)} bad files, listed above with reasons ({names}); fix or delete them, or set "
-                f"{key}.skip_bad: true"
+                f"{key}: {len(bad)} bad files, listed above with reasons ({names}); fix or delete them{otherwise}"
             )
         images = {
             part: _assemble(parts[part], [number for number, (p, _) in enumerate(chunks) if p == part], finished, bad)
@@ -215,9 +229,9 @@ def _lock(work: Path) -> FileLock:
     return FileLock(work.with_name(f"{work.name}.lock"))
 
 
-def _identity(parts: dict[str, Files], size: int, channels: int) -> str:
+def _identity(parts: dict[str, Files], size: int, channels: int, value_range: Sequence[float] | None) -> str:
     """Name the work by its input, so that changed files are read again."""
-    about = [size, channels]
+    about: list = [size, channels, value_range]
     for name, part in parts.items():
         about.append([name, [[str(part.names[index]), *_stat(part[index][0])] for index in range(len(part))]])
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]
@@ -231,7 +245,9 @@ def _stat(path: str) -> tuple[int, ...]:
     return status.st_size, status.st_mtime_ns
 
 
-def _decode_chunk(files: Files, size: int, channels: int, output: Path) -> tuple[dict[str, str], list]:
+def _decode_chunk(
+    files: Files, size: int, channels: int, value_range: Sequence[float] | None, output: Path
+) -> tuple[dict[str, str], list]:
     """Decode files into `output`; return the reasons for bad ones, and name, label and hash of the others."""
     if output.exists():
         with safe_open(output, "numpy") as stored:
@@ -245,7 +261,7 @@ def _decode_chunk(files: Files, size: int, channels: int, output: Path) -> tuple
         name = os.path.relpath(path, files.root)
         try:
             content = Path(path).read_bytes()
-            pixels[row] = decode(content, size, channels)
+            pixels[row] = decode(content, size, channels, value_range)
             contents.append([name, label, hashlib.sha256(content).hexdigest()])
         except OSError as error:  # may be temporary, so the next call reads these files again
             reasons[name], read = error.strerror or str(error), "some"

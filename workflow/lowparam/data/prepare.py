@@ -18,7 +18,7 @@ __all__ = ["find_source", "prepare", "shape"]
 
 WORK = Path(".lowparam/data")
 SAMPLE = 1000  # training images for the mean and standard deviation of a streamed data set
-OPTIONS = ("path", "size", "channels", "stream", "skip_bad", "licence", "citation")
+OPTIONS = ("path", "size", "channels", "stream", "skip_bad", "value_range", "licence", "citation")
 
 
 def prepare(name: str, data: Data, folder: Path) -> None:
@@ -57,6 +57,7 @@ def prepare(name: str, data: Data, folder: Path) -> None:
             work=WORK / name,
             skip_bad=data.skip_bad,
             key=f"data.{name}",
+            value_range=data.value_range,
         )
     for part in ("train", "test"):
         missing = sorted(set(range(len(classes))) - set(parts[part].labels.tolist()))
@@ -163,5 +164,14 @@ def sample_statistics(name: str, files: Files, data: Data, size: int) -> tuple[t
     """Compute the mean and standard deviation per channel of a sample of images."""
     rows = torch.randperm(len(files), generator=torch.Generator().manual_seed(0))[:SAMPLE].sort().values
     sample = {"train": files.take(rows)}
-    images, _ = decode_all(sample, size, 3, work=WORK / name, skip_bad=data.skip_bad, key=f"data.{name}")
+    images, _ = decode_all(
+        sample,
+        size,
+        3,
+        work=WORK / name,
+        skip_bad=False,
+        key=f"data.{name}",
+        value_range=data.value_range,
+        may_skip=False,
+    )
     return channel_statistics(images["train"].pixels)

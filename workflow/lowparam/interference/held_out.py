@@ -1,18 +1,17 @@
 """The images that a network is measured on: of a prepared data set, in memory or on disk, or given as a tensor."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from lowparam.data import Dataset, Files, Images, Streamed
-from lowparam.data.decode import decode
+from lowparam.data import Dataset, Streamed
+from lowparam.data.pixels import pixels_of
 from lowparam.errors import LowparamError
 
-__all__ = ["GivenImages", "HeldOut", "MeasuredImages", "held_out", "pixels_of", "spread"]
+__all__ = ["GivenImages", "HeldOut", "MeasuredImages", "held_out", "spread"]
 
 
 class MeasuredImages(Protocol):
@@ -113,26 +112,6 @@ def spread(images: MeasuredImages, count: int) -> np.ndarray:
 
 def _evenly(total: int, count: int) -> np.ndarray:
     return np.unique(np.linspace(0, total - 1, min(count, total)).round().astype(np.int64))
-
-
-def pixels_of(dataset: Dataset | Streamed, split: Images | Files, rows: np.ndarray) -> Tensor:
-    """Return images of some rows of a split, uint8 (len(rows), C, H, W); decode them if they are on disk.
-
-    Raises
-    ------
-    LowparamError
-        If a file cannot be decoded.
-    """
-    if not dataset.streaming:
-        return split.pixels[torch.from_numpy(rows)]
-    pixels = torch.empty(len(rows), dataset.in_channels, dataset.size, dataset.size, dtype=torch.uint8)
-    for place, row in enumerate(rows):
-        path = Path(split[row][0])
-        try:
-            pixels[place] = torch.from_numpy(decode(path.read_bytes(), dataset.size, dataset.in_channels).copy())
-        except (OSError, ValueError) as error:
-            raise LowparamError(f"{path} is not a readable image: {error}") from error
-    return pixels
 
 
 def held_out(dataset: Dataset | Streamed, most: int) -> HeldOut:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from lowparam.data import Dataset, Streamed
-from lowparam.interference.held_out import pixels_of
+from lowparam.data.pixels import pixels_of
 
 __all__ = ["recalibrate", "recalibrate_on"]
 

@@ -48,6 +48,12 @@ class Data(Section):
     size: int | None = Field(None, ge=8, description="image folders: height and width in pixels that networks see")
     channels: Literal[1, 3] = Field(3, description="image folders: 3 for colour, 1 for grey")
     stream: bool = Field(False, description="image folders: read images while training, instead of keeping arrays")
+    value_range: list[float] | None = Field(
+        None,
+        min_length=2,
+        max_length=2,
+        description="image folders: the values that are black and white in images of more than 8 bits",
+    )
     skip_bad: bool = Field(False, description="image folders: leave bad files out, instead of refusing the folder")
     licence: str | None = Field(None, description="image folders: under which the images may be used")
     citation: str | None = Field(None, description="image folders: what to cite")
@@ -58,6 +64,12 @@ class Data(Section):
     def _streamed_images_stay_as_they_are(self) -> "Data":
         if self.stream and (self.skip_bad or self.channels != 3):
             raise ValueError("stream needs channels: 3 and no skip_bad, as images are not looked at before training")
+        return self
+
+    @model_validator(mode="after")
+    def _white_is_above_black(self) -> "Data":
+        if self.value_range is not None and not self.value_range[0] < self.value_range[1] < float("inf"):
+            raise ValueError("value_range must be two numbers, the values of black and white, such as [0, 4095]")
         return self
 
     def spec(self) -> dict[str, Any]:
@@ -76,10 +88,16 @@ class Augment(Section):
     cutout: int = Field(0, ge=0, description="side in pixels of a square set to the mean; 0 for none")
     mixup: float = Field(0.0, ge=0, description="alpha of the Beta distribution of mixup; 0 for none")
     cutmix: float = Field(0.0, ge=0, description="alpha of the Beta distribution of cutmix; 0 for none")
-    crop_area: Area = Field(0.08, description="image folders: smallest area of a random crop")
-    rand_augment: str | None = Field(None, description="image folders: RandAugment as timm writes it, rand-m9-mstd0.5")
-    color_jitter: float = Field(0.0, ge=0, description="image folders: strength of colour jitter")
-    erasing: float = Field(0.0, ge=0, le=1, description="image folders: probability of random erasing")
+    crop_area: Area = Field(
+        1.0, description="streamed images: smallest area of a random crop, 0.08 for ImageNet; 1 for none"
+    )
+    rand_augment: str | None = Field(
+        None, description="streamed images: RandAugment as timm writes it, rand-m9-mstd0.5"
+    )
+    color_jitter: float = Field(
+        0.0, ge=0, description="streamed images: strength of colour jitter; none next to rand_augment"
+    )
+    erasing: float = Field(0.0, ge=0, le=1, description="streamed images: probability of random erasing")
 
 
 class Recipe(Section):

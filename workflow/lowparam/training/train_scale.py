@@ -23,7 +23,7 @@ from lowparam.data import PARTS, Dataset, Streamed
 from lowparam.errors import LowparamError
 from lowparam.models import network_for, width_for
 from lowparam.models.cost import Cost, cost
-from lowparam.params import Params, Recipe, Run, Scale, run_spec, without_defaults
+from lowparam.params import Augment, Params, Recipe, Run, Scale, run_spec, without_defaults
 from lowparam.training import checkpoint
 from lowparam.training.loop import Training, pick_device
 
@@ -90,10 +90,11 @@ def train_scale(
 
 
 def _refuse_folder_augmentation(recipe: Recipe, name: str) -> None:
-    for key in ("rand_augment", "color_jitter", "erasing"):
-        if getattr(recipe.augment, key):
+    for key in ("crop_area", "rand_augment", "color_jitter", "erasing"):
+        if getattr(recipe.augment, key) != Augment.model_fields[key].default:
             raise LowparamError(
-                f"params.yaml: recipes.{name}.augment.{key} is for image folders; take it out for images in memory"
+                f"params.yaml: recipes.{name}.augment.{key} is for images that are streamed; take it out for images in "
+                "memory"
             )
 
 
