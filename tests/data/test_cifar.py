@@ -36,12 +36,12 @@ def ten(tmp_path, monkeypatch):
 
 
 def test_images_and_labels_are_in_their_order(ten):
-    parts, classes = cifar10.read("cifar10", ten)
+    splits, classes = cifar10.read("cifar10", ten)
     assert classes[0] == "airplane" and len(classes) == 10
-    assert parts["train"].labels.tolist() == [1, 2, 3, 4, 5]
-    assert parts["test"].labels.tolist() == [9, 0]
-    assert parts["test"].pixels.shape == (2, 3, 32, 32)
-    assert (parts["test"].pixels[1].flatten(1).unique(dim=1).squeeze() == np.array([4, 5, 6])).all()
+    assert splits["train"].labels.tolist() == [1, 2, 3, 4, 5]
+    assert splits["test"].labels.tolist() == [9, 0]
+    assert splits["test"].pixels.shape == (2, 3, 32, 32)
+    assert (splits["test"].pixels[1].flatten(1).unique(dim=1).squeeze() == np.array([4, 5, 6])).all()
 
 
 def test_rows_are_height_and_columns_are_width(tmp_path, monkeypatch):
@@ -50,9 +50,9 @@ def test_rows_are_height_and_columns_are_width(tmp_path, monkeypatch):
     members = {"train.bin": bytes([3, 42]) + ramp, "test.bin": bytes([3, 42]) + ramp}
     members["fine_label_names.txt"] = "\n".join(f"thing_{number}" for number in range(100)).encode()
     monkeypatch.setitem(cifar100.FILES, cifar100.ARCHIVE, archive(tmp_path / cifar100.ARCHIVE, members))
-    parts, classes = cifar100.read("cifar100", Data(source="cifar100", path=str(tmp_path)))
-    assert classes[parts["train"].labels[0]] == "thing_42"  # the fine label, not the coarse 3
-    assert parts["train"].pixels[0, 0, 7].tolist() == list(range(32))
+    splits, classes = cifar100.read("cifar100", Data(source="cifar100", path=str(tmp_path)))
+    assert classes[splits["train"].labels[0]] == "thing_42"  # the fine label, not the coarse 3
+    assert splits["train"].pixels[0, 0, 7].tolist() == list(range(32))
 
 
 def test_a_truncated_archive_is_refused_by_name(ten):

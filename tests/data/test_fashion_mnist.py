@@ -27,14 +27,14 @@ def read(folder):
 
 @installed
 def test_the_debian_files_hold_all_images():
-    parts, classes = fashion_mnist.read("fashion_mnist", Data(source="fashion_mnist"))
-    assert parts["train"].pixels.shape == (60_000, 1, 28, 28)
-    assert parts["test"].pixels.shape == (10_000, 1, 28, 28)
-    assert parts["train"].labels.bincount().tolist() == [6_000] * 10
-    assert parts["test"].labels.bincount().tolist() == [1_000] * 10
+    splits, classes = fashion_mnist.read("fashion_mnist", Data(source="fashion_mnist"))
+    assert splits["train"].pixels.shape == (60_000, 1, 28, 28)
+    assert splits["test"].pixels.shape == (10_000, 1, 28, 28)
+    assert splits["train"].labels.bincount().tolist() == [6_000] * 10
+    assert splits["test"].labels.bincount().tolist() == [1_000] * 10
     assert len(classes) == 10
     # Mean and deviation of the training pixels as they are used in the literature: 0.2860 and 0.3530.
-    pixels = parts["train"].pixels.double() / 255
+    pixels = splits["train"].pixels.double() / 255
     assert pixels.mean().item() == pytest.approx(0.2860, abs=5e-5)
     assert pixels.std().item() == pytest.approx(0.3530, abs=5e-5)
 
@@ -42,8 +42,8 @@ def test_the_debian_files_hold_all_images():
 @installed
 def test_the_first_images_are_what_the_authors_show():
     """The first training image is an ankle boot, the second a T-shirt (README of zalandoresearch/fashion-mnist)."""
-    parts, classes = fashion_mnist.read("fashion_mnist", Data(source="fashion_mnist"))
-    assert [classes[label] for label in parts["train"].labels[:2].tolist()] == ["Ankle boot", "T-shirt/top"]
+    splits, classes = fashion_mnist.read("fashion_mnist", Data(source="fashion_mnist"))
+    assert [classes[label] for label in splits["train"].labels[:2].tolist()] == ["Ankle boot", "T-shirt/top"]
 
 
 @installed

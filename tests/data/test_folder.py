@@ -12,7 +12,7 @@ from PIL import Image
 
 from lowparam import data
 from lowparam.data.decode import decode
-from lowparam.data.folder import CHUNK, decode_all, list_parts
+from lowparam.data.folder import CHUNK, decode_all, list_splits
 from lowparam.data.prepare import prepare, shape
 from lowparam.errors import LowparamError
 from lowparam.files import read_json
@@ -52,7 +52,7 @@ def test_every_image_of_a_folder_is_there_with_its_class():
     assert [len(dataset.train), len(dataset.validation), len(dataset.test)] == [12, 6, 6]
     pixels = torch.cat([dataset.train.pixels, dataset.validation.pixels, dataset.test.pixels])
     labels = torch.cat([dataset.train.labels, dataset.validation.labels, dataset.test.labels])
-    files, _ = list_parts(Path("images"), "")
+    files, _ = list_splits(Path("images"), "")
     for path, label in files["all"]:
         its = torch.from_numpy(decode(Path(path).read_bytes(), 16, 3).copy())
         assert labels[(pixels == its).flatten(1).all(1)].tolist() == [label]
@@ -88,8 +88,8 @@ def test_val_is_reported_on_where_there_is_no_test(place):
 
 
 def test_an_official_split_is_kept(place):
-    for seed, (part, count) in enumerate({"train": 6, "val": 3, "test": 2}.items()):
-        draw_folder(place / "three" / part, count, seed=seed)
+    for seed, (split, count) in enumerate({"train": 6, "val": 3, "test": 2}.items()):
+        draw_folder(place / "three" / split, count, seed=seed)
     dataset = prepared(path="three", split=None)
     assert [len(dataset.train), len(dataset.validation), len(dataset.test)] == [18, 9, 6]
     refused("data.mine.split must go: image_folder has an official split", path="three")
@@ -106,14 +106,14 @@ def test_a_class_may_be_called_train(place):
 @pytest.mark.parametrize("other", ["validation", "valid"])
 @pytest.mark.parametrize("test", [False, True])
 def test_a_part_by_another_name_is_neither_a_class_nor_left_aside(place, other, test):
-    for part in ["train", other, *["test"] * test]:
-        draw_folder(place / "parts" / part, 2)
-    refused(rf"data\.mine\.path: parts/{other} is not read as a split; rename it to val", path="parts")
+    for split in ["train", other, *["test"] * test]:
+        draw_folder(place / "splits" / split, 2)
+    refused(rf"data\.mine\.path: splits/{other} is not read as a split; rename it to val", path="splits")
 
 
 def test_a_part_for_training_alone_is_not_a_class(place):
-    draw_folder(place / "parts/train", 2)
-    refused(r"parts/train has folders of images, .*; add one, or set data\.mine\.path to parts/train$", path="parts")
+    draw_folder(place / "splits/train", 2)
+    refused(r"splits/train has folders of images, .*; add one, or set data\.mine\.path to splits/train$", path="splits")
 
 
 def test_classes_and_images_can_be_fewer():
@@ -135,7 +135,7 @@ def test_broken_files_are_listed_by_name(place, capsys):
 
 @pytest.mark.parametrize("skip_bad", [False, True])
 def test_a_file_that_could_not_be_read_is_read_again(place, monkeypatch, skip_bad):
-    parts, _ = list_parts(place / "images", "")
+    splits, _ = list_splits(place / "images", "")
     options = {"work": place / "work", "skip_bad": skip_bad, "key": "data.mine"}
     read = Path.read_bytes
 
@@ -146,8 +146,8 @@ def test_a_file_that_could_not_be_read_is_read_again(place, monkeypatch, skip_ba
 
     with monkeypatch.context() as patched, contextlib.nullcontext() if skip_bad else pytest.raises(LowparamError):
         patched.setattr("pathlib.Path.read_bytes", fail)
-        assert decode_all(parts, 16, 3, **options)[1] == ["Dreiecke/Bild 003 für mich.jpg"]
-    assert decode_all(parts, 16, 3, **options)[1] == []
+        assert decode_all(splits, 16, 3, **options)[1] == ["Dreiecke/Bild 003 für mich.jpg"]
+    assert decode_all(splits, 16, 3, **options)[1] == []
 
 
 def test_one_image_in_two_classes_is_mislabelled(place, capsys):
@@ -201,16 +201,16 @@ def test_names_from_other_systems_are_refused_before_anything_is_read(place, mon
 
 @pytest.mark.parametrize("target", [".", ".."])
 def test_links_that_lead_in_a_circle_multiply_nothing(place, target):
-    whole = list_parts(place / "images", "")[0]["all"].names.tolist()
+    whole = list_splits(place / "images", "")[0]["all"].names.tolist()
     (place / "images/Dreiecke/link").symlink_to(target)
-    assert list_parts(place / "images", "")[0]["all"].names.tolist() == whole
+    assert list_splits(place / "images", "")[0]["all"].names.tolist() == whole
 
 
 def test_links_to_folders_elsewhere_are_followed(place):
     (place / "images/Dreiecke").rename(place / "elsewhere")
     (place / "images/Dreiecke").mkdir()
     (place / "images/Dreiecke/more").symlink_to(place / "elsewhere")
-    assert len(list_parts(place / "images", "")[0]["all"]) == 24
+    assert len(list_splits(place / "images", "")[0]["all"]) == 24
 
 
 @pytest.mark.parametrize(
@@ -233,9 +233,9 @@ def test_work_that_was_interrupted_goes_on(place, monkeypatch):
     """The second call decodes only what the first had not finished."""
     many = place / "many"
     draw_folder(many, CHUNK // 2)  # 375 images, two chunks
-    parts, _ = list_parts(many, "")
+    splits, _ = list_splits(many, "")
     work = place / "work"
-    whole, _ = decode_all(parts, 16, 3, work=place / "whole", skip_bad=False, key="data.many")
+    whole, _ = decode_all(splits, 16, 3, work=place / "whole", skip_bad=False, key="data.many")
 
     calls = []
 
@@ -248,9 +248,9 @@ def test_work_that_was_interrupted_goes_on(place, monkeypatch):
     monkeypatch.setattr("lowparam.data.folder.decode", stop)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})
     with pytest.raises(KeyboardInterrupt):
-        decode_all(parts, 16, 3, work=work, skip_bad=False, key="data.many")
+        decode_all(splits, 16, 3, work=work, skip_bad=False, key="data.many")
     calls.clear()
-    again, _ = decode_all(parts, 16, 3, work=work, skip_bad=False, key="data.many")
+    again, _ = decode_all(splits, 16, 3, work=work, skip_bad=False, key="data.many")
     assert len(calls) == 3 * (CHUNK // 2) - CHUNK
     assert torch.equal(again["all"].pixels, whole["all"].pixels)
 

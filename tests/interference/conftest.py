@@ -12,23 +12,23 @@ from lowparam.params import Data, Split
 @pytest.fixture(scope="session")
 def digits() -> Dataset:
     data = Data(source="digits", split=Split(train=0.6, validation=0.15, test=0.25, seed=0))
-    parts, classes = source.read("digits", data)
-    parts = divide("digits", parts, data)
-    std, mean = torch.std_mean(parts["train"].pixels.double(), dim=(0, 2, 3), correction=0)
-    return Dataset(**parts, classes=classes, mean=mean.float(), std=std.float())
+    splits, classes = source.read("digits", data)
+    splits = divide("digits", splits, data)
+    std, mean = torch.std_mean(splits["train"].pixels.double(), dim=(0, 2, 3), correction=0)
+    return Dataset(**splits, classes=classes, mean=mean.float(), std=std.float())
 
 
 def make_noise(images: int, *, classes: int = 4, channels: int = 1, size: int = 8, seed: int = 0) -> Dataset:
     """Noise of which half is held out, with labels in turn."""
     generator = torch.Generator().manual_seed(seed)
 
-    def part(count: int) -> Images:
+    def split(count: int) -> Images:
         pixels = torch.randint(0, 256, (count, channels, size, size), dtype=torch.uint8, generator=generator)
         return Images(pixels, torch.arange(count) % classes)
 
-    parts = {"train": part(images), "validation": part(images - images // 2), "test": part(images // 2)}
+    splits = {"train": split(images), "validation": split(images - images // 2), "test": split(images // 2)}
     return Dataset(
-        **parts,
+        **splits,
         classes=[str(k) for k in range(classes)],
         mean=torch.full((channels,), 127.5),
         std=torch.full((channels,), 73.9),

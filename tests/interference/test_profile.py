@@ -337,15 +337,15 @@ def test_untrained_values_stand_beside_their_own_site(digits, untrained):
 
 def test_images_on_disk_give_what_images_in_memory_give(noise, tmp_path):
     dataset = noise(60)
-    parts = {}
+    splits = {}
     for name in ("train", "validation", "test"):
-        part = getattr(dataset, name)
-        for i, pixels in enumerate(part.pixels):
+        split = getattr(dataset, name)
+        for i, pixels in enumerate(split.pixels):
             Image.fromarray(pixels[0].numpy()).save(tmp_path / f"{name}{i}.png")
-        names = np.array([f"{name}{i}.png".encode() for i in range(len(part))])
-        parts[name] = Files(tmp_path, names, part.labels)
+        names = np.array([f"{name}{i}.png".encode() for i in range(len(split))])
+        splits[name] = Files(tmp_path, names, split.labels)
     about = {"classes": dataset.classes, "mean": dataset.mean, "std": dataset.std, "in_channels": 1, "size": 8}
-    streamed = Streamed(**parts, **about, sha256="")
+    streamed = Streamed(**splits, **about, sha256="")
     profiles = []
     for data in (dataset, streamed):
         net = small()

@@ -162,8 +162,8 @@ def trained(tmp_path, monkeypatch, images):
         Path("params.yaml").write_text(PARAMS % architecture)
         loaded = params.load()
         same = images.test
-        parts = {n: Images(same.pixels.clone(), same.labels.clone()) for n in ("train", "validation", "test")}
-        data.save(Path("results/data/small"), parts, images.classes)
+        splits = {n: Images(same.pixels.clone(), same.labels.clone()) for n in ("train", "validation", "test")}
+        data.save(Path("results/data/small"), splits, images.classes)
         for run in loaded.runs("small"):
             torch.manual_seed(100 + run.seed)
             net = network_for(params.run_spec(loaded, run), classes=4, in_channels=1, size=8)

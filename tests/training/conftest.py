@@ -11,9 +11,11 @@ def data_folder(tmp_path_factory):
     """A prepared data set of 300 real digits."""
     everything, classes = digits.read("digits", None)
     images = everything["all"]
-    parts = {"train": slice(0, 200), "validation": slice(200, 250), "test": slice(250, 300)}
+    rows_of = {"train": slice(0, 200), "validation": slice(200, 250), "test": slice(250, 300)}
     folder = tmp_path_factory.mktemp("digits")
-    data.save(folder, {name: Images(images.pixels[rows], images.labels[rows]) for name, rows in parts.items()}, classes)
+    data.save(
+        folder, {name: Images(images.pixels[rows], images.labels[rows]) for name, rows in rows_of.items()}, classes
+    )
     return folder
 
 

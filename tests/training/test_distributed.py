@@ -42,13 +42,13 @@ RECIPE = {
 def photographs(tmp_path_factory):
     """Two classes of drawn photographs, odd in size: reddish and bluish noise."""
     root, random = tmp_path_factory.mktemp("photographs"), np.random.default_rng(0)
-    for part, count in (("train", 40), ("val", 8)):
+    for split, count in (("train", 40), ("val", 8)):
         for name in ("blue", "red"):
-            (root / part / name).mkdir(parents=True)
+            (root / split / name).mkdir(parents=True)
             for number in range(count):
                 pixels = random.integers(0, 80, (int(random.integers(30, 60)), 47, 3), dtype=np.uint8)
                 pixels[..., 0 if name == "red" else 2] += 150
-                Image.fromarray(pixels).save(root / part / name / f"{number}.png")
+                Image.fromarray(pixels).save(root / split / name / f"{number}.png")
     return root
 
 

@@ -63,7 +63,7 @@ def test_a_finished_seed_says_what_it_is_and_leaves_no_work_behind(place, capsys
         assert metrics["spec"] == run_spec(params, Run(params.scales("quick")[0], seed))
         assert abs(metrics["parameters"]["total"] - 5000) <= 100
         assert metrics["parameters"]["total"] == metrics["parameters"]["body"] + metrics["parameters"]["head"]
-        assert all(0 <= metrics[part]["accuracy"] <= 1 for part in ("train", "validation", "test"))
+        assert all(0 <= metrics[split]["accuracy"] <= 1 for split in ("train", "validation", "test"))
         weights = load_file(folder / "model.safetensors")
         assert (
             sum(w.numel() for name, w in weights.items() if not name.endswith(("mean", "var", "tracked")))

@@ -1,7 +1,7 @@
 """Data sets: sources, one file each, decoding, preparation, and the prepared data that training reads."""
 
 from lowparam.data.dataset import (
-    PARTS,
+    SPLITS,
     Dataset,
     Files,
     Images,
@@ -14,7 +14,7 @@ from lowparam.data.dataset import (
 )
 
 __all__ = [
-    "PARTS",
+    "SPLITS",
     "Dataset",
     "Files",
     "Images",

@@ -37,7 +37,7 @@ def read_archive(
 
     Returns
     -------
-    parts : dict of Images
+    splits : dict of Images
         ``train`` and ``test``.
     classes : list of str
         Names of the classes.
@@ -58,11 +58,11 @@ def read_archive(
             for member in members
             if (file := members.extractfile(member)) is not None
         }
-    parts = {
-        part: _images(b"".join(contents[name] for name in files), label_bytes)
-        for part, files in (("train", train), ("test", test))
+    splits = {
+        split: _images(b"".join(contents[name] for name in files), label_bytes)
+        for split, files in (("train", train), ("test", test))
     }
-    return parts, contents[names].decode().split()
+    return splits, contents[names].decode().split()
 
 
 def _images(content: bytes, label_bytes: int) -> Images:

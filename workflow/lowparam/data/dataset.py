@@ -16,7 +16,7 @@ from lowparam.errors import LowparamError
 from lowparam.files import atomic, read_json, write_json
 
 __all__ = [
-    "PARTS",
+    "SPLITS",
     "Dataset",
     "Files",
     "Images",
@@ -28,7 +28,7 @@ __all__ = [
     "standardise",
 ]
 
-PARTS = ("train", "validation", "test")
+SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -125,8 +125,8 @@ class Dataset:
 
     def to(self, device: torch.device) -> "Dataset":
         """Move all tensors to a device."""
-        parts = {name: getattr(self, name).to(device) for name in PARTS}
-        return replace(self, **parts, mean=self.mean.to(device), std=self.std.to(device))
+        splits = {name: getattr(self, name).to(device) for name in SPLITS}
+        return replace(self, **splits, mean=self.mean.to(device), std=self.std.to(device))
 
     def normalise(self, pixels: Tensor) -> Tensor:
         """Standardise pixels by the mean and standard deviation of the training split."""
@@ -183,22 +183,24 @@ def standardise(pixels: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     return (pixels.float() - mean.to(pixels.device).view(shape)) / std.to(pixels.device).view(shape)
 
 
-def save(folder: Path, parts: dict[str, Images], classes: list[str], **manifest) -> None:
+def save(folder: Path, splits: dict[str, Images], classes: list[str], **manifest) -> None:
     """Write ``images.safetensors`` and ``manifest.json`` (counts, mean, standard deviation, hash) into `folder`."""
     folder = Path(folder)
     tensors = {
-        f"{name}.{key}": getattr(part, key).contiguous() for name, part in parts.items() for key in ("pixels", "labels")
+        f"{name}.{key}": getattr(split, key).contiguous()
+        for name, split in splits.items()
+        for key in ("pixels", "labels")
     }
     with atomic(folder / "images.safetensors") as temporary:
         save_file(tensors, temporary)
-    mean, std = channel_statistics(parts["train"].pixels)
-    shape = list(parts["train"].pixels.shape[1:])
-    _write_manifest(folder, "images.safetensors", parts, classes, shape, mean, std, manifest)
+    mean, std = channel_statistics(splits["train"].pixels)
+    shape = list(splits["train"].pixels.shape[1:])
+    _write_manifest(folder, "images.safetensors", splits, classes, shape, mean, std, manifest)
 
 
 def save_streamed(
     folder: Path,
-    parts: dict[str, Files],
+    splits: dict[str, Files],
     classes: list[str],
     *,
     shape: list[int],
@@ -216,21 +218,21 @@ def save_streamed(
         If a name is not UTF-8.
     """
     folder = Path(folder)
-    root = parts["train"].root.absolute()
-    listed = {name: {label: {} for label in classes} for name in parts}
-    for name, part in parts.items():
-        for file, label in zip(part.names, part.labels.tolist(), strict=True):
+    root = splits["train"].root.absolute()
+    listed = {name: {label: {} for label in classes} for name in splits}
+    for name, split in splits.items():
+        for file, label in zip(split.names, split.labels.tolist(), strict=True):
             try:
                 listed[name][classes[label]][file.decode()] = (root / os.fsdecode(file)).stat().st_size
             except UnicodeDecodeError as error:
                 raise LowparamError(f"{root}: the name {file!r} is not UTF-8; rename the file") from error
     write_json(folder / "files.json", listed)
     write_json(folder / "location.json", str(root))
-    _write_manifest(folder, "files.json", parts, classes, shape, mean, std, manifest | {"streaming": True})
+    _write_manifest(folder, "files.json", splits, classes, shape, mean, std, manifest | {"streaming": True})
 
 
-def _write_manifest(folder, stored, parts, classes, shape, mean, std, manifest) -> None:
-    counts = {name: torch.bincount(part.labels, minlength=len(classes)).tolist() for name, part in parts.items()}
+def _write_manifest(folder, stored, splits, classes, shape, mean, std, manifest) -> None:
+    counts = {name: torch.bincount(split.labels, minlength=len(classes)).tolist() for name, split in splits.items()}
     write_json(
         folder / "manifest.json",
         {
@@ -274,7 +276,7 @@ def load(folder: Path | str) -> Dataset | Streamed:
     try:
         if _sha256(path) != manifest["sha256"]:
             raise LowparamError(f"{path} is not the file its manifest describes; delete {folder} and prepare it again")
-        parts = _files(folder, manifest["classes"]) if streaming else _images(path)
+        splits = _files(folder, manifest["classes"]) if streaming else _images(path)
     except (OSError, SafetensorError) as error:
         raise LowparamError(f"cannot read {path}: {error}") from error
     about = {
@@ -286,18 +288,18 @@ def load(folder: Path | str) -> Dataset | Streamed:
     if streaming:
         value_range = manifest["settings"].get("value_range")
         return Streamed(
-            **parts,
+            **splits,
             **about,
             in_channels=manifest["shape"][0],
             size=manifest["shape"][1],
             value_range=None if value_range is None else tuple(value_range),
         )
-    return Dataset(**parts, **about)
+    return Dataset(**splits, **about)
 
 
 def _images(path: Path) -> dict[str, Images]:
     tensors = load_file(path)
-    return {name: Images(tensors[f"{name}.pixels"], tensors[f"{name}.labels"]) for name in PARTS}
+    return {name: Images(tensors[f"{name}.pixels"], tensors[f"{name}.labels"]) for name in SPLITS}
 
 
 def _files(folder: Path, classes: list[str]) -> dict[str, Files]:
@@ -307,12 +309,12 @@ def _files(folder: Path, classes: list[str]) -> dict[str, Files]:
             f"the images of {folder.name} are not in {root}; set data.{folder.name}.path to where they are"
         )
     listed = read_json(folder / "files.json")
-    parts = {}
-    for part in PARTS:
-        names = [name.encode() for label in classes for name in listed[part][label]]
-        labels = [number for number, label in enumerate(classes) for _ in listed[part][label]]
-        parts[part] = Files(root, np.array(names), torch.tensor(labels))
-    return parts
+    splits = {}
+    for split in SPLITS:
+        names = [name.encode() for label in classes for name in listed[split][label]]
+        labels = [number for number, label in enumerate(classes) for _ in listed[split][label]]
+        splits[split] = Files(root, np.array(names), torch.tensor(labels))
+    return splits
 
 
 def _sha256(path: Path) -> str:

@@ -26,13 +26,13 @@ from lowparam.data.decode import decode
 from lowparam.errors import LowparamError
 from lowparam.files import atomic
 
-__all__ = ["decode_all", "discard", "list_parts"]
+__all__ = ["decode_all", "discard", "list_splits"]
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 CHUNK = 250  # images between two points from which an interrupted job resumes
 
 
-def list_parts(root: Path, key: str) -> tuple[dict[str, Files], list[str]]:
+def list_splits(root: Path, key: str) -> tuple[dict[str, Files], list[str]]:
     """Find the images below a folder, without opening any.
 
     Parameters
@@ -44,7 +44,7 @@ def list_parts(root: Path, key: str) -> tuple[dict[str, Files], list[str]]:
 
     Returns
     -------
-    parts : dict of Files
+    splits : dict of Files
         ``all``; or ``train`` and ``test``; or ``train``, ``validation`` and ``test``.
     classes : list of str
         Names of the folders, sorted.
@@ -58,22 +58,22 @@ def list_parts(root: Path, key: str) -> tuple[dict[str, Files], list[str]]:
     if not root.is_dir():
         raise LowparamError(f"{key}: {root} is not a folder; it should have a folder of images for each class")
     names = {"train": root / "train", "val": root / "val", "test": root / "test"}
-    given = {part: folder for part, folder in names.items() if folder.is_dir() and _folders(folder)}
+    given = {split: folder for split, folder in names.items() if folder.is_dir() and _folders(folder)}
     if "train" in given:
         _check_division(root, given, key)
     if "train" not in given or len(given) == 1:
-        files, classes = _list_part(root, root, key)
+        files, classes = _list_split(root, root, key)
         return {"all": files}, classes
-    found = {part: _list_part(root, folder, key) for part, folder in given.items()}
+    found = {split: _list_split(root, folder, key) for split, folder in given.items()}
     classes = found["train"][1]
-    for part, (_, theirs) in found.items():
+    for split, (_, theirs) in found.items():
         for name in sorted(set(classes) ^ set(theirs)):
-            where = part if name in classes else "train"
+            where = split if name in classes else "train"
             raise LowparamError(f"{key}: {root / where} has no class {name!r}, but another split has")
     if "test" not in found:
         found = {"train": found["train"], "test": found["val"]}
     read_as = {"train": "train", "val": "validation", "test": "test"}
-    return {read_as[part]: files for part, (files, _) in found.items()}, classes
+    return {read_as[split]: files for split, (files, _) in found.items()}, classes
 
 
 def _folders(folder: Path) -> list[str]:
@@ -88,7 +88,7 @@ def _is_image(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in SUFFIXES and not name.startswith(".")
 
 
-def _list_part(root: Path, folder: Path, key: str) -> tuple[Files, list[str]]:
+def _list_split(root: Path, folder: Path, key: str) -> tuple[Files, list[str]]:
     classes = _folders(folder)
     if not classes:
         raise LowparamError(f"{key}: {folder} has no folders; each class needs one, with its images")
@@ -145,7 +145,7 @@ def _walk(folder: Path, seen: set[str]) -> Iterator[tuple[str, list[str]]]:
 
 
 def decode_all(
-    parts: dict[str, Files],
+    splits: dict[str, Files],
     size: int,
     channels: int,
     *,
@@ -159,7 +159,7 @@ def decode_all(
 
     Parameters
     ----------
-    parts : dict of Files
+    splits : dict of Files
         The files of each split.
     size, channels : int
         Height and width, and channels, of the result.
@@ -176,7 +176,7 @@ def decode_all(
 
     Returns
     -------
-    parts : dict of Images
+    splits : dict of Images
         The same splits as arrays.
     left_out : list of str
         Names of bad files that were left out.
@@ -186,15 +186,15 @@ def decode_all(
     LowparamError
         If files cannot be decoded, or have the same content in two classes. Each is printed with the reason.
     """
-    chunks = [(part, rows) for part in parts for rows in torch.arange(len(parts[part])).split(CHUNK)]
-    finished = work / _identity(parts, size, channels, value_range)
+    chunks = [(split, rows) for split in splits for rows in torch.arange(len(splits[split])).split(CHUNK)]
+    finished = work / _identity(splits, size, channels, value_range)
     work.mkdir(parents=True, exist_ok=True)
     with _lock(work):
         jobs = (
             delayed(_decode_chunk)(
-                parts[part].take(rows), size, channels, value_range, finished / f"{number:06}.safetensors"
+                splits[split].take(rows), size, channels, value_range, finished / f"{number:06}.safetensors"
             )
-            for number, (part, rows) in enumerate(chunks)
+            for number, (split, rows) in enumerate(chunks)
         )
         cores = len(os.sched_getaffinity(0))
         # Threads, because PIL releases the interpreter lock while it decodes and scales.
@@ -212,8 +212,10 @@ def decode_all(
                 f"{key}: {len(bad)} bad files, listed above with reasons ({names}); fix or delete them{otherwise}"
             )
         images = {
-            part: _assemble(parts[part], [number for number, (p, _) in enumerate(chunks) if p == part], finished, bad)
-            for part in parts
+            split: _assemble(
+                splits[split], [number for number, (p, _) in enumerate(chunks) if p == split], finished, bad
+            )
+            for split in splits
         }
     return images, sorted(bad)
 
@@ -229,11 +231,11 @@ def _lock(work: Path) -> FileLock:
     return FileLock(work.with_name(f"{work.name}.lock"))
 
 
-def _identity(parts: dict[str, Files], size: int, channels: int, value_range: Sequence[float] | None) -> str:
+def _identity(splits: dict[str, Files], size: int, channels: int, value_range: Sequence[float] | None) -> str:
     """Name the work by its input, so that changed files are read again."""
     about: list = [size, channels, value_range]
-    for name, part in parts.items():
-        about.append([name, [[str(part.names[index]), *_stat(part[index][0])] for index in range(len(part))]])
+    for name, split in splits.items():
+        about.append([name, [[str(split.names[index]), *_stat(split[index][0])] for index in range(len(split))]])
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]
 
 

@@ -30,11 +30,11 @@ def prepare(name: str, data: Data, folder: Path) -> None:
         If there is no such source, it cannot be read, or the settings do not fit it.
     """
     source = find_source(name, data)
-    parts, classes = source.read(name, data)
-    parts, classes = first_classes(parts, classes, data.classes)
-    parts = divide(name, parts, data)
+    splits, classes = source.read(name, data)
+    splits, classes = first_classes(splits, classes, data.classes)
+    splits = divide(name, splits, data)
     if data.train_per_class is not None:
-        parts["train"] = parts["train"].take(limit_per_class(parts["train"].labels, data.train_per_class))
+        splits["train"] = splits["train"].take(limit_per_class(splits["train"].labels, data.train_per_class))
     manifest: dict[str, Any] = {
         "name": name,
         "settings": data.spec(),
@@ -43,15 +43,15 @@ def prepare(name: str, data: Data, folder: Path) -> None:
         "source_files": getattr(source, "FILES", {}),
     }
     if data.stream:
-        refuse_missing(name, parts)
+        refuse_missing(name, splits)
         size = shape(name, data)["size"]
-        mean, std = getattr(source, "MEAN_STD", None) or sample_statistics(name, parts["train"], data, size)
-        save_streamed(folder, parts, classes, shape=[3, size, size], mean=mean, std=std, **manifest)
+        mean, std = getattr(source, "MEAN_STD", None) or sample_statistics(name, splits["train"], data, size)
+        save_streamed(folder, splits, classes, shape=[3, size, size], mean=mean, std=std, **manifest)
         discard(WORK / name)
         return
-    if isinstance(parts["train"], Files):
-        parts, manifest["left_out"] = decode_all(
-            parts,
+    if isinstance(splits["train"], Files):
+        splits, manifest["left_out"] = decode_all(
+            splits,
             shape(name, data)["size"],
             data.channels,
             work=WORK / name,
@@ -59,11 +59,13 @@ def prepare(name: str, data: Data, folder: Path) -> None:
             key=f"data.{name}",
             value_range=data.value_range,
         )
-    for part in ("train", "test"):
-        missing = sorted(set(range(len(classes))) - set(parts[part].labels.tolist()))
+    for split in ("train", "test"):
+        missing = sorted(set(range(len(classes))) - set(splits[split].labels.tolist()))
         if missing:
-            raise LowparamError(f"data.{name}: {part} has no good image of the class {classes[missing[0]]!r}; add some")
-    save(folder, parts, classes, **manifest)
+            raise LowparamError(
+                f"data.{name}: {split} has no good image of the class {classes[missing[0]]!r}; add some"
+            )
+    save(folder, splits, classes, **manifest)
     discard(WORK / name)
 
 
@@ -93,14 +95,14 @@ def shape(name: str, data: Data) -> dict[str, int]:
     return known | {"classes": min(known["classes"], data.classes or known["classes"])}
 
 
-def first_classes(parts: dict[str, Any], classes: list[str], count: int | None) -> tuple[dict[str, Any], list[str]]:
+def first_classes(splits: dict[str, Any], classes: list[str], count: int | None) -> tuple[dict[str, Any], list[str]]:
     """Keep the images of the first `count` classes, or all if `count` is None."""
     if count is None or count >= len(classes):
-        return parts, classes
-    return {name: part.take((part.labels < count).nonzero()[:, 0]) for name, part in parts.items()}, classes[:count]
+        return splits, classes
+    return {name: split.take((split.labels < count).nonzero()[:, 0]) for name, split in splits.items()}, classes[:count]
 
 
-def divide(name: str, parts: dict[str, Any], data: Data) -> dict[str, Any]:
+def divide(name: str, splits: dict[str, Any], data: Data) -> dict[str, Any]:
     """Split the images of a source into train, validation and test, stratified by class.
 
     Raises
@@ -108,33 +110,33 @@ def divide(name: str, parts: dict[str, Any], data: Data) -> dict[str, Any]:
     LowparamError
         If the settings of the split do not fit the splits of the source.
     """
-    split, key = data.split, f"data.{name}.split"
-    if "validation" in parts:
-        if split is not None:
+    division, key = data.split, f"data.{name}.split"
+    if "validation" in splits:
+        if division is not None:
             raise LowparamError(f"{key} must go: {data.source} has an official split")
-        return parts
-    if split is None:
-        what = "test" if "all" in parts else "validation"
-        raise LowparamError(f"{key} is missing: {data.source} has no official {what} part")
-    if "all" in parts:
-        if split.test is None:
-            raise LowparamError(f"{key}.test is missing: {data.source} has no official test part")
-        source, share = parts["all"], split.validation / (split.train + split.validation)
-        rest, test = _two(range(len(source)), split.test, source, split, key)
+        return splits
+    if division is None:
+        what = "test" if "all" in splits else "validation"
+        raise LowparamError(f"{key} is missing: {data.source} has no official {what} split")
+    if "all" in splits:
+        if division.test is None:
+            raise LowparamError(f"{key}.test is missing: {data.source} has no official test split")
+        source, share = splits["all"], division.validation / (division.train + division.validation)
+        rest, test = _two(range(len(source)), division.test, source, division, key)
         test = source.take(torch.tensor(sorted(test)))
     else:
-        if split.test is not None:
-            raise LowparamError(f"{key}.test must go: {data.source} has an official test part")
-        source, rest, share, test = parts["train"], range(len(parts["train"])), split.validation, parts["test"]
-    train, validation = (source.take(torch.tensor(sorted(rows))) for rows in _two(rest, share, source, split, key))
+        if division.test is not None:
+            raise LowparamError(f"{key}.test must go: {data.source} has an official test split")
+        source, rest, share, test = splits["train"], range(len(splits["train"])), division.validation, splits["test"]
+    train, validation = (source.take(torch.tensor(sorted(rows))) for rows in _two(rest, share, source, division, key))
     return {"train": train, "validation": validation, "test": test}
 
 
-def _two(rows: Sequence[int], share: float, images: Images | Files, split: Split, key: str) -> list[list[int]]:
+def _two(rows: Sequence[int], share: float, images: Images | Files, division: Split, key: str) -> list[list[int]]:
     """Divide rows of images into two lists, the second with a given share of each class."""
     labels = images.labels.numpy()[rows]
     try:
-        return train_test_split(rows, test_size=share, stratify=labels, random_state=split.seed)
+        return train_test_split(rows, test_size=share, stratify=labels, random_state=division.seed)
     except ValueError as error:
         raise LowparamError(f"{key}: {error}") from error
 
@@ -146,7 +148,7 @@ def limit_per_class(labels: torch.Tensor, count: int) -> torch.Tensor:
     return torch.cat(rows).sort().values
 
 
-def refuse_missing(name: str, parts: dict[str, Files]) -> None:
+def refuse_missing(name: str, splits: dict[str, Files]) -> None:
     """Refuse broken links among files that are not opened before training.
 
     Raises
@@ -154,9 +156,9 @@ def refuse_missing(name: str, parts: dict[str, Files]) -> None:
     LowparamError
         If there is one.
     """
-    for part in parts.values():
-        for row in range(len(part)):
-            if not Path(path := part[row][0]).exists():
+    for split in splits.values():
+        for row in range(len(split)):
+            if not Path(path := split[row][0]).exists():
                 raise LowparamError(f"data.{name}: {path} is a link to a file that does not exist; fix or delete it")
 
 

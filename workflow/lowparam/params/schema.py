@@ -24,11 +24,11 @@ Patterns = BeforeValidator(lambda names: expand(names) if isinstance(names, list
 
 
 class Split(Section):
-    """How a data set, or the training part of one with an official test part, is divided, stratified by class."""
+    """How a data set, or the training split of one with an official test split, is divided, stratified by class."""
 
     train: Share = Field(description="share of the images to train on")
     validation: Share = Field(description="share of the images to choose settings by")
-    test: Share | None = Field(None, description="share that accuracy is reported on; none if there is a test part")
+    test: Share | None = Field(None, description="share that accuracy is reported on; none if there is a test split")
     seed: Seed = Field(0, description="seed of the division; not the seed of a run")
 
     @model_validator(mode="after")
@@ -43,7 +43,7 @@ class Data(Section):
     """A data set."""
 
     source: Entry = Field(description="where the images come from: a file name in lowparam/data/sources")
-    split: Split | None = Field(None, description="needed where the source has no official validation part")
+    split: Split | None = Field(None, description="needed where the source has no official validation split")
     path: str | None = Field(None, description="folder of the images, or of files that were downloaded by hand")
     size: int | None = Field(None, ge=8, description="image folders: height and width in pixels that networks see")
     channels: Literal[1, 3] = Field(3, description="image folders: 3 for colour, 1 for grey")

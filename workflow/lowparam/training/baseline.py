@@ -26,7 +26,7 @@ SMALL = 8  # height and width in pixels at which streamed images are looked at
 
 
 def fit_baseline(data_folder: Path, output: Path) -> None:
-    """Fit on the training part, choose the regularisation on the validation part, report all three accuracies.
+    """Fit on the training split, choose the regularisation on the validation split, report all three accuracies.
 
     The data are those that the networks see: the same split, standardised the same way. Of more than 20,000 training
     images, 20,000 are drawn; streamed images are averaged to 8x8 pixels. The fit is deterministic.
@@ -38,7 +38,7 @@ def fit_baseline(data_folder: Path, output: Path) -> None:
     """
     dataset = data.load(data_folder)
     drawn = torch.randperm(len(dataset.train), generator=torch.Generator().manual_seed(0))[:MOST_IMAGES].sort().values
-    parts = {
+    splits = {
         "train": _pixels(dataset, dataset.train.take(drawn)),
         "validation": _pixels(dataset, dataset.validation),
         "test": _pixels(dataset, dataset.test),
@@ -46,8 +46,8 @@ def fit_baseline(data_folder: Path, output: Path) -> None:
     model, best, best_score = LogisticRegression(max_iter=ITERATIONS, warm_start=True), None, -1.0
     with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
         for strength in STRENGTHS:
-            model.set_params(C=strength).fit(*parts["train"])
-            score = model.score(*parts["validation"])
+            model.set_params(C=strength).fit(*splits["train"])
+            score = model.score(*splits["validation"])
             if score > best_score:
                 best, best_score = deepcopy(model), score
     write_json(
@@ -56,7 +56,7 @@ def fit_baseline(data_folder: Path, output: Path) -> None:
             "model": "logistic regression",
             "parameters": best.coef_.size + best.intercept_.size,
             "inverse_regularisation": float(best.C),
-            **{name: {"accuracy": best.score(*part), "images": len(part[1])} for name, part in parts.items()},
+            **{name: {"accuracy": best.score(*split), "images": len(split[1])} for name, split in splits.items()},
             "training_images": len(dataset.train),
             "data_sha256": dataset.sha256,
         },

@@ -106,9 +106,9 @@ class StreamedTraining(Training):
             pixels, targets = mix(pixels, labels, batch.to(self.device), self.recipe.augment, len(self.data.classes))
             yield pixels.contiguous(memory_format=torch.channels_last), labels, targets
 
-    def evaluation_batches(self, part: str) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield this process's share of a part."""
-        files = getattr(self.data, part)
+    def evaluation_batches(self, split: str) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield this process's share of a split."""
+        files = getattr(self.data, split)
         mine = torch.arange(self.rank, len(files), self.world)
         size = max(1, self.recipe.batch_size // self.world)
         images = Decoded(files, self.data, Augment())
@@ -127,14 +127,14 @@ class StreamedTraining(Training):
         except LowparamError as error:  # torch has wrapped it into the traceback of the worker
             raise LowparamError(str(error).strip().splitlines()[-1].partition("LowparamError: ")[2]) from None
 
-    def evaluate(self, part: str) -> dict[str, float]:
+    def evaluate(self, split: str) -> dict[str, float]:
         """Evaluate once an epoch, on all processes; asked again, give the same answer without them."""
-        if (self.epoch, part) not in self.known:
+        if (self.epoch, split) not in self.known:
             if self.world > 1:  # each process has statistics of its own share; those of the first are kept
                 for buffer in self.evaluated.buffers():
                     dist.broadcast(buffer, 0)
-            self.known[self.epoch, part] = super().evaluate(part)
-        return self.known[self.epoch, part]
+            self.known[self.epoch, split] = super().evaluate(split)
+        return self.known[self.epoch, split]
 
     def total(self, values: Tensor) -> Tensor:
         """Sum a tensor over the processes."""

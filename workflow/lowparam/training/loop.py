@@ -73,7 +73,7 @@ class Training:
     history : list of dict
         A row for each of them.
     diverged_at_step : int or None
-        The first step, from 0, whose loss was not finite, or after which that of the validation part was not.
+        The first step, from 0, whose loss was not finite, or after which that of the validation split was not.
     """
 
     def __init__(self, net: Network, data: Dataset, recipe: Recipe, *, seed: int, device: torch.device) -> None:
@@ -117,7 +117,7 @@ class Training:
                 group["step"] = torch.tensor(float(step))
 
     def run_epoch(self) -> dict[str, float]:
-        """Train for one epoch, evaluate on the validation part, and return the new row of the history."""
+        """Train for one epoch, evaluate on the validation split, and return the new row of the history."""
         random = generator(self.seed, self.epoch)
         torch.manual_seed(random.initial_seed())  # for layers that draw, such as dropout
         losses, correct = [], []
@@ -149,9 +149,9 @@ class Training:
             images, targets = mix(images, labels, batch, augment, len(self.data.classes))
             yield images.contiguous(memory_format=torch.channels_last), labels, targets
 
-    def evaluation_batches(self, part: str) -> Iterator[tuple[Tensor, Tensor]]:
+    def evaluation_batches(self, split: str) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield images (B, C, H, W), as they are, and labels (B,) of ``train``, ``validation`` or ``test``."""
-        images = getattr(self.data, part)
+        images = getattr(self.data, split)
         pixels, labels = images.pixels.split(EVALUATION_BATCH), images.labels.split(EVALUATION_BATCH)
         for some, their_labels in zip(pixels, labels, strict=True):
             yield self.data.normalise(some).contiguous(memory_format=torch.channels_last), their_labels
@@ -182,11 +182,11 @@ class Training:
         return row
 
     @torch.inference_mode()
-    def evaluate(self, part: str) -> dict[str, float]:
+    def evaluate(self, split: str) -> dict[str, float]:
         """Mean cross-entropy (nats) and accuracy (a fraction) on ``train``, ``validation`` or ``test``."""
         net = self.evaluated.eval()
         sums = torch.zeros(3, dtype=torch.float64, device=self.device)
-        for images, labels in self.evaluation_batches(part):
+        for images, labels in self.evaluation_batches(split):
             with self.autocast:
                 logits = net(images).float()
             loss = F.cross_entropy(logits, labels, reduction="sum").double()

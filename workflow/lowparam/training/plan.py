@@ -68,7 +68,7 @@ def plan(params: Params, experiment: str, *, data: Path = Path("results/data"), 
     if not manifest.exists():
         raise LowparamError(f"{manifest} does not exist; make it with: lowparam prepare {chosen.data}")
     about = read_json(manifest)
-    images = {part: sum(classes) for part, classes in about["images_per_class"].items()}
+    images = {split: sum(classes) for split, classes in about["images_per_class"].items()}
     in_channels, size, _ = about["shape"]
     rows = []
     for scale in params.scales(experiment):

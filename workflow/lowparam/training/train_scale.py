@@ -19,7 +19,7 @@ import torch
 from filelock import Timeout
 
 from lowparam import __version__, data, files, paths, runs
-from lowparam.data import PARTS, Dataset, Streamed
+from lowparam.data import SPLITS, Dataset, Streamed
 from lowparam.errors import LowparamError
 from lowparam.models import network_for, width_for
 from lowparam.models.cost import Cost, cost
@@ -210,7 +210,7 @@ class SeedRun:
         if diverged:
             self._print(f"diverged at step {training.diverged_at_step}")
         nothing = {"loss": None, "accuracy": None}
-        accuracies = {part: nothing if diverged else training.evaluate(part) for part in PARTS}
+        accuracies = {split: nothing if diverged else training.evaluate(split) for split in SPLITS}
         if self.writes:
             self._write(training, network_cost, accuracies)
             checkpoint.remove(self.work)

@@ -2,7 +2,7 @@
 
 A source is a module with
 
-- ``read(name, data) -> (parts, classes)``: ``parts`` maps ``train``, ``validation`` and ``test``, or ``train`` and
+- ``read(name, data) -> (splits, classes)``: ``splits`` maps ``train``, ``validation`` and ``test``, or ``train`` and
   ``test``, or ``all``, to `Images` or `Files`; missing splits are made from these;
 - ``shape(name, data)``: the number of ``classes``, the ``in_channels`` and the ``size``, without reading any image;
 - ``OPTIONS``: the keys of `Data` that it takes, in addition to those that all take;

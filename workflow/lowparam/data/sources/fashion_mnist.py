@@ -56,11 +56,11 @@ def read(name: str, data: Data) -> tuple[dict[str, Images], list[str]]:
         If a file is missing, damaged, or not the one that was published.
     """
     folder = find(data.path)
-    parts = {}
-    for part, prefix in (("train", "train"), ("test", "t10k")):
+    splits = {}
+    for split, prefix in (("train", "train"), ("test", "t10k")):
         pixels = unpack(folder, f"{prefix}-images-idx3-ubyte")[16:].reshape(-1, 1, 28, 28)
-        parts[part] = Images(pixels, unpack(folder, f"{prefix}-labels-idx1-ubyte")[8:].long())
-    return parts, CLASSES
+        splits[split] = Images(pixels, unpack(folder, f"{prefix}-labels-idx1-ubyte")[8:].long())
+    return splits, CLASSES
 
 
 def find(path: str | None) -> Path:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lowparam.data import Files
-from lowparam.data.folder import list_parts
+from lowparam.data.folder import list_splits
 from lowparam.errors import LowparamError
 from lowparam.params import Data
 
@@ -35,4 +35,4 @@ def shape(name: str, data: Data) -> dict[str, int]:
 
 def read(name: str, data: Data) -> tuple[dict[str, Files], list[str]]:
     """Return the files and the names of the classes, which are those of the folders."""
-    return list_parts(root(name, data), f"data.{name}.path")
+    return list_splits(root(name, data), f"data.{name}.path")

@@ -34,11 +34,11 @@ def read(name: str, data: Data) -> tuple[dict[str, Files], list[str]]:
         If the folder does not exist or does not have all classes in train and val.
     """
     try:
-        parts, classes = image_folder.read(name, data)
+        splits, classes = image_folder.read(name, data)
     except LowparamError as error:
         raise LowparamError(
             f"{error}; get ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar from image-net.org (docs/data.md)"
         ) from error
-    if len(classes) != CLASSES or "all" in parts:
+    if len(classes) != CLASSES or "all" in splits:
         raise LowparamError(f"data.{name}.path: {data.path} should have train and val with {CLASSES} classes each")
-    return parts, classes
+    return splits, classes
