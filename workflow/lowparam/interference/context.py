@@ -1,4 +1,4 @@
-"""What a measure may use."""
+"""Give a measure what it may use: the network, its sites, the images, and the sums of the one pass."""
 
 from collections.abc import Mapping
 from functools import cached_property

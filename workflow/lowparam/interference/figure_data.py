@@ -1,4 +1,4 @@
-"""The arrays behind the figures of a profile: directions, spectra and cross-talk at the ends of stages.
+"""Store the arrays behind the figures of a profile: directions, spectra and cross-talk at the ends of stages.
 
 A profile stores them in one safetensors file, under ``<site>/<what>`` and, for the untrained network,
 ``untrained/<site>/<what>``:
@@ -27,7 +27,10 @@ __all__ = ["correlation_eigenvalues", "gather", "read", "write"]
 
 
 def correlation_eigenvalues(moments: Moments) -> Tensor:
-    """Return the eigenvalues of the correlations between the channels that vary, from the largest, float64."""
+    """Return the eigenvalues (channels that vary,) of the correlations between channels, from the largest, float64.
+
+    Up to rounding they are 0 or more and sum to the number of channels that vary.
+    """
     covariance = moments.covariance()
     deviation = moments.deviations()[0]
     varies = deviation > 0
@@ -56,7 +59,7 @@ def gather(context: Context) -> dict[str, Tensor]:
 
 
 def write(path: Path, arrays: Mapping[str, Tensor], *, classes: list[str]) -> None:
-    """Write arrays and the names of the classes."""
+    """Write arrays and the names of the classes to a safetensors file, atomically."""
     with atomic(path) as temporary:
         save_file(dict(arrays), temporary, metadata={"classes": json.dumps(classes, ensure_ascii=False)})
 

@@ -1,4 +1,4 @@
-"""The images that a network is measured on: of a prepared data set, in memory or on disk, or given as a tensor."""
+"""Give measures their images: of a prepared data set, in memory or on disk, or given as a tensor."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,15 +15,17 @@ __all__ = ["GivenImages", "HeldOut", "MeasuredImages", "held_out", "spread"]
 
 
 class MeasuredImages(Protocol):
-    """What measures need of images; the index of an image decides its random positions and its fold.
-
-    ``labels`` is int64 of shape (N,), ``classes`` the names of the classes.
-    """
-
-    labels: Tensor
+    """What measures need of images; the index of an image decides its random positions and its fold."""
 
     @property
-    def classes(self) -> list[str]: ...
+    def labels(self) -> Tensor:
+        """The class of each image, int64 of shape (N,), from 0 to the number of classes less 1."""
+        ...
+
+    @property
+    def classes(self) -> list[str]:
+        """The names of the classes."""
+        ...
 
     def __len__(self) -> int: ...
 
@@ -56,6 +58,7 @@ class HeldOut:
 
     @property
     def classes(self) -> list[str]:
+        """The names of the classes."""
         return self.dataset.classes
 
     def __len__(self) -> int:
@@ -106,7 +109,7 @@ class GivenImages:
 
 
 def spread(images: MeasuredImages, count: int) -> np.ndarray:
-    """Return the indices of at most `count` images, evenly spaced, so that images sorted by class serve too."""
+    """Return the indices of at most `count` images, evenly spaced, as images may be sorted by class."""
     return _evenly(len(images), count)
 
 

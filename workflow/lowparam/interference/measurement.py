@@ -1,8 +1,9 @@
-"""One measured value with its interval and its null, and the jackknife that gives the interval."""
+"""State a measured value with its interval and its null, and compute the interval by the jackknife."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from scipy.special import stdtrit
@@ -31,7 +32,7 @@ class Value:
     lower, upper : float
         95 % interval over images (delete-one-fold jackknife); NaN where a value does not depend on images.
     null, null_sd : float
-        Mean and deviation of the value with nothing learned; NaN where there is none.
+        Mean and standard deviation of the value with nothing learned; NaN where there is none.
     n, m : float
         Number of directions and of dimensions they share.
     note : str
@@ -52,27 +53,27 @@ class Value:
 
     @property
     def z(self) -> float:
-        """Distance from the null in its standard deviations."""
+        """The distance from the null in its standard deviations."""
         return (self.value - self.null) / self.null_sd if self.null_sd > 0 else NAN
 
     @property
     def ratio(self) -> float:
-        """Value over null; NaN where the null is zero."""
+        """The value over its null; NaN where the null is zero."""
         return self.value / self.null if self.null else NAN
 
     def row(self) -> dict[str, object]:
-        """The value as a row of a profile, still without the untrained network."""
+        """Return the value as a row of a profile, whose column ``untrained`` is still NaN."""
         row = {name: getattr(self, name) for name in COLUMNS if name != "untrained"}
         return row | {"untrained": NAN}
 
 
-def undefined(measure: str, reason: str, **where: object) -> Value:
-    """A value that could not be measured, and why."""
+def undefined(measure: str, reason: str, **where: Any) -> Value:
+    """Return a value that could not be measured: NaN, with the reason in its note."""
     return Value(measure, note=reason, **where)
 
 
 def interval(value: float, left_out: Sequence[float] | np.ndarray, level: float = 0.95) -> tuple[float, float]:
-    """Interval of a value from its delete-one-fold values (Efron & Tibshirani 1993, section 11.5).
+    """Compute the interval of a value from its delete-one-fold values (Efron & Tibshirani 1993, section 11.5).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""One pass over the images, with hooks at the sites: fills the sums in memory that does not grow with their number.
+"""Pass over the images once, with hooks at the sites, and sum what measures need in memory of a fixed size.
 
 Everything is summed per fold of images, so that a measure and its jackknife come from the same sums. A network runs in
 float32, and some kernels treat the last few values of a batch differently from the rest. So each batch is padded to a
@@ -7,7 +7,7 @@ that are chosen by batch size (fast layers: 2e-8 of the largest value on an AMD 
 """
 
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -51,7 +51,7 @@ def positions_of(x: Tensor, channels_last: bool = False) -> Tensor:
     return x.reshape(len(x), -1, x.shape[-1])
 
 
-@lru_cache(maxsize=8192)  # all networks of a process look at the same places
+@lru_cache(maxsize=8192)  # all networks of a process are read at the same positions
 def chosen_positions(count: int, most: int, image: int) -> np.ndarray:
     """Draw at most `most` of `count` positions without replacement, from a generator seeded with (count, image)."""
     if count <= most:
@@ -122,7 +122,7 @@ def collect(
 
 
 class _Reader:
-    """What the hooks call: adds one feature map of the current batch to the sums."""
+    """Adds one feature map of the current batch to the sums; the hooks call it."""
 
     def __init__(
         self,
@@ -139,6 +139,7 @@ class _Reader:
         self.seen: dict[int, tuple[weakref.ref, int, Moments]] = {}
 
     def start(self, index: np.ndarray) -> None:
+        """Begin a batch of the images of `index`, int64 of shape (N,)."""
         self.index, self.folds = index, index % self.result.folds
         rows = (index, self.labels[index], self.folds)
         self.batch = Batch(*(torch.from_numpy(row).to(self.device) for row in rows))
@@ -146,6 +147,7 @@ class _Reader:
         self.seen.clear()
 
     def moments(self, into: dict[str, Moments], name: str, x: Tensor, channels_last: bool) -> None:
+        """Add the chosen positions of a map to the moments of a site; `channels_last` is as in `positions_of`."""
         # The input of a layer is often the very tensor that another site has read; then both share their sums.
         before = self.seen.get(id(x))
         if before is not None and before[0]() is x and before[1] == x._version:
@@ -160,6 +162,7 @@ class _Reader:
         self.seen[id(x)] = (weakref.ref(x), x._version, into[name])
 
     def pool(self, name: str, x: Tensor, stride: float) -> None:
+        """Add the means over positions of a stream's map to its sums."""
         vectors = positions_of(x)[: len(self.index)]
         count, channels = vectors.shape[1:]
         folds, classes = self.result.folds, self.classes
@@ -173,6 +176,7 @@ class _Reader:
         into.square.index_add_(0, self.batch.folds, pooled**2)
 
     def show(self, name: str, site: Site, x: Tensor) -> None:
+        """Pass all positions of a map to the sums that measures define themselves."""
         for sums in self.own:
             sums.add(name, site, positions_of(x)[: len(self.index)], self.batch)
 
@@ -198,7 +202,7 @@ class _Reader:
 
 
 @contextmanager
-def _hooks(sites: Mapping[str, Site], reader: _Reader) -> Iterator[None]:
+def _hooks(sites: Mapping[str, Site], reader: _Reader) -> Generator[None, None, None]:
     """Show the reader the inputs of pointwise layers and the outputs of sites."""
     result = reader.result
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Change a feature map and see what happens to the logits."""
+"""Change a feature map and measure how the logits change."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The weights of pointwise layers as directions: W' = diag(g) W diag(s).
+"""Read the weights of pointwise layers as directions: W' = diag(g) W diag(s).
 
 s is the standard deviation of each input channel over images, g the factor of the normalisation that follows. So W'
 does not change when a channel is rescaled and the next weight undoes it.
@@ -16,7 +16,7 @@ READS = ("expansion", "branch")
 """Kinds of sites whose directions are the rows of the weights."""
 
 
-def pointwise_matrix(layer: nn.Module) -> Tensor:
+def pointwise_matrix(layer: nn.Module | None) -> Tensor:
     """Return the matrix (outputs, inputs) of a 1x1 convolution or a linear layer, in float64.
 
     Raises

@@ -1,4 +1,4 @@
-"""The interference profile of a network: every measure at every site, next to the same of the untrained network."""
+"""Compute the interference profile of a network: every measure at every site, next to the untrained network's."""
 
 from collections.abc import Callable, Mapping
 
@@ -98,7 +98,7 @@ def profile_network(
 
 
 def _without_intervals(settings: Profile) -> Profile:
-    """Settings for a value without interval and null: fewer folds and draws, and half of the ``*_images``."""
+    """Return settings for a value without interval and null: fewer folds and draws, and half of the ``*_images``."""
     halved = {key: (value + 1) // 2 for key, value in settings if key.endswith("_images")}
     draws = max(10, settings.null_draws // 4)
     return settings.model_copy(update={"folds": 4, "null_draws": draws, **halved})
@@ -109,7 +109,12 @@ def measure_network(
 ) -> tuple[list[Value], dict[str, Tensor]]:
     """Return all measures of one network, site by site, and the arrays behind its figures.
 
-    The parameters are those of `profile_network`.
+    The parameters are those of `profile_network`, and ``sites`` are those of the network, in the order of data.
+
+    Raises
+    ------
+    LowparamError
+        If no site has a pointwise layer.
     """
     if not any(site.pointwise is not None for site in sites.values()):
         raise LowparamError("the network names no site with a pointwise layer; there is no interference to profile")

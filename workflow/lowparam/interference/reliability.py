@@ -1,4 +1,4 @@
-"""How much of a measure's variance lies between configurations, and how much between seeds of the same one."""
+"""Compute how much of a measure's variance is between configurations, and how much between seeds of the same one."""
 
 import pandas as pd
 
@@ -6,7 +6,7 @@ __all__ = ["icc", "icc_of_all"]
 
 
 def icc(values: pd.Series, configurations: pd.Series) -> float:
-    """Intraclass correlation ICC(1) of seeds within configurations (Shrout & Fleiss 1979, case 1).
+    """Compute the intraclass correlation ICC(1) of seeds within configurations (Shrout & Fleiss 1979, case 1).
 
     (B - W) / (B + (k - 1) W) with B and W the mean squares between and within configurations, and k the mean number of
     seeds, corrected for unequal numbers. At most 1; about 0 if configurations do not differ; NaN with fewer than two
@@ -26,7 +26,7 @@ def icc(values: pd.Series, configurations: pd.Series) -> float:
 
 
 def icc_of_all(runs: pd.DataFrame, measures: list[str]) -> pd.DataFrame:
-    """ICC of each measure over runs with the columns architecture, activation, budget and the measures.
+    """Compute the ICC of each measure over runs with the columns architecture, probe, budget and the measures.
 
     Returns
     -------

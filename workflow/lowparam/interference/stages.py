@@ -1,4 +1,4 @@
-"""Where the stages of a network end."""
+"""Find the ends of the stages of a network."""
 
 from collections.abc import Mapping
 

@@ -128,17 +128,17 @@ def _values(rows: pd.DataFrame, entry: dict[str, Any]) -> pd.Series:
 
 
 def _dimensions(rows: pd.DataFrame) -> pd.Series:
-    """Value times n of the first of these sites in each block."""
+    """Return value times n at the first of these sites in each block, in dimensions, by block."""
     block = rows["site"].str.rsplit(".", n=1).str[0]
     return (rows["value"] * rows["n"]).groupby(block, sort=False).first()
 
 
 def _strides(profile: pd.DataFrame) -> pd.DataFrame:
-    """The rows that the measure `stride` writes, a stream each."""
+    """Return the rows that the measure `stride` writes, one for each stream."""
     return profile[profile["measure"] == "stride"]
 
 
 def _striding(profile: pd.DataFrame) -> tuple[str, ...]:
-    """How the names of sites in blocks that stride begin."""
+    """Return what the names of sites in blocks that stride begin with."""
     rows = _strides(profile)
     return tuple(site.removesuffix("stream") for site in rows.loc[rows["value"] > 1, "site"])

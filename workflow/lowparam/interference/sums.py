@@ -1,4 +1,4 @@
-"""Sums over a feature map per fold of images, in float64: from them come a measure and its jackknife alike."""
+"""Sum over a feature map per fold of images, in float64; a measure and its jackknife come from the same sums."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ __all__ = ["Moments", "Pooled", "Statistics", "zeros"]
 
 
 def zeros(*shape: int, device: torch.device) -> Tensor:
-    """Return float64 zeros."""
+    """Return float64 zeros of a shape."""
     return torch.zeros(*shape, dtype=torch.float64, device=device)
 
 
@@ -49,6 +49,7 @@ class Moments:
 
     @property
     def channels(self) -> int:
+        """C, the number of channels."""
         return self.total.shape[1]
 
     def covariance(self) -> Tensor:
@@ -64,7 +65,7 @@ class Moments:
         def deviation(count: Tensor, total: Tensor, square: Tensor) -> Tensor:
             mean = total / count[..., None]
             variance = square / count[..., None] - mean**2
-            # What float64 leaves of a constant is not a variance.
+            # The rounding error of a constant in float64 is not a variance.
             return torch.where(variance > 1e-12 * mean**2, variance, variance * 0).sqrt()
 
         sums = (self.count, self.total, square)
@@ -103,12 +104,15 @@ class Pooled:
     ) -> "Pooled":
         """Return sums of nothing."""
         shapes = ((folds, classes), (folds, classes, channels), (folds, channels))
-        return cls(*(zeros(*shape, device=device) for shape in shapes), positions, stride)
+        images, total, square = (zeros(*shape, device=device) for shape in shapes)
+        return cls(images, total, square, positions, stride)
 
 
 @dataclass
 class Statistics:
-    """What one pass leaves behind.
+    """The result of one pass.
+
+    ``images`` is the number of images, ``folds`` that of their groups.
 
     ``inputs`` and ``outputs`` map a site's name to the `Moments` of its pointwise layer's input and of its own feature
     map; ``pooled`` maps a stream's name to `Pooled`. ``failed`` maps a site's name to why it could not be read.

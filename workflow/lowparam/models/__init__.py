@@ -1,4 +1,4 @@
-"""From a name and a budget to a network."""
+"""Build networks from a name and a budget."""
 
 from lowparam.models.build import network_for, width_for
 

@@ -1,4 +1,4 @@
-"""From a parameter budget to a width: the count grows with the width, so bisection finds it."""
+"""Find the width that meets a parameter budget: the count grows with the width, so by bisection."""
 
 from collections.abc import Callable
 from functools import cache
@@ -18,7 +18,7 @@ LOWEST, HIGHEST = 1.0, 4096.0
 STEP = 1 / 256  # finer steps change no rounded width of a network under 1.5 M parameters
 
 
-@cache  # all seeds of a scale ask for the same
+@cache  # all seeds of a scale have the same width
 def solve_width(
     architecture: str,
     budget: int,

@@ -1,4 +1,4 @@
-"""From the statement of a run to its network."""
+"""Build the network of a run from its specification, and load its weights."""
 
 import importlib
 from pathlib import Path
@@ -17,7 +17,7 @@ __all__ = ["load_weights", "network_for", "width_for"]
 
 
 def width_for(spec: dict[str, Any], *, classes: int, in_channels: int, size: int) -> float | None:
-    """Find the width of the first stage before rounding that a run in controlled mode has; None in published mode.
+    """Find the width of the first stage, before rounding, of a run in controlled mode; None in published mode.
 
     Parameters and errors are those of `network_for`.
     """
@@ -34,7 +34,7 @@ def network_for(spec: dict[str, Any], *, classes: int, in_channels: int, size: i
     Parameters
     ----------
     spec : dict
-        What `lowparam.params.run_spec` states; keys of the recipe and of the data are not read.
+        The specification of the run (`lowparam.params.run_spec`); keys of the recipe and of the data are not read.
     classes, in_channels, size : int
         Number of classes, channels of the images, and their height and width in pixels.
 

@@ -1,4 +1,4 @@
-"""What a network costs: parameters, multiply-accumulates, memory of weights and of activations."""
+"""Count what a network costs: parameters, multiply-accumulates, memory of weights and of activations."""
 
 import copy
 from dataclasses import dataclass
@@ -84,7 +84,7 @@ def peak_activation_elements(net: nn.Module, in_channels: int, size: int) -> int
 
 
 def cost(net: nn.Module, in_channels: int, size: int) -> Cost:
-    """State what one image of (in_channels, size, size) costs in eval mode; the network is left as it was."""
+    """Compute what one image of (in_channels, size, size) costs in eval mode; the network is left as it was."""
     parameters = count_parameters(net)
     macs, peak = _run(net, in_channels, size)
     return Cost(
@@ -115,13 +115,13 @@ NORMS = ("native_batch_norm", "native_layer_norm", "native_group_norm", "_native
 
 
 class _Trace(TorchDispatchMode):
-    """Writes down which storages every operation reads and writes."""
+    """Records which storages every operation reads and writes."""
 
     def __init__(self) -> None:
         super().__init__()
         self.steps: list[tuple[list[int], list[int], bool]] = []
         self.elements: dict[int, int] = {}
-        self.kept: list[Tensor] = []  # a storage that is gone would give its key away to another
+        self.kept: list[Tensor] = []  # the key of a freed storage may be used again
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
@@ -135,7 +135,7 @@ class _Trace(TorchDispatchMode):
         return result
 
     def peak(self, image: Tensor) -> int:
-        """Elements of the live tensors at the moment when there are most."""
+        """Return the largest number of elements that are live at one time."""
         last_use = {key: step for step, (reads, writes, _) in enumerate(self.steps) for key in (*reads, *writes)}
         live, peak = {_storage(image)}, 0
         for step, (reads, writes, overwrites) in enumerate(self.steps):

@@ -1,4 +1,4 @@
-"""A block as a picture: what its layers do to the number of channels, read off the module itself.
+"""Draw a block as a picture of what its layers do to the number of channels, from the module itself.
 
 One block of equal input and output width C runs once; every convolution that is called becomes a shape whose upper and
 lower edges are as wide as its input and output have channels. Norms and activations are named in the shape before
@@ -139,8 +139,8 @@ def _steps(block: Block) -> list[Step]:
         reads = [number[id(tensor)] for tensor in inputs]
         before, after = inputs[0].shape[1], output.shape[1]
         last = maker.get(reads[0])
-        follows = len(reads) == 1 and last is not None and last.output == reads[0]
-        if follows and not isinstance(module, nn.Conv2d | Product | Sum | SqueezeExcite | GlobalResponseNorm):
+        begins = isinstance(module, nn.Conv2d | Product | Sum | SqueezeExcite | GlobalResponseNorm)
+        if last is not None and last.output == reads[0] and len(reads) == 1 and not begins:
             last.after_it.append(_label(module))
             last.output = number[id(output)]
             maker[last.output] = last

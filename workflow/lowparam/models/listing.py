@@ -1,4 +1,4 @@
-"""Tables of the networks: all with their counts, and one layer by layer."""
+"""Build networks by name, and list them: all with their counts, or one layer by layer."""
 
 import pandas as pd
 import torch

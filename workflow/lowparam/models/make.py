@@ -1,6 +1,6 @@
-"""The object that a block asks for its layers, so that a part can give others.
+"""Make the layers of a block, so that a part can replace them.
 
-A block states in ``defaults`` what it is made of, asks `Make` for each layer, and never builds one of these itself:
+A block declares in ``defaults`` what it is made of, gets each layer from `Make`, and never builds one of these itself:
 
 ========================================  ===========================================================================
 ``make.spatial(channels, kernel, stride)``  the convolution that mixes positions
@@ -13,7 +13,7 @@ A block states in ``defaults`` what it is made of, asks `Make` for each layer, a
 ``make.striding(convolution, ...)``         a convolution that may stride
 ========================================  ===========================================================================
 
-`Make` notes what is asked for, so that a part that a block has no place for, or has already, is an error.
+`Make` records what is requested, so that a part that a block has no place for, or has already, is an error.
 """
 
 import copy
@@ -36,7 +36,7 @@ __all__ = ["Defaults", "Make"]
 
 @dataclass(frozen=True)
 class Defaults:
-    """What a block is made of where no part says otherwise.
+    """What a block is made of where no part replaces it.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class Defaults:
 
 
 class Make:
-    """Make the layers that a block asks for: a part's where one has the slot, the block's own elsewhere.
+    """Makes the layers of a block: a part's where one has the slot, the block's own elsewhere.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ class Make:
         return self  # a copy of a network is made of the same
 
     def with_defaults(self, **changes) -> "Make":
-        """Return the same for blocks whose `Defaults` differ in these, as a published network may ask for."""
+        """Return the same for blocks whose `Defaults` differ in these, as those of a published network may."""
         other = copy.copy(self)
         other._changes = self._changes | changes
         return other
@@ -191,7 +191,7 @@ class Make:
         return self._part("head", lambda part: part.make(features, classes), lambda: None)
 
     def finish(self, net: nn.Module) -> None:
-        """Let the part for kernels make those of a network, and check that every part has found its place.
+        """Let the part for kernels make those of a network, and check that every part was used.
 
         Raises
         ------
@@ -220,7 +220,7 @@ class Make:
             self._differs.add("kernel")
 
     def _part(self, slot: str, made: Callable[[ModuleType], nn.Module], own: Callable[[], nn.Module]) -> nn.Module:
-        """Return what the part of a slot makes, and note whether the block would have had the same; else `own`."""
+        """Return what the part of a slot makes, and record whether the block would have had the same; else `own`."""
         part = self.parts.get(slot)
         if part is None:
             return own()

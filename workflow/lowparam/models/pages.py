@@ -179,8 +179,9 @@ def _settings(docstring: str) -> str:
     return "\n".join(f"- `{name}` ({kind}): {' '.join(text.split())}" for name, kind, text in entries)
 
 
-def _definition(block: type[Block]) -> str:
-    return _prose(inspect.getdoc(block).split("\n\nParameters\n")[0])
+def _definition(thing: object) -> str:
+    """Return the docstring of a block or a function up to its parameters, as Markdown."""
+    return _prose((inspect.getdoc(thing) or "").split("\n\nParameters\n")[0])
 
 
 def _size(block: type[Block]) -> str:
@@ -210,7 +211,7 @@ def _controlled(name: str) -> list[dict]:
         rows.append(
             {
                 "budget": format_budget(budget),
-                "widths": " ".join(str(row[-1].out_channels) for row in net.stages),
+                "widths": " ".join(str(row[-1].out_channels) for row in net.stages.children()),
                 "parameters": f"{given.parameters.total:,}",
                 "head": f"{given.parameters.head:,}",
                 "MACs": f"{given.macs / 1e6:.2f} M",
@@ -248,9 +249,10 @@ def _published(block: type[Block], name: str) -> list[dict]:
 
 
 def _makers(rows: list[dict]) -> list[str]:
-    """What the functions that make the networks say of them."""
+    """Return what the docstrings of the functions that make the networks tell about them."""
     makers = {blocks.find_published(row["network"].strip("`")).func: None for row in rows}
-    said = [_prose(inspect.getdoc(maker).split("\n\nParameters\n")[0]) for maker in makers]
+    said = [_definition(maker).removeprefix("Lay out ") for maker in makers]
+    said = [text[0].upper() + text[1:] for text in said]
     first = rows[0]["network"].strip("`")
     return [*said, f"The total stride is {_stride(first, 224)} at 224 pixels and {_stride(first, 32)} below 96 pixels."]
 

@@ -1,4 +1,4 @@
-"""Any network of timm (Wightman 2019, github.com/huggingface/pytorch-image-models) as an architecture.
+"""Adapt any network of timm (Wightman 2019, github.com/huggingface/pytorch-image-models) as an architecture.
 
 timm's blocks do not name their sites, so they are found by module type: 1x1 convolutions and linear layers that widen
 are expansions, those that narrow or keep the width are projections, other convolutions are spatial, and modules
@@ -37,7 +37,7 @@ GATE = re.compile(r"^SE|Squeeze|^Eca|Cbam|GlobalContext|^Gather")
 
 
 class Tap(nn.Module):
-    """Shows what a layer takes and the feature map that it puts out, (N, C, H, W) whatever its own order.
+    """Passes on the feature map that a layer returns, as (N, C, H, W) whatever its own order, for hooks to read.
 
     Tokens (N, L, C) become (N, C, L, 1); maps with channels last are turned. Nothing is computed.
 
@@ -52,7 +52,7 @@ class Tap(nn.Module):
         self.channels_last = channels_last
 
     def turned(self, x: Tensor) -> Tensor:
-        """A tensor in the order of the layer as a map (N, C, H, W)."""
+        """Return a tensor in the order of the layer as a map (N, C, H, W)."""
         x = x.movedim(-1, 1) if self.channels_last else x
         return x.unsqueeze(-1) if x.ndim == 3 else x
 
@@ -77,7 +77,7 @@ class Adapted(Network):
         self.net = net
         for module in net.modules():
             if getattr(module, "inplace", False):
-                module.inplace = False  # it would overwrite a feature map that somebody has just read
+                module.inplace = False  # it would overwrite a feature map that was just read
         self.taps = nn.ModuleList()
         self._read: list[tuple[str, str]] = []  # for every tap: name of the layer, kind of the site
         shapes = _output_shapes(net, image)
@@ -110,7 +110,7 @@ class Adapted(Network):
         return list(classifier) if isinstance(classifier, tuple) else [classifier]
 
     def sites(self) -> dict[str, Site]:
-        """All sites by name, such as ``blocks.1.0.conv_pw.expansion``, in the order in which timm registers layers."""
+        """Return all sites by name, such as ``blocks.1.0.conv_pw.expansion``, in timm's order of layers."""
         sites = {}
         for tap, (name, kind) in zip(self.taps, self._read, strict=True):
             if kind in ("expansion", "projection"):
@@ -128,7 +128,7 @@ class _Show:
         self.tap = tap
 
     def __call__(self, module: nn.Module, args: tuple, output: Tensor) -> Tensor:
-        # What a hook on the tap has changed goes on into the network.
+        # A change that a hook makes on the tap is passed on to the network.
         shown = self.tap(self.tap.turned(args[0]), self.tap.turned(output))
         shown = shown.squeeze(-1) if output.ndim == 3 else shown
         return shown.movedim(1, -1) if self.tap.channels_last else shown
@@ -184,20 +184,19 @@ def build(
 
 
 def _create(name: str, classes: int, in_channels: int, size: int, weights: str | None) -> nn.Module:
-    """Create a network of timm, and tell it the image size where it wants to know."""
+    """Create a network of timm, with the image size if it takes one."""
     options = {"pretrained": weights is not None, "num_classes": classes, "in_chans": in_channels}
-    if weights is not None:
-        options["pretrained_cfg_overlay"] = {"file": weights}
+    overlay = {} if weights is None else {"pretrained_cfg_overlay": {"file": weights}}
     try:
-        return timm.create_model(name, img_size=size, **options)
+        return timm.create_model(name, img_size=size, **options, **overlay)
     except TypeError as error:
         if "img_size" not in str(error):
             raise
-        return timm.create_model(name, **options)
+        return timm.create_model(name, **options, **overlay)
 
 
 def _weights_from_hub(name: str) -> str:
-    """Path of a network's safetensors file in the hub's cache on this machine, downloaded if need be."""
+    """Return the path of a network's safetensors file in the hub's cache on this machine; download it if need be."""
     config = timm.get_pretrained_cfg(name)
     if config is None or not config.hf_hub_id:
         raise LowparamError(f"timm names no weights of {name} at the Hugging Face hub; give a file with --weights")
@@ -205,7 +204,7 @@ def _weights_from_hub(name: str) -> str:
     with suppress(LocalEntryNotFoundError):
         return hf_hub_download(**file, local_files_only=True)
     try:
-        get_session().head(constants.ENDPOINT, timeout=HUB_TIMEOUT)  # the download itself would try for half a minute
+        get_session().head(constants.ENDPOINT, timeout=HUB_TIMEOUT)  # a download would retry for half a minute
         return hf_hub_download(**file)
     except Exception as error:  # what the network, the hub and its client raise has no common ancestor
         reason = " ".join(str(error).split())[:150]
@@ -237,13 +236,15 @@ def _channels_last(module: nn.Module, shape: tuple[int, ...]) -> bool:
 
 
 def _what_follows(net: nn.Module, image: Tensor) -> tuple[dict[str, nn.Module], dict[str, nn.Parameter]]:
-    """The norm, and the layer scale, that take what a layer has put out, by the layer's name."""
+    """Return the norm and the layer scale that follow each layer, by the layer's name."""
     trace, hooks = _Trace(), []
     for name, module in net.named_modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
 
-            def write(module: nn.Module, args: tuple, output: Tensor, name: str = name) -> None:
-                trace.wrote[id(output)] = output, name, module.weight.shape[0]
+            def write(
+                module: nn.Module, args: tuple, output: Tensor, name: str = name, width: int = len(module.weight)
+            ) -> None:
+                trace.wrote[id(output)] = output, name, width
 
             hooks.append(module.register_forward_hook(write))
         elif isinstance(module, nn.BatchNorm2d | nn.LayerNorm | nn.GroupNorm):

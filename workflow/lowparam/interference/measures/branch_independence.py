@@ -72,6 +72,11 @@ def measure_site(name: str, site: Site, branches: Sequence[Moments | None], outp
         Sums over the two maps that are joined.
     outputs : Moments or None
         Sums over the joined map.
+
+    Returns
+    -------
+    list of Value
+        In nats.
     """
     if site.factors is None:
         return []

@@ -148,7 +148,10 @@ def measure_site(name: str, site: Site, inputs: Moments | None, *, draws: int) -
         return [undefined("dimensionality", "weights or activations are not finite", **where)]
 
     def covariance(a: Tensor, b: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
-        return sum_covariance(a, b) if site.kind == "sum" else sum(product_covariance(a, b, alpha, beta))
+        if site.kind == "sum":
+            return sum_covariance(a, b)
+        quadratic, linear = product_covariance(a, b, alpha, beta)
+        return quadratic + linear
 
     channels = a.shape[1]
     m = channels if site.kind == "sum" else channels * (channels + 3) // 2

@@ -46,8 +46,14 @@ def measure(context: Context) -> list[Value]:
 
 
 def interaction(first: Tensor, second: Tensor, both: Tensor) -> Tensor:
-    """Return the interaction of each pair (...) from logit changes (..., images, outputs); NaN without any effect."""
-    square = lambda change: (change**2).sum((-2, -1))  # noqa: E731
+    """Return the interaction of each pair (...), 0 or more; NaN where neither channel has an effect.
+
+    `first`, `second` and `both` are the changes of the logits, (..., images, outputs), when one or both are ablated.
+    """
+
+    def square(change: Tensor) -> Tensor:
+        return (change**2).sum((-2, -1))
+
     return square(both - first - second) / (square(first) + square(second))
 
 

@@ -6,6 +6,8 @@ add, negative where they cancel. Derived for this package; that correlated featu
 shown by Prieto et al. 2026 (arXiv 2603.09972).
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -117,7 +119,7 @@ def measure_site(name: str, site: Site, inputs: Moments | None) -> list[Value]:
     return quantiles(every, _without_each_fold(matrix, inputs), **shape)
 
 
-def quantiles(every: Tensor, left_out: Tensor, **where: object) -> list[Value]:
+def quantiles(every: Tensor, left_out: Tensor, **where: Any) -> list[Value]:
     """Return the mean of log CI (C,), its interval from the values without each fold (folds, C), and quantiles."""
     alive = torch.isfinite(every)
     value = every[alive].mean().item()

@@ -13,7 +13,9 @@ also keep how much of all rows is in each dimension, and the norms are compared 
 the same. Both nulls are as indifferent to the scale of channels as W' is.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -257,8 +259,20 @@ def measure_site(name: str, site: Site, inputs: Moments | None, *, draws: int) -
     ]
 
 
-def against_null(value: float, left_out: np.ndarray, null: Tensor, **where: object) -> list[Value]:
-    """Return the mean D with its interval and null, and the ratio r with the same."""
+def against_null(value: float, left_out: Sequence[float] | np.ndarray, null: Tensor, **where: Any) -> list[Value]:
+    """Return the mean D with its interval and null, and the ratio r with the same.
+
+    Parameters
+    ----------
+    value : float
+        Mean D.
+    left_out : sequence of float, shape (folds,)
+        Mean D without each fold.
+    null : Tensor
+        Mean D of random directions, (draws,).
+    **where
+        Fields of `Value` that both have.
+    """
     lower, upper = interval(value, left_out)
     mean, deviation = null.mean().item(), null.std().item()
     ratio = {"value": value / mean, "lower": lower / mean, "upper": upper / mean, "null_sd": deviation / mean}

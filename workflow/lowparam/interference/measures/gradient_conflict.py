@@ -94,7 +94,8 @@ def class_cosines(products: Tensor, belongs: Tensor) -> Tensor:
     between = belongs.mT @ products @ belongs
     length = between.diagonal(dim1=-2, dim2=-1).clamp(min=0).sqrt()
     cosine = between / (length[..., :, None] * length[..., None, :])
-    first, second = torch.triu_indices(*between.shape[-2:], 1)
+    classes = between.shape[-1]
+    first, second = torch.triu_indices(classes, classes, 1)
     return cosine[..., first, second]
 
 

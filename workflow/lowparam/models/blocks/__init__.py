@@ -1,14 +1,15 @@
-"""The bottlenecks, one file each, and the networks of their papers.
+"""Blocks (bottlenecks), one file each, and the networks of their papers.
 
 A file is named by what is before the first underscore of its architectures' names (``nodepth_a`` is in ``nodepth.py``),
 or declares that beginning in ``PREFIX``. It defines:
 
 ``ARCHITECTURES``  the blocks by name, subclasses of `lowparam.models.blocks.base.Block`, a dictionary
 ``ABLATIONS``      further blocks that differ from one of these in one factor, if it has any
-``PUBLISHED``      what makes the `lowparam.models.blocks.base.Layout` of each published network from ``in_channels``,
-                   ``small`` and ``make``, by name, if it has any
+``PUBLISHED``      what makes the `lowparam.models.blocks.base.Layout` of each published network, by name, from
+                   ``in_channels`` (channels of the images), ``small`` (whether they have fewer than 96 pixels) and
+                   ``make`` (which makes the layers of the blocks), if it has any
 
-A block asks its `lowparam.models.make.Make` for its layers, so that it takes parts. A new file is found by itself.
+A block gets its layers from its `lowparam.models.make.Make`, so that it takes parts. A new file is found by itself.
 """
 
 from collections.abc import Callable
@@ -38,7 +39,7 @@ def published() -> list[str]:
 
 
 def find(architecture: str) -> type[Block]:
-    """Return the class of an architecture's block; its parts are not looked at.
+    """Return the class of an architecture's block, whatever its parts.
 
     Raises
     ------
@@ -49,7 +50,7 @@ def find(architecture: str) -> type[Block]:
 
 
 def find_published(network: str) -> Callable[..., Layout]:
-    """Return what makes the `Layout` of a published network from ``in_channels``, ``small`` and ``make``.
+    """Return what makes the `Layout` of a published network, as described at the head of this file.
 
     Raises
     ------

@@ -99,15 +99,15 @@ class Block(nn.Module):
     stride : int
         1 or 2: the factor by which height and width shrink.
     hidden : int or None
-        Channels inside the block, where the block has an inside.
+        Hidden width: channels inside the block, for a block that has a hidden space.
     make : Make or None
-        What the block asks for its layers; None gives it its own.
+        Makes the layers of the block; None makes its own.
     """
 
     defaults: ClassVar[Defaults] = Defaults()
-    """What the block is made of where no part says otherwise."""
+    """What the block is made of where no part replaces it."""
     expansion: ClassVar[float] = 1.0
-    """Width of the inside over width of the input."""
+    """Hidden width over width of the input."""
     shortcut: ClassVar[bool] = True
     """Whether the block adds its input where the shapes allow it."""
 
@@ -141,12 +141,18 @@ class Block(nn.Module):
 
     @classmethod
     def hidden_width(cls, in_width: float, out_width: float) -> float:
-        """Width of the inside before rounding, from the widths of input and output before rounding."""
+        """Return the hidden width before rounding, from the widths of input and output before rounding."""
         return cls.expansion * in_width
 
     @classmethod
     def by_stage(cls, stages: int) -> list[type["Block"]]:
-        """The block of each stage: the same in all, unless an architecture mixes blocks."""
+        """Return the block of each stage: the same in all, unless an architecture mixes blocks.
+
+        Raises
+        ------
+        LowparamError
+            If the architecture names a stage that is not there.
+        """
         return [cls] * stages
 
     def branch(self, x: Tensor) -> Tensor:
@@ -154,11 +160,11 @@ class Block(nn.Module):
         raise NotImplementedError
 
     def inner_sites(self) -> list[Site]:
-        """The sites inside the block, in the order in which data flows."""
+        """Return the sites inside the block, in the order in which data flows."""
         raise NotImplementedError
 
     def sites(self) -> list[Site]:
-        """All sites of the block; the last is the stream, which is the block's output."""
+        """Return all sites of the block; the last is the stream, which is the block's output."""
         return [*self.inner_sites(), Site("stream", self)]
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """DemoNet's block (Ma et al. 2024, "Rewrite the Stars", arXiv 2403.19967, section 3.4 and appendix A.1).
 
 ``demonet_star`` multiplies two branches, ``demonet_sum`` adds them, and nothing else differs. ``_noact`` takes the
-activation away, which is the experiment of table 4.
+activation away, as in table 4.
 """
 
 from dataclasses import replace
@@ -95,9 +95,16 @@ def published(
     small: bool,
     make: Make,
 ) -> Layout:
-    """DemoNet: patches of 16 x 16, `depth` blocks of one width, LN after pooling.
+    """Lay out a DemoNet: patches of 16 x 16, blocks of one width, LN after pooling.
 
     For small images the patches are 4 x 4, so that the stem has 240 x in_channels x width parameters less.
+
+    Parameters
+    ----------
+    block : type of DemoStar
+        Which of the four blocks.
+    width, depth : int
+        Channels, and number of blocks.
     """
     patch = 4 if small else 16
     stem = nn.Conv2d(in_channels, width, patch, patch)

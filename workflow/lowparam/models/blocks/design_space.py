@@ -1,6 +1,6 @@
 """One block with its geometry as settings, so that any of the others can be changed in one factor.
 
-A `Point` says where a block is in the space. ``ablation_<start>`` is the point at which an architecture is, and
+A `Point` is a place in the space of blocks. ``ablation_<start>`` is the point at which an architecture is, and
 computes what that architecture computes; ``ablation_<start>_<factor>`` differs from it in one factor:
 
 ``dense``, ``depthwise``, ``nospatial``         the spatial operator
@@ -200,10 +200,11 @@ class DesignBlock(Block):
         return [site for site in sites if not isinstance(site.output, nn.Identity)]
 
     def _pointwise_site(self, kind: str, unit: nn.Module, output: nn.Module) -> Site:
+        """Return the site of a pointwise layer, read at `output`."""
         return Site(kind, output, getattr(unit, "conv", None), foldable(getattr(unit, "norm", None)))
 
     def _end_of(self, unit: ConvNormAct) -> nn.Module:
-        """Of the last pointwise layer the linear map is read, before its activation."""
+        """Return where the last pointwise layer is read: at its linear map, before the activation."""
         return unit.conv if isinstance(unit.norm, nn.Identity) else unit.norm
 
 

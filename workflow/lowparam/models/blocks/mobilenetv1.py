@@ -49,7 +49,13 @@ STAGES = (  # channels, blocks, stride of the first
 
 
 def published(width: float, *, in_channels: int, small: bool, make: Make) -> Layout:
-    """MobileNetV1 at a width, with the ReLU6 of all later code; for small images the stem does not stride."""
+    """Lay out MobileNetV1 at a width, with ReLU6 as in all later code; for small images the stem does not stride.
+
+    Parameters
+    ----------
+    width : float
+        Factor of all numbers of channels, which are rounded to multiples of 8.
+    """
     make = make.with_defaults(activation=nn.ReLU6)
     before = make_divisible(32 * width)
     stem = conv_norm_act(in_channels, before, 3, stride=1 if small else 2, activation=nn.ReLU6)

@@ -60,9 +60,14 @@ STAGES = (  # expansion, channels, blocks, stride of the first
 
 
 def published(width: float, *, in_channels: int, small: bool, make: Make) -> Layout:
-    """MobileNetV2 at a width. The last 1x1 convolution has 1280 channels at least.
+    """Lay out MobileNetV2 at a width. The last 1x1 convolution has 1280 channels at least.
 
     For small images the stem and the 24-channel stage do not stride.
+
+    Parameters
+    ----------
+    width : float
+        Factor of all numbers of channels, which are rounded to multiples of 8.
     """
     before = make_divisible(32 * width)
     stem = conv_norm_act(in_channels, before, 3, stride=1 if small else 2, activation=nn.ReLU6)

@@ -1,6 +1,6 @@
 """MobileNetV3's inverted residual with squeeze-and-excitation (Howard et al. 2019, arXiv 1905.02244, section 5).
 
-The field counts MobileNetV3 in several incompatible ways, so the name of a published network says which it is:
+The field counts MobileNetV3 in several incompatible ways, so the name of a published network tells which it is:
 
 ``1280``     last linear layer of 1280 at every width: the paper's and TensorFlow's counts (Small x1.0: 2,946,568)
 ``1024``     last linear layer of 1024 at every width (Small only; x1.0: 2,542,856)
@@ -103,9 +103,18 @@ RATIOS_LARGE = (1, 4, 3, 3, 3, 3, 6, 2.5, 2.3, 2.3, 6, 6, 6, 6, 6)
 
 
 def published(size: str, convention: str, width: float, *, in_channels: int, small: bool, make: Make) -> Layout:
-    """MobileNetV3 ``small`` or ``large`` by a head convention at a width.
+    """Lay out MobileNetV3 Small or Large at a width, with one of the heads above.
 
     For small images the stem and the first striding block do not stride.
+
+    Parameters
+    ----------
+    size : {"small", "large"}
+        Which of the two networks.
+    convention : {"1280", "1024", "scaled", "timm", "minimal"}
+        Which head, as listed at the head of this file.
+    width : float
+        Factor of all numbers of channels, which are rounded to multiples of 8.
     """
     rows, ratios, last = (SMALL, RATIOS_SMALL, 1024) if size == "small" else (LARGE, RATIOS_LARGE, 1280)
     minimal, of_timm = convention == "minimal", convention in ("timm", "minimal")

@@ -83,10 +83,15 @@ STAGES = (  # reduction, channels, blocks, stride of the first
 
 
 def published(width: float, *, in_channels: int, small: bool, make: Make) -> Layout:
-    """MobileNeXt at a width, by the authors' code; the last stage has 1280 channels at least.
+    """Lay out MobileNeXt at a width, as in the authors' code; the last stage has 1280 channels at least.
 
     A stage of a single block that does not stride, and the block that reduces by 2, keep both depthwise convolutions.
     Widths are multiples of 8, of 4 at width 0.1. For small images the stem and the first stage do not stride.
+
+    Parameters
+    ----------
+    width : float
+        Factor of all numbers of channels.
     """
     divisor = 4 if width == 0.1 else 8
     before = make_divisible(32 * width, divisor)

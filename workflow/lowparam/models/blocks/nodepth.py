@@ -1,8 +1,8 @@
 """NoDepth bottlenecks (named in Hollard et al. 2025, arXiv 2507.15798; the public text does not define the block).
 
-What stands here are readings, each built from what the abstract and the author's public code suggest. None is a
-replication of the block; tables must call them readings. No network of the paper is known either: the networks below
-put the readings into ConvNeXt's frame.
+The blocks here are readings, each built from what the abstract and the author's public code suggest. None is a
+replication of the block, and tables must call them readings. No network of the paper is known either: the published
+networks here put the readings into ConvNeXt's frame.
 
 A   "no depth" is no depthwise convolution in the expanded space: it moves to the narrow stream.
 B   no depthwise convolution at all: a dense 3x3 in a reduced space, with the shortcut on the wide side.

@@ -67,11 +67,11 @@ class StarBlock(Block):
 
     @classmethod
     def inside(cls, in_width: float, out_width: float, expansion: float) -> float:
-        """Hidden width before rounding with which a design costs what the standard one costs at that expansion."""
+        """Return the hidden width before rounding with which a design costs what the standard one costs."""
         return expansion * in_width
 
     def branches(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The two maps that are joined."""
+        """Return the two maps (N, C, H, W) that are joined, from the output of the first depthwise convolution."""
         return self.act(self.first(x)), self.act_second(self.second(x))
 
     def branch(self, x: Tensor) -> Tensor:
@@ -79,14 +79,14 @@ class StarBlock(Block):
         return self.scale(self.depthwise_out(self.project(self.gate(self.act_product(joined)))))
 
     def branch_sites(self) -> list[Site]:
-        """The sites between the first depthwise convolution and the product."""
+        """Return the sites between the first depthwise convolution and the product."""
         return [
             Site("branch", self.act, self.first, name="branch1"),
             Site("branch", self.act_second, self.second, name="branch2"),
         ]
 
     def joined_site(self) -> Site:
-        """The site at the product."""
+        """Return the site at the product."""
         kind = "product" if self.combine is Product else "sum"
         return Site(kind, self.join, factors=(self.first, self.second), name="join")
 
@@ -137,6 +137,7 @@ class GateBlock(StarBlock):
         projects = self.projects or in_channels != out_channels
         self.gate = make.gate(in_channels) if projects else nn.Identity()
         self.project = (
+            # pyrefly: ignore[bad-assignment]: where the base class has a convolution and a norm, this has a norm alone
             ConvNormAct(make.pointwise(in_channels, out_channels), make.norm(out_channels))
             if projects
             else make.norm(out_channels)
@@ -243,7 +244,15 @@ SIZES = {
 
 
 def published(block: type[StarBlock], size: str, *, in_channels: int, small: bool, make: Make) -> Layout:
-    """A size of StarNet; for small images the first down-sampler does not stride."""
+    """Lay out a StarNet; for small images the first down-sampler does not stride.
+
+    Parameters
+    ----------
+    block : type of StarBlock
+        The block, or what chooses it by stage.
+    size : str
+        A key of ``SIZES``.
+    """
     base, depths, expansion = SIZES[size]
     stem = conv_norm_act(in_channels, 32, 3, stride=2, activation=nn.ReLU6, bias=True)
     stages: list[list[nn.Module]] = []
@@ -259,7 +268,7 @@ def published(block: type[StarBlock], size: str, *, in_channels: int, small: boo
 
 
 def _initialise(module: nn.Module) -> None:
-    """As the authors' code does in effect: linear layers truncated normal 0.02, convolutions as torch has them."""
+    """Initialise as the authors' code does in effect: linear layers truncated normal 0.02, convolutions as in torch."""
     if isinstance(module, nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02)
         nn.init.zeros_(module.bias)

@@ -8,7 +8,7 @@ __all__ = ["ConvNormAct", "conv_norm_act", "make_divisible"]
 
 
 def make_divisible(value: float, divisor: int = 8, minimum: int | None = None) -> int:
-    """Round to a multiple of `divisor`, never below 90 % of `value` (the rule of the MobileNet papers' code)."""
+    """Round to a multiple of `divisor`, at least `minimum` and 90 % of `value`, as the code of the MobileNets does."""
     minimum = minimum or divisor
     rounded = max(minimum, int(value + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * value else rounded

@@ -1,6 +1,6 @@
-"""Layers of small networks that torch does slowly or with much memory on a CPU, done another way.
+"""Layers that torch computes slowly, or with much memory, in small networks on a CPU, computed another way.
 
-All compute what the layer of torch computes, up to the order of the sums. What they gain is in docs/performance.md.
+Each computes what torch's layer computes, up to the order of the sums. docs/performance.md has what they gain.
 """
 
 import torch
@@ -14,7 +14,7 @@ LARGEST_MAP = 8  # height of a map above which oneDNN's own gradient is as fast
 
 
 def accelerate(net: nn.Module) -> None:
-    """Let the layers of a network that can run the better way do so, in place.
+    """Replace the layers of a network by the faster ones of this file where they can be, in place.
 
     Only the class of the modules changes: parameters, names and hooks stay.
     """
@@ -66,7 +66,7 @@ class _ReLU6(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor) -> Tensor:
+    def backward(ctx, grad: Tensor) -> Tensor:  # pyrefly: ignore[bad-override]: the decorator hides the name of ctx
         return torch.ops.aten.hardtanh_backward(grad, *ctx.saved_tensors, 0.0, 6.0)
 
 
@@ -94,7 +94,7 @@ class _Depthwise(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor):
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:  # pyrefly: ignore[bad-override]: as above
         x, weight = ctx.saved_tensors
         stride, padding = [ctx.stride] * 2, [ctx.padding] * 2
         mask = [ctx.needs_input_grad[0], False, False]
@@ -106,7 +106,7 @@ class _Depthwise(torch.autograd.Function):
 
 
 def _weight_gradient(x: Tensor, grad: Tensor, kernel: int, stride: int, padding: int) -> Tensor:
-    """Gradient of the weights, (C, 1, kernel, kernel), as a depthwise convolution of its own.
+    """Return the gradient of the weights, (C, 1, kernel, kernel), as a depthwise convolution of its own.
 
     ``dw[c, i, j]`` is the sum over images n and positions p of ``x[n, c, stride p + (i, j) - padding] grad[n, c, p]``:
     each map of x convolved with its map of the gradient as the kernel, summed over n. Gradients of a stride are

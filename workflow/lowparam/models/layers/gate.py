@@ -1,4 +1,4 @@
-"""Gates: layers that weigh each channel by what they see in the whole map."""
+"""Gates: layers that weigh each channel by the complete feature map."""
 
 from collections.abc import Callable
 

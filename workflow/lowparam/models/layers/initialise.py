@@ -1,4 +1,4 @@
-"""How published networks begin: each function sets the weights of one module."""
+"""Initialise published networks: each function sets the weights of one module."""
 
 from torch import nn
 

@@ -14,7 +14,7 @@ class LayerScale(nn.Module):
     channels : int
         C.
     initial : float
-        What the factors begin at; the small value of ConvNeXt.
+        Initial value of the factors, by default that of ConvNeXt.
     """
 
     drawn = "layer scale"

@@ -1,4 +1,4 @@
-"""Which modules of a network are layers."""
+"""Iterate over the layers of a network."""
 
 from collections.abc import Iterator
 

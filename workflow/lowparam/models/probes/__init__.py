@@ -1,4 +1,4 @@
-"""Probes: what an experiment puts into a network to see how it bears it, one file a family.
+"""Probes: modules that an experiment inserts into a network to test for interference, one file a family.
 
 The probe of Hollard et al. 2025 is SoLU. The paper applies it "on residual streams" and leaves the axis and the place
 open. Here it acts over channels at each position, and its place is a named reading:
@@ -7,8 +7,9 @@ open. Here it acts over channels at each position, and its place is a named read
 ``s2``  on the branch, before it is added; on a block without a shortcut the same as ``s1``
 ``s3``  in place of the activation inside the block
 
-SoLU does several things at once, so its controls keep some of them each: its variants, ``scale`` and ``topk``. A probe
-is named ``<family>_<place>`` or ``<family>_<place>_<variant>``, such as ``solu_s1_ln``; ``none`` is no probe.
+SoLU does several things at once; each of its controls, which are its variants, ``scale`` and ``topk``, keeps some of
+them. A probe is named ``<family>_<place>`` or ``<family>_<place>_<variant>``, such as ``solu_s1_ln``; ``none`` is no
+probe.
 
 The file of a family defines:
 

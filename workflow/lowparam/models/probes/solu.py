@@ -1,6 +1,6 @@
 """SoLU(x) = x * softmax(x) over channels at each position (Elhage et al. 2022, "Softmax Linear Units").
 
-``solu_<place>``        the thing itself
+``solu_<place>``        SoLU itself
 ``solu_<place>_xc``     times the number of channels: uniform softmax changes nothing, so no shrinking by width
 ``solu_<place>_ln``     followed by a layer norm over channels, as in the original: no shrinking at all
 ``solu_<place>_t4``     softmax of x / 4: softer

@@ -1,6 +1,6 @@
-"""The controlled skeleton: one stem, one stage plan, one head; only the block differs.
+"""Build networks of the controlled mode: one stem, one stage plan, one head; only the block differs.
 
-Widths are real numbers until the last step. Stage widths and hidden widths are rounded each by itself, so that the
+Widths are real numbers until the last step. Stage widths and hidden widths are rounded separately, so that the
 parameter count moves in small steps and any budget can be met closely (see `budget.py`).
 """
 
@@ -18,7 +18,7 @@ __all__ = ["Controlled", "Network", "build", "stage_plan"]
 
 
 def stage_plan(size: int) -> tuple[int, tuple[int, ...]]:
-    """Strides of the stem and of the stages for a square input of `size` pixels.
+    """Return the strides of the stem and of the stages for a square input of `size` pixels.
 
     The total stride is 4 below 24 pixels, 8 below 96, and 32 from there on, where there are four stages.
 
@@ -51,11 +51,11 @@ class Network(nn.Module):
         return self.classifier(self.features(x).mean((2, 3)))
 
     def head_modules(self) -> list[nn.Module]:
-        """The modules whose parameters are counted as head."""
-        return [self.classifier]
+        """Return the modules whose parameters are counted as head."""
+        return [self.classifier]  # pyrefly: ignore[bad-return]: to torch's stubs it may be a tensor
 
     def regularise(self, *, dropout: float, drop_path: float) -> None:
-        """Drop values before the classifier and skip residual branches while training, as a recipe says.
+        """Drop values before the classifier and skip residual branches while training, as a recipe demands.
 
         Parameters
         ----------
@@ -92,7 +92,7 @@ class Network(nn.Module):
                     block.on_branch = nn.Sequential(block.on_branch, skip)
 
     def sites(self) -> dict[str, Site]:
-        """All sites by name, such as ``stages.1.0.projection``, in the order in which data flows."""
+        """Return all sites by name, such as ``stages.1.0.projection``, in the order in which data flows."""
         return {
             f"{name}.{site.name}": site
             for name, module in self.named_modules()
@@ -113,7 +113,7 @@ class Controlled(Network):
     classes, in_channels, size : int
         Number of classes, channels of the images, and their height and width in pixels.
     make : Make or None
-        What the blocks ask for their layers; None gives them their own.
+        Makes the layers of the blocks; None makes their own.
     probe : Probe
         What to put on streams or branches. One in place of activations is in `make`.
     depth : int
@@ -186,6 +186,19 @@ def build(
     **skeleton: int,
 ) -> Network:
     """Build a controlled network by names, with torch's default initialisation.
+
+    Parameters
+    ----------
+    architecture : str
+        A block, with or without parts, such as ``mobilenetv2+se``.
+    width : float
+        Width of the first stage before rounding, at least 1.
+    classes, in_channels, size : int
+        Number of classes, channels of the images, and their height and width in pixels.
+    probe : str
+        A name in `lowparam.models.probes.names`.
+    **skeleton
+        ``depth``, ``divisor`` and ``minimum`` of `Controlled`.
 
     Raises
     ------

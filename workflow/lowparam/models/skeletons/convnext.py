@@ -1,6 +1,6 @@
 """The frame that ConvNeXt and the NoDepth readings share around their blocks (Liu et al. 2022, section 2)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from torch import nn
 
@@ -12,7 +12,7 @@ __all__ = ["convnext_frame"]
 
 
 def convnext_frame(
-    block: Callable[..., Block],
+    block: type[Block],
     widths: Sequence[int],
     depths: Sequence[int],
     *,
@@ -21,12 +21,12 @@ def convnext_frame(
     make: Make,
     overlap: bool = False,
 ) -> Layout:
-    """Stem 4x4 / 4 and LN; between stages LN and 2x2 / 2; after pooling LN.
+    """Lay out a network in ConvNeXt's frame: stem 4x4 / 4 and LN; LN and 2x2 / 2 between stages; LN after pooling.
 
     Parameters
     ----------
-    block : callable
-        Makes a block, which here never strides or widens.
+    block : type of Block
+        The block, which here never strides or widens.
     widths, depths : sequences of int
         Channels and number of blocks of every stage.
     in_channels : int
@@ -34,7 +34,7 @@ def convnext_frame(
     small : bool
         The stem strides by 2 instead of 4, with the same 4x4 kernel (padded by 1).
     make : Make
-        What the blocks ask for their layers.
+        Makes the layers of the blocks.
     overlap : bool
         timm's ``_ols`` stem: two overlapping 3x3 convolutions, the first of half the width, instead of the 4x4.
     """

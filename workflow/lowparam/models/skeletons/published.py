@@ -1,4 +1,4 @@
-"""The papers' own networks, layer for layer: published mode.
+"""Build the papers' own networks, layer for layer: published mode.
 
 A block file lists the networks of its paper in ``PUBLISHED``. Below 96 pixels they are built with the strides that the
 field uses for 32 x 32 images; the weights are the same unless the block file says otherwise. Dropout, drop path and the
@@ -21,7 +21,24 @@ SMALL = 96
 
 
 class Published(Network):
-    """A published network: the parts of a `Layout`, global average pooling, a linear classifier."""
+    """A published network: the parts of a `Layout`, global average pooling, a linear classifier.
+
+    Parameters
+    ----------
+    layout : Layout
+        Stem, stages, neck and head.
+    classes : int
+        Number of classes.
+    make : Make
+        What made the layers of the blocks.
+    probe : Probe
+        What to put on streams or branches. One in place of activations is in `make`.
+
+    Raises
+    ------
+    LowparamError
+        If a part has no place in the network.
+    """
 
     def __init__(self, layout: Layout, *, classes: int, make: Make, probe: Probe = Probe(None)) -> None:
         super().__init__()
@@ -43,7 +60,7 @@ class Published(Network):
         return self.classifier(self.head(self.neck(self.features(x)).mean((2, 3))))
 
     def head_modules(self) -> list[nn.Module]:
-        """The modules whose parameters are counted as head: the classifier and what widens before it."""
+        """Return the modules whose parameters are counted as head: the classifier and what widens before it."""
         return [self.get_submodule(name) for name in self._head_names]
 
 
