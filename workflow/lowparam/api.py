@@ -281,7 +281,9 @@ def profile(
         from lowparam.interference import figure_data
         from lowparam.report.model_report import write_model_report
 
-        names = [str(name) for name in (classes if classes is not None else range(int(max(labels)) + 1))]
+        names = [
+            str(name) for name in (classes if classes is not None else range(1 + max(int(label) for label in labels)))
+        ]
         figure_data.write(Path(out) / "profile.safetensors", arrays, classes=names)
         write_text(Path(out) / "profile.csv", table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
         write_model_report(Path(out), type(model).__name__)

@@ -21,7 +21,7 @@ MOST_ORDERS = 5040  # all orders of seven architectures
 
 @dataclass(frozen=True)
 class Configurations:
-    """Two columns of the same runs, arranged by architecture, bin and seed.
+    """Arrange two columns of the same runs by architecture, bin and seed.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class Configurations:
         rows = {key: place for place, key in enumerate(grids[0].keys)}
         places = [[rows.get((budget, name, probe), -1) for budget, probe in bins] for name in architectures]
         arrays = [np.vstack([grid.values, np.full(len(grid.seeds), np.nan)])[np.array(places)] for grid in grids]
-        complete = np.all([np.isfinite(array).any(axis=2).all(axis=1) for array in arrays], axis=0)
+        complete = np.all([np.isfinite(array).any(axis=2) for array in arrays], axis=(0, 2))
         if complete.sum() < FEWEST:
             raise NotTested(f"fewer than {FEWEST} architectures have all budgets and {x}")
         sizes = OutcomeGrid.read(runs, "parameters_total").means()[np.array(places)[complete]]

@@ -18,7 +18,7 @@ Arm = dict[Column, Annotated[list[Pattern], Field(min_length=1)]]
 
 
 class ClaimTest(Section):
-    """A test of a claim; every kind adds the keys that it needs and judges runs in `find`."""
+    """Test a claim; every kind adds the keys that it needs and judges runs in `find`."""
 
     id: str = Field(pattern=r"^[a-z0-9_]+$", description="name within the claim")
     about: str = Field(min_length=10, description="what is tested, in a sentence")
@@ -67,19 +67,19 @@ class ClaimTest(Section):
 
 
 class Sided(ClaimTest):
-    """A test of an effect that the claim predicts above or below zero."""
+    """Test an effect that the claim predicts above or below zero."""
 
     direction: Literal["greater", "less"] = Field(description="direction that the claim predicts")
 
 
 class Directed(Sided):
-    """A test of an effect that the claim predicts on one side of a margin."""
+    """Test an effect that the claim predicts on one side of a margin."""
 
     margin: float = Field(0.0, description="smallest effect that counts, in the predicted direction")
 
 
 class Compared(Directed):
-    """A test of one arm, or of one arm against another or against each of its architectures."""
+    """Test one arm, or one arm against another or against each of its architectures."""
 
     plus: Arm = Field(description="runs that the claim is about")
     minus: Arm | None = Field(None, description="runs that they are compared with")

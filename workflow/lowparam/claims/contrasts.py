@@ -36,7 +36,7 @@ MATCHED = 0.05
 
 @dataclass(frozen=True)
 class OutcomeGrid:
-    """One column of runs.csv as an array with a row per configuration and a column per seed.
+    """Arrange one column of runs.csv as an array with a row per configuration and a column per seed.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ class OutcomeGrid:
 
 @dataclass(frozen=True)
 class Contrast:
-    """A contrast for each budget and seed.
+    """Hold a contrast for each budget and seed.
 
     Parameters
     ----------

@@ -27,12 +27,12 @@ MOST_DIVERGED = 0.1
 
 
 class NotTested(Exception):
-    """A test cannot be made on these runs; the message gives the reason."""
+    """Say that a test cannot be made on these runs; the message gives the reason."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of one test on one experiment.
+    """Hold the result of one test on one experiment.
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ DATA = {"runs": "trained networks", "ranks": "counted ranks"}
 
 @dataclass(frozen=True)
 class Judged:
-    """The verdicts on one experiment or study.
+    """Hold the verdicts on one experiment or study.
 
     Parameters
     ----------

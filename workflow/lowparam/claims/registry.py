@@ -3,7 +3,7 @@
 import operator
 from functools import reduce
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -17,21 +17,21 @@ from lowparam.section import Section
 
 __all__ = ["CLAIMS", "Claim", "Paper", "Registry", "load_registry"]
 
-AnyTest: Any = Annotated[
-    reduce(operator.or_, map(kinds.find, kinds.names())),  # of all kinds that have a file
-    Field(discriminator="kind"),
-]
+if TYPE_CHECKING:
+    AnyTest = ClaimTest
+else:  # the union of all kinds that have a file, which a type checker cannot see
+    AnyTest = Annotated[reduce(operator.or_, map(kinds.find, kinds.names())), Field(discriminator="kind")]
 
 
 class Paper(Section):
-    """A paper whose claims are tested."""
+    """Name a paper whose claims are tested."""
 
     title: str = Field(description="title of the paper")
     reference: str = Field(description="authors, year, identifier")
 
 
 class Claim(Section):
-    """A statement of a paper, the prediction that follows from it, and the tests of the prediction."""
+    """Hold a statement of a paper, the prediction that follows from it, and the tests of the prediction."""
 
     id: str = Field(pattern=r"^C\d+$", description="C and a number")
     statement: str = Field(min_length=10, description="the claim in our words")
@@ -56,14 +56,14 @@ class Claim(Section):
 
 
 class PaperClaims(Section):
-    """A file of workflow/claims."""
+    """Describe a file of workflow/claims."""
 
     paper: Paper = Field(description="the paper")
     claims: list[Claim] = Field(min_length=1, description="its claims")
 
 
 class Registry:
-    """All claims of all papers.
+    """Hold all claims of all papers.
 
     Parameters
     ----------

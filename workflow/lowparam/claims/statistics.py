@@ -25,7 +25,7 @@ POWER = 0.8
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean with the half-width of its interval.
+    """Hold a mean with the half-width of its interval.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ __all__ = ["Subject", "judged_subjects", "subject", "subjects"]
 
 @dataclass(frozen=True)
 class Subject:
-    """An experiment or a study that claims are judged on.
+    """Name an experiment or a study that claims are judged on.
 
     Parameters
     ----------
@@ -75,8 +75,7 @@ def subject(params: Params, name: str) -> Subject:
         experiment = params.experiment(name)
         place = name if name == experiment.data else f"{name} ({experiment.data})"
         return Subject(name, experiment, "runs", place)
-    if name not in _judged_studies():
-        return registry.get(name, dict.fromkeys(subjects(params)), "experiment or study with claims")
+    registry.get(name, dict.fromkeys(subjects(params)), "experiment or study with claims")  # raises where there is none
     return Subject(name, None, _constants(name)["DATA"], f"{name} ({_constants(name)['PLACE']})")
 
 

@@ -22,7 +22,7 @@ there:
   the arrays that the figure draws.
 """
 
-from typing import Literal
+from typing import get_args
 
 from lowparam import registry
 from lowparam.claims.availability import KINDS
@@ -49,6 +49,6 @@ def find(name: str) -> type[ClaimTest]:
     for value in vars(module).values():
         if isinstance(value, type) and issubclass(value, ClaimTest) and value.__module__ == module.__name__:
             field = value.model_fields.get("kind")
-            if field is not None and field.annotation == Literal[name]:
+            if field is not None and get_args(field.annotation) == (name,):
                 return value
     raise LowparamError(f"lowparam/{KINDS}/{name}.py has no class with the field kind: Literal[{name!r}]")

@@ -25,7 +25,7 @@ FURTHEST = 10  # times the largest network; beyond that, an extrapolated crossin
 
 
 class Crossing(ClaimTest):
-    """The first curve leads at small sizes and loses its lead with size.
+    """Test whether the first curve leads at small sizes and loses its lead with size.
 
     The curves of a seed are interpolated in log size onto common points. Their difference is fitted by a line in log
     size that starts at the smallest common size. The claim needs both a lead there and a falling difference

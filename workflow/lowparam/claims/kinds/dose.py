@@ -23,7 +23,7 @@ FEWEST_DOSES = 3
 
 
 class Dose(Directed):
-    """Slope of the outcome, or of its contrast between two arms, over doses, with seeds as the unit.
+    """Test the slope of the outcome, or of its contrast between two arms, over doses, with seeds as the unit.
 
     A dose is a word that takes the place of ``{dose}`` in the names of the arms, and `doses` gives its number. Without
     `doses` the dose is the size of the network, in doublings. If the dose is only a means, `moved` names the measure

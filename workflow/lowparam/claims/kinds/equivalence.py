@@ -21,7 +21,7 @@ FIGURE = {"*_accuracy": "accuracy", "*": "interference"}
 
 
 class Equivalence(ClaimTest):
-    """The paired difference lies within the margin on both sides.
+    """Test whether the paired difference lies within the margin on both sides.
 
     A difference that is not significant need not be small. The claim is supported if the whole interval lies within the
     margin, and contradicted if it lies outside.

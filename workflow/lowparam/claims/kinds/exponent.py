@@ -20,7 +20,7 @@ FIGURE = "scaling"
 
 
 class Exponent(Compared):
-    """Exponent alpha in error = c size^-alpha, of one arm or of one minus another, with seeds as the unit.
+    """Test the exponent alpha in error = c size^-alpha, of one arm or of one minus another, with seeds as the unit.
 
     alpha is fitted by least squares to the logarithms of the runs of a seed, so every seed gives one value.
     """

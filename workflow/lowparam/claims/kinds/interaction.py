@@ -19,14 +19,14 @@ FIGURE = {"*_accuracy": "accuracy", "*": "interference"}
 
 
 class Change(Section):
-    """A change, with and without it."""
+    """Select the runs with a change, and those without it."""
 
     plus: Arm = Field(description="with the change")
     minus: Arm = Field(description="without it")
 
 
 class Interaction(Directed):
-    """Sum of the first changes minus sum of the second, with seeds as the unit.
+    """Test the sum of the first changes minus that of the second, with seeds as the unit.
 
     With one change on each side this is a difference of differences: how much less (positive) SoLU costs in the first
     place than in the second. With two on each side it is the interaction of three factors: architecture, SoLU and norm.

@@ -18,7 +18,7 @@ FIGURE = "dimension"
 
 
 class NumericalRank(ClaimTest):
-    """Every exact rank equals a formula, or exceeds the rank of another operator at the same width.
+    """Test whether every exact rank equals a formula, or exceeds the rank of another operator at the same width.
 
     Ranks are counted in exact arithmetic, so nothing is sampled: one row that does not fit is a counterexample, and p
     is 0 or 1. The estimate is the geometric mean of rank over formula, the interval its smallest and largest value.

@@ -18,7 +18,7 @@ FIGURE = {"*_accuracy": "accuracy", "*": "interference"}
 
 
 class Paired(Compared):
-    """Mean over budgets of plus - minus, with seeds as the unit.
+    """Test the mean over budgets of plus - minus, with seeds as the unit.
 
     Runs of one seed share the order of their data, so the arms are paired by seed. The differences of a seed are
     averaged over budgets first, because runs of one seed need not be independent.

@@ -20,7 +20,7 @@ FIGURE = "interference_accuracy"
 
 
 class Rank(Sided):
-    """Spearman's correlation of seed means within each budget, averaged over budgets.
+    """Test Spearman's correlation of seed means within each budget, averaged over budgets.
 
     The unit is the architecture: the p-value comes from a permutation test that reassigns measures between
     architectures, the interval from the hierarchical bootstrap (architecture, then seed). Runs of the same

@@ -28,7 +28,7 @@ TAIL = (1 - CONFIDENCE) / 2
 
 
 class Slopes(Sided):
-    """Slope of logit accuracy on a measure, at equal budget (Mundlak 1978).
+    """Test the slope of logit accuracy on a measure, at equal budget (Mundlak 1978).
 
     ``between``: do configurations with more of the measure do better? The p-value comes from a permutation test that
     reassigns measures between architectures, the interval from the hierarchical bootstrap.
