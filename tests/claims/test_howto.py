@@ -41,3 +41,5 @@ def test_a_kind_is_one_new_file(tmp_path):
     _, estimate = done.run("python", "-c", JUDGE).splitlines()
     assert estimate == "5.2 points"
     assert "threshold" in done.run("python", "-c", "from lowparam.claims import kinds; print(kinds.names())")
+    tables = done.run("python", "-c", "from lowparam.claims import kind_tables; print(*kind_tables.tables().values())")
+    assert "| `threshold` | is an outcome above a value? | runs | `plus`, `value` |" in tables

@@ -4,11 +4,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lowparam import page_tables
+from lowparam.claims import kind_tables, kinds
 from lowparam.claims.registry import CLAIMS, load_registry
 from lowparam.errors import LowparamError
 from lowparam.models.blocks import ablations, names, published
 from lowparam.models.probes import names as probe_names
-from lowparam.registry import entries
+from lowparam.registry import constants, entries
 
 ROOT = Path(__file__).parents[2]
 
@@ -96,3 +98,22 @@ def test_no_file_is_one_line(tmp_path):
 def test_the_same_id_in_two_papers_is_refused(values, tmp_path):
     (tmp_path / "zuerst.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
     assert "claims name 'C1' twice, in hollard2025.yaml and zuerst.yaml" in refused(values, tmp_path)
+
+
+def test_tables_of_kinds_and_keys_in_the_documentation_are_up_to_date():
+    text = (ROOT / kind_tables.PAGE).read_text(encoding="utf-8")
+    assert page_tables.fill(text, kind_tables.tables()) == text, f"run `{page_tables.COMMAND}`"
+
+
+def test_the_tables_name_every_kind_with_its_question_and_every_key_of_the_claims(values):
+    tables = kind_tables.tables()
+    for name in kinds.names():
+        assert f"| `{name}` | {constants('claims/kinds', name)['QUESTION']} |" in tables["kinds"]
+    tests = [test for claim in values["claims"] for test in claim.get("tests", [])]
+    for key in {key for test in tests for key in test} - {"kind"}:
+        assert f"| `{key}` |" in tables["keys"]
+
+
+def test_a_page_without_a_marker_is_refused():
+    with pytest.raises(LowparamError, match=r"^the page has no <!-- kinds: written by `lowparam docs` --> "):
+        page_tables.fill("# A page", {"kinds": ""})

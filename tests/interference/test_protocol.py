@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lowparam import provenance, registry
+from lowparam import page_tables, provenance, registry
 from lowparam.errors import LowparamError
 from lowparam.interference import measure_table, measures
 from lowparam.interference.context import Context
@@ -113,7 +113,7 @@ def test_the_summary_needs_no_torch():
 
 def test_tables_of_measures_in_the_documentation_are_up_to_date():
     text = (ROOT / measure_table.PAGE).read_text(encoding="utf-8")
-    assert measure_table.fill(text) == text, f"run `{measure_table.COMMAND}`"
+    assert page_tables.fill(text, measure_table.tables()) == text, f"run `{page_tables.COMMAND}`"
 
 
 def test_an_unknown_measure_is_one_line():

@@ -20,12 +20,12 @@ Arm = dict[Column, Annotated[list[Pattern], Field(min_length=1)]]
 class ClaimTest(Section):
     """Test a claim; every kind adds the keys that it needs and judges runs in `find`."""
 
-    id: str = Field(pattern=r"^[a-z0-9_]+$", description="name within the claim")
+    id: str = Field(pattern=r"^[a-z0-9_]+$", description="name, unique within the claim")
     about: str = Field(min_length=10, description="what is tested, in a sentence")
     primary: bool = Field(False, description="whether the claim is judged by this test; one per claim")
     outcome: str = Field(description="column of runs.csv, or test_error")
     experiment: str = Field(description="experiment, or study, that has the runs")
-    best_variant: bool = Field(False, description="use the variant of each recipe that is best in validation")
+    best_variant: bool = Field(False, description="compare the variants that are best in validation")
     figure: str | None = Field(None, description="figure that shows it, if not that of its kind")
     paper_value: float | None = Field(None, description="the paper's own value, in the unit of the estimate")
     paper_where: str = Field("", description="the data that the paper measured it on")

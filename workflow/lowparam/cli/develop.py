@@ -21,9 +21,12 @@ def schema(
 
 @command(GROUP)
 def docs() -> None:
-    """Write the pages and tables in docs/ that come from the code: networks and measures."""
+    """Write the pages and tables in docs/ that come from the code: networks, measures and kinds of tests."""
+    from lowparam import page_tables
+    from lowparam.claims import kind_tables
     from lowparam.interference import measure_table
     from lowparam.models import pages
 
     pages.write(Path("docs/architectures"))
-    measure_table.write_tables()
+    page_tables.write(measure_table.PAGE, measure_table.tables())
+    page_tables.write(kind_tables.PAGE, kind_tables.tables())

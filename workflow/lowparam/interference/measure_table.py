@@ -2,17 +2,18 @@
 
 from pathlib import Path
 
-import pandas as pd
-
-from lowparam.errors import LowparamError
-from lowparam.files import write_text
 from lowparam.interference import measures
 from lowparam.interference.summary import columns
+from lowparam.page_tables import markdown
 
-__all__ = ["COMMAND", "PAGE", "column_table", "fill", "value_table"]
+__all__ = ["PAGE", "column_table", "tables", "value_table"]
 
 PAGE = Path("docs/science/interference.md")
-COMMAND = "lowparam docs"
+
+
+def tables() -> dict[str, str]:
+    """Return the Markdown tables of the page by the names of their markers."""
+    return {"values": value_table(), "columns": column_table()}
 
 
 def value_table() -> str:
@@ -24,42 +25,12 @@ def value_table() -> str:
         for value, about in declared["VALUES"].items():
             row = {"value": f"`{value}`", "meaning": about["means"], "range": about["range"], "null": about["null"]}
             rows.append({**row, "at": about["at"], "file": file, "needs": ", ".join(declared["NEEDS"])})
-    return _markdown(rows)
+    return markdown(rows)
 
 
 def column_table() -> str:
     """Return a Markdown table of the columns that measures add to runs.csv: name, meaning, file."""
     entries = columns().items()
-    return _markdown(
+    return markdown(
         [{"column": f"`{name}`", "meaning": entry["means"], "file": f"`{entry['measure']}`"} for name, entry in entries]
     )
-
-
-def fill(text: str) -> str:
-    """Return a page with the tables between their markers.
-
-    Raises
-    ------
-    LowparamError
-        If a marker is missing.
-    """
-    for name, table in (("values", value_table()), ("columns", column_table())):
-        begin, end = f"<!-- {name}: written by `{COMMAND}` -->\n", f"<!-- end of {name} -->"
-        before, found, rest = text.partition(begin)
-        _, closed, after = rest.partition(end)
-        if not found or not closed:
-            raise LowparamError(f"the page has no {begin.strip()} ... {end}")
-        text = f"{before}{begin}\n{table}\n\n{end}{after}"
-    return text
-
-
-def _markdown(rows: list[dict[str, str]]) -> str:
-    """Return rows as a Markdown table with single spaces, so that a new row changes no other line."""
-    table = pd.DataFrame(rows)
-    lines = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy().tolist()]
-    return "\n".join(f"| {' | '.join(str(cell).replace('|', '&#124;') for cell in line)} |" for line in lines)
-
-
-def write_tables(page: Path = PAGE) -> None:
-    """Write the tables into the page."""
-    write_text(page, fill(page.read_text(encoding="utf-8")))

@@ -36,7 +36,9 @@ class Dose(Directed):
     kind: Literal["dose"]
     plus: Arm = Field(description="the arm whose dose varies")
     minus: Arm | None = Field(None, description="an arm to subtract at every dose")
-    doses: dict[str, float] | None = Field(None, min_length=FEWEST_DOSES, description="word -> number")
+    doses: dict[str, float] | None = Field(
+        None, min_length=FEWEST_DOSES, description="number of each word that takes the place of {dose}"
+    )
     size: str = Field("parameters_total", description="without doses: column with the size of a network")
     moved: str | None = Field(None, description="column that the dose must move")
     moved_direction: Literal["greater", "less"] = Field(

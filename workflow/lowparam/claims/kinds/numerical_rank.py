@@ -25,7 +25,7 @@ class NumericalRank(ClaimTest):
     """
 
     kind: Literal["numerical_rank"]
-    table: Literal["dimension", "growth"] = Field(description="results/star/<table>.csv")
+    table: Literal["dimension", "growth"] = Field(description="table of the star study")
     operator: Literal["star", "sum"] = Field("star", description="how the branches are combined")
     bias: bool = Field(True, description="whether the branches have biases")
     layers: int = Field(1, ge=1, description="smallest number of stacked layers")
