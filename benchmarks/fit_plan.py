@@ -18,7 +18,7 @@ from competitors import NETWORKS, dataset
 from scipy.optimize import nnls
 
 from lowparam.models import network_for
-from lowparam.models.counts import count
+from lowparam.models.counts import count_layers
 from lowparam.params import Recipe
 from lowparam.training.loop import Training
 
@@ -35,7 +35,7 @@ def stepper(name, size, budget, probe):
         "counting": "total", "depth": 2, "divisor": 1, "minimum_width": 4,
     }  # fmt: skip
     net = network_for(spec, classes=10, in_channels=1, size=size)
-    counts = count(net, 1, size)
+    counts = count_layers(net, 1, size)
     recipe = Recipe(epochs=1, batch_size=BATCH, lr=0.001, weight_decay=0.05)
     training = Training(net, dataset(size), recipe, seed=0, device=torch.device("cpu"))
     images, labels, _ = next(training.training_batches(torch.Generator().manual_seed(0)))

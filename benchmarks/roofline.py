@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from competitors import BUDGET, NETWORKS, dataset, network
 
-from lowparam.models.counts import count
+from lowparam.models.counts import count_layers
 from lowparam.params import Recipe
 from lowparam.training.loop import Training
 
@@ -57,7 +57,7 @@ def main():
     rows = []
     for name in [name for name in NETWORKS if not name.startswith("timm:")]:
         net = network(name, arguments.size)
-        counts = count(net, 1, arguments.size)
+        counts = count_layers(net, 1, arguments.size)
         recipe = Recipe(epochs=1, batch_size=BATCH, lr=0.004, weight_decay=0.05)
         training = Training(net, dataset(arguments.size), recipe, seed=0, device=torch.device("cpu"))
         images, labels, _ = next(training.training_batches(torch.Generator().manual_seed(0)))

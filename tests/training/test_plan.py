@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from lowparam.errors import LowparamError
-from lowparam.models.counts import count
+from lowparam.models.counts import count_layers
 from lowparam.models.layers.fast import accelerate
 from lowparam.models.skeletons.controlled import build
 from lowparam.training.malloc import KEPT
@@ -18,7 +18,7 @@ from quick import make_params
 def test_counts_are_those_of_the_layers():
     net = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3, padding=1, bias=False), torch.nn.Identity(), torch.nn.ReLU())
     net.classifier = torch.nn.Flatten()
-    counts = count(net, 3, 4)
+    counts = count_layers(net, 3, 4)
     assert (counts.layers, counts.values) == (3, 3 * 8 * 16)
     assert (counts.macs, counts.parameters) == (3 * 8 * 9 * 16, 3 * 8 * 9)
 
@@ -74,7 +74,7 @@ def test_a_plan_needs_to_know_how_many_images_there_are(tmp_path):
 def test_a_step_takes_about_as_long_as_predicted(architecture):
     """Within a factor of 3 of CPU time, because machines differ; docs/performance.md has the errors on one."""
     net = build(architecture, 24.0, classes=10, in_channels=1, size=16)
-    predicted = step_seconds(count(net, 1, 16), 64)
+    predicted = step_seconds(count_layers(net, 1, 16), 64)
     accelerate(net)
     images = torch.randn(64, 1, 16, 16).to(memory_format=torch.channels_last)
     times = []

@@ -1,4 +1,4 @@
-"""What one image costs on its way through a network: the counts that time and memory of a training follow from."""
+"""Count what one image costs in a network, as far as time and memory of training follow from it."""
 
 from dataclasses import dataclass
 
@@ -8,19 +8,19 @@ from torch import nn
 from lowparam.models.cost import count_macs, count_parameters
 from lowparam.models.layers import leaves
 
-__all__ = ["Counts", "count"]
+__all__ = ["Counts", "count_layers"]
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What one image costs on its way through a network.
+    """Costs of one image in a network.
 
     Parameters
     ----------
     layers : int
-        Modules without parts, as many as are called.
+        Calls of modules without children.
     values : int
-        Values that they write.
+        Values that these write.
     macs : int
         Multiply-accumulates.
     parameters : int
@@ -33,8 +33,11 @@ class Counts:
     parameters: int
 
 
-def count(net: nn.Module, in_channels: int, size: int) -> Counts:
-    """Count layers, values and multiply-accumulates of one image of (in_channels, size, size)."""
+def count_layers(net: nn.Module, in_channels: int, size: int) -> Counts:
+    """Count layers, values, multiply-accumulates and parameters for one image of (in_channels, size, size).
+
+    The network runs once in eval mode; its mode is left as it was.
+    """
     written = []
     hooks = [
         module.register_forward_hook(lambda _module, _input, output: written.append(output.numel()))

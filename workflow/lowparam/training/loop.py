@@ -10,7 +10,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from lowparam.data import Dataset
 from lowparam.errors import LowparamError
-from lowparam.models.counts import count
+from lowparam.models.counts import count_layers
 from lowparam.models.layers.fast import accelerate
 from lowparam.models.skeletons.controlled import Network
 from lowparam.params import Recipe
@@ -82,7 +82,7 @@ class Training:
         self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=half)
         if device.type == "cpu" and not half:
             accelerate(net)
-            tune_malloc(recipe.batch_size * count(net, data.in_channels, data.size).values)
+            tune_malloc(recipe.batch_size * count_layers(net, data.in_channels, data.size).values)
         net.regularise(dropout=recipe.dropout, drop_path=recipe.drop_path)
         self.loss, self.penalty = losses.make(recipe), penalties.make(recipe, net)
         # NHWC: a step is 1.1 to 1.6 times as fast as in NCHW (docs/performance.md).

@@ -12,7 +12,7 @@ import pandas as pd
 from lowparam.errors import LowparamError
 from lowparam.files import read_json
 from lowparam.models import network_for
-from lowparam.models.counts import Counts, count
+from lowparam.models.counts import Counts, count_layers
 from lowparam.params import Params, Run, run_spec
 from lowparam.training.malloc import KEPT
 
@@ -75,7 +75,7 @@ def plan(params: Params, experiment: str, *, data: Path = Path("results/data"), 
         spec = run_spec(params, Run(scale, chosen.seeds[0]))
         recipe = params.recipe(scale)
         # Not on the meta device: networks of timm look at their values while they are built.
-        counts = count(
+        counts = count_layers(
             network_for(spec, classes=len(about["classes"]), in_channels=in_channels, size=size), in_channels, size
         )
         image = step_seconds(counts, recipe.batch_size) / recipe.batch_size
