@@ -9,18 +9,41 @@ import pytest
 from howto import follow
 from lowparam.models import blocks, pages
 from lowparam.models.diagram import draw
+from lowparam.params.grid import expand
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "architectures"
-QUICK = ("nodepth_bp",)
+QUICK = ("mobilenetv1",)
 HINT = f"run `{pages.COMMAND}`"
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in blocks.names()]
+    "family", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in pages.families()]
 )
-def test_pages_are_up_to_date(name):
-    assert (FOLDER / f"{name}.md").read_text(encoding="utf-8") == pages.page(name), HINT
+def test_pages_are_up_to_date(family):
+    assert (FOLDER / f"{family}.md").read_text(encoding="utf-8") == pages.page(family), HINT
+
+
+def test_a_page_has_the_picture_and_the_sites_of_every_block_of_its_family():
+    assert pages.families()["nodepth"] == ["nodepth_a", "nodepth_b", "nodepth_bp", "nodepth_c"]
+    for family, names in pages.families().items():
+        text = (FOLDER / f"{family}.md").read_text(encoding="utf-8")
+        for name in names:
+            assert f"({name}.svg)" in text and (len(names) == 1 or f"## {name}\n" in text)
+        assert text.count("Feature maps are read") == len(names)
+
+
+def test_networks_of_equal_counts_are_one_row_with_a_pattern_of_their_names():
+    counts = {"starnet_s1": 7, "starnet_s2": 8, "starnet_sum_s1": 7, "starnet_sum_s2": 9}
+    rows = [{"network": name, "1000 classes": count} for name, count in counts.items()]
+    merged = pages._merged(rows, "network", ["starnet", "starnet_sum"])
+    assert [tuple(row.values()) for row in merged] == [
+        ("`starnet{,_sum}_s1`", 7),
+        ("`starnet_s2`", 8),
+        ("`starnet_sum_s2`", 9),
+    ]
+    read = {name: row["1000 classes"] for row in merged for name in expand([row["network"].strip("`")])}
+    assert read == counts
 
 
 @pytest.mark.parametrize("name", blocks.names())
@@ -46,7 +69,7 @@ def test_the_pages_of_ablations_parts_and_probes_are_up_to_date():
 
 def test_the_index_is_up_to_date_and_every_page_is_in_it():
     assert (FOLDER / "README.md").read_text(encoding="utf-8") == pages.index(), HINT
-    assert {path.stem for path in FOLDER.glob("*.md")} == {"README", "ablation", "parts", "probes", *blocks.names()}
+    assert {path.stem for path in FOLDER.glob("*.md")} == {"README", "ablation", "parts", "probes", *pages.families()}
     assert {path.stem for path in FOLDER.glob("*.svg")} == set(blocks.names())
 
 

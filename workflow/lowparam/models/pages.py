@@ -1,6 +1,5 @@
 """Write the pages of docs/architectures from the code: `lowparam docs`."""
 
-import importlib
 import inspect
 import re
 from dataclasses import asdict
@@ -10,6 +9,7 @@ import pandas as pd
 import torch
 
 from lowparam import registry
+from lowparam.architectures import BLOCKS, block_entry
 from lowparam.files import write_text
 from lowparam.models import blocks, listing, parts, probes
 from lowparam.models.blocks import Block, design_space
@@ -18,49 +18,66 @@ from lowparam.models.diagram import draw
 from lowparam.models.skeletons import published
 from lowparam.params import format_budget
 
-__all__ = ["ablation_page", "index", "page", "parts_page", "probes_page", "write"]
+__all__ = ["ablation_page", "families", "index", "page", "parts_page", "probes_page", "write"]
 
 BUDGETS = (25_000, 100_000, 500_000, 1_500_000)
 COMMAND = "lowparam docs"
 WRITTEN = f"*This page is written by `{COMMAND}`; edit the code instead.*"
 
 
-def page(name: str) -> str:
-    """Write the page of an architecture: source, diagram, definition, sites and counts, as Markdown.
+def families() -> dict[str, list[str]]:
+    """Return the architectures of each file in ``models/blocks``, which share a page, by the name of the file."""
+    found: dict[str, list[str]] = {}
+    for name in blocks.names():
+        found.setdefault(block_entry(name), []).append(name)
+    return found
+
+
+def page(family: str) -> str:
+    """Write the page of a family: source, then diagram, definition and sites of each block, then counts, as Markdown.
 
     Raises
     ------
     LowparamError
-        If there is no architecture of that name.
+        If there is no family of that name; the message offers the nearest.
     """
-    block = blocks.find(name)
-    source, _, context = inspect.getdoc(importlib.import_module(block.__module__)).partition("\n\n")
+    names = registry.get(family, families(), "family of architectures")
+    module = registry.load(BLOCKS, family)
+    source, _, context = (inspect.getdoc(module) or "").partition("\n\n")
+    joined = any(blocks.find(name).shortcut for name in names)
     parts = [
-        f"# {name}",
+        f"# {family}",
         _prose(source),
-        f"![One block of {name}: what each layer does to the number of channels]({name}.svg)",
-        "The edges of a shape are as wide as its input and output have channels. The red line is the shortcut, which "
-        "exists where a block keeps its width and does not stride."
-        if block.shortcut
-        else "The edges of a shape are as wide as its input and output have channels. The block has no shortcut.",
-        "## Definition",
-        _definition(block),
         *([_prose(context)] if context else []),
-        _size(block),
-        "## Sites",
-        _sites(name),
+        "In the pictures, the edges of a shape are as wide as its input and output have channels. "
+        + (
+            "The red line is the shortcut, which exists where a block keeps its width and does not stride."
+            if joined
+            else "The block has no shortcut."
+        ),
+    ]
+    for name in names:
+        parts += [
+            f"## {name if len(names) > 1 else 'Definition'}",
+            f"![One block of {name}: what each layer does to the number of channels]({name}.svg)",
+            _definition(blocks.find(name)),
+            _size(blocks.find(name)),
+            _sites(name),
+        ]
+    parts += [
         "## In controlled mode",
         "Images of 3 x 32 x 32, 10 classes, two blocks a stage. Memory is in bytes: at fp32 and, in brackets, at int8.",
-        _table(_controlled(name)),
+        *_patterns_explained(names),
+        _table(_merged([row for name in names for row in _controlled(name)], "architecture", names)),
     ]
-    rows = _published(block, name)
+    rows = [row for name in names for row in _published(name)]
     if rows:
         parts += [
             "## Published networks",
-            *_makers(rows),
-            "The names stand in `architectures:` of an experiment with `mode: published`. MACs are those of an image "
-            "of 224 x 224 with 1000 classes; head is the classifier and what widens before it.",
-            _table(rows),
+            *_makers(list(getattr(module, "PUBLISHED", {}))),
+            "An experiment with `mode: published` has the names under `architectures`. MACs are those of an image of "
+            "224 x 224 with 1000 classes; head is the classifier and what widens before it.",
+            _table(_merged(rows, "network", names)),
         ]
     parts.append(WRITTEN)
     return "\n\n".join(parts) + "\n"
@@ -132,7 +149,12 @@ def probes_page() -> str:
 
 def index() -> str:
     """Write the list of all pages."""
-    lines = [f"- [{name}]({name}.md): {inspect.getdoc(blocks.find(name)).splitlines()[0]}" for name in blocks.names()]
+    lines = []
+    for family, names in families().items():
+        for name in names:
+            heading = f"#{name}" if len(names) > 1 else ""
+            about = (inspect.getdoc(blocks.find(name)) or "").partition("\n")[0].replace("``", "`")
+            lines.append(f"- [{name}]({family}.md{heading}): {about}")
     return (
         "\n\n".join(
             [
@@ -157,8 +179,9 @@ def write(folder: Path) -> None:
     write_text(folder / "ablation.md", ablation_page())
     write_text(folder / "parts.md", parts_page())
     write_text(folder / "probes.md", probes_page())
+    for family in families():
+        write_text(folder / f"{family}.md", page(family))
     for name in blocks.names():
-        write_text(folder / f"{name}.md", page(name))
         write_text(folder / f"{name}.svg", draw(blocks.find(name)))
 
 
@@ -210,6 +233,7 @@ def _controlled(name: str) -> list[dict]:
         given = cost(net, 3, 32)
         rows.append(
             {
+                "architecture": name,
                 "budget": format_budget(budget),
                 "widths": " ".join(str(row[-1].out_channels) for row in net.stages.children()),
                 "parameters": f"{given.parameters.total:,}",
@@ -222,8 +246,8 @@ def _controlled(name: str) -> list[dict]:
     return rows
 
 
-def _published(block: type[Block], name: str) -> list[dict]:
-    module = importlib.import_module(block.__module__)
+def _published(name: str) -> list[dict]:
+    module = registry.load(BLOCKS, block_entry(name))
     names = getattr(module, "PUBLISHED", {})
     others = [*module.ARCHITECTURES, *getattr(module, "ABLATIONS", {})]
     longer = [other for other in others if other != name and other.startswith(f"{name}_")]
@@ -238,7 +262,7 @@ def _published(block: type[Block], name: str) -> list[dict]:
         given = cost(large, 3, 224)
         rows.append(
             {
-                "network": f"`{network}`",
+                "network": network,
                 "1000 classes": f"{given.parameters.total:,}",
                 "of it head": f"{given.parameters.head:,}",
                 "10 classes": f"{count_parameters(small).total:,}",
@@ -248,13 +272,45 @@ def _published(block: type[Block], name: str) -> list[dict]:
     return rows
 
 
-def _makers(rows: list[dict]) -> list[str]:
-    """Return what the docstrings of the functions that make the networks tell about them."""
-    makers = {blocks.find_published(row["network"].strip("`")).func: None for row in rows}
-    said = [_definition(maker).removeprefix("Lay out ") for maker in makers]
-    said = [text[0].upper() + text[1:] for text in said]
-    first = rows[0]["network"].strip("`")
-    return [*said, f"The total stride is {_stride(first, 224)} at 224 pixels and {_stride(first, 32)} below 96 pixels."]
+def _merged(rows: list[dict], key: str, names: list[str]) -> list[dict]:
+    """Merge rows that differ in the architecture alone, and write the names as a pattern of params.yaml.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Rows of a table.
+    key : str
+        The column of the name, which begins with one of the architectures.
+    names : list of str
+        The architectures.
+    """
+    merged: dict[tuple, list[str]] = {}
+    for row in rows:
+        name = max((name for name in names if row[key].startswith(name)), key=len)
+        rest = {column: value for column, value in row.items() if column != key}
+        merged.setdefault((row[key].removeprefix(name), *rest.items()), []).append(name)
+    return [{key: f"`{_pattern(found)}{suffix}`", **dict(values)} for (suffix, *values), found in merged.items()]
+
+
+def _pattern(names: list[str]) -> str:
+    """Write names of one family as a pattern with braces: ``starnet{,_sum}``."""
+    family = names[0].partition("_")[0]
+    rests = [name.removeprefix(family) for name in names]
+    return names[0] if len(names) == 1 else f"{family}{{{','.join(rests)}}}"
+
+
+def _patterns_explained(names: list[str]) -> list[str]:
+    text = "Braces stand for several names, as in params.yaml; the networks of one row have equal counts."
+    return [text] if len(names) > 1 else []
+
+
+def _makers(networks: list[str]) -> list[str]:
+    """Return what the docstrings of the functions that make the networks tell about them, and the strides."""
+    makers = {blocks.find_published(network).func: None for network in networks}
+    told = [_definition(maker).removeprefix("Lay out ") for maker in makers]
+    told = [text[0].upper() + text[1:] for text in told]
+    first = networks[0]
+    return [*told, f"The total stride is {_stride(first, 224)} at 224 pixels and {_stride(first, 32)} below 96 pixels."]
 
 
 def _stride(network: str, size: int) -> int:

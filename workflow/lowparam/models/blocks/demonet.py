@@ -61,19 +61,19 @@ class DemoStar(Block):
 
 
 class DemoSum(DemoStar):
-    """As `DemoStar` with GELU(first) + second."""
+    """As ``demonet_star`` with GELU(first) + second."""
 
     combine = Sum
 
 
 class DemoStarNoAct(DemoStar):
-    """As `DemoStar` with first * second."""
+    """As ``demonet_star`` with first * second."""
 
     defaults = replace(DemoStar.defaults, activation=nn.Identity)
 
 
 class DemoSumNoAct(DemoSum):
-    """As `DemoStar` with first + second: but for the layer norm, a linear block."""
+    """As ``demonet_star`` with first + second: linear but for the layer norm."""
 
     defaults = replace(DemoStar.defaults, activation=nn.Identity)
 

@@ -101,7 +101,7 @@ class StarBlock(Block):
 
 
 class SumBlock(StarBlock):
-    """As `StarBlock` with ReLU6(first) + second."""
+    """As ``starnet`` with ReLU6(first) + second."""
 
     combine = Sum
 
