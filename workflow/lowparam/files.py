@@ -1,6 +1,7 @@
 """Read and write files; a written file is complete or absent."""
 
 import codecs
+import hashlib
 import io
 import json
 import os
@@ -22,6 +23,7 @@ __all__ = [
     "read_json",
     "read_text",
     "read_yaml",
+    "sha256",
     "write_csv",
     "write_json",
     "write_text",
@@ -200,3 +202,9 @@ def _say_twice(text: str, error: DuplicateKeyError) -> str:
         elif isinstance(node.value, list):
             nodes += node.value
     return f"line {second.line + 1}: {' '.join(str(error.problem).split())}"
+
+
+def sha256(path: Path | str) -> str:
+    """Hash the content of a file; return a hexadecimal number."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

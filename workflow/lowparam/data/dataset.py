@@ -1,6 +1,5 @@
 """Hold images in memory or on disk, and store and load prepared data sets."""
 
-import hashlib
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from lowparam.errors import LowparamError
-from lowparam.files import atomic, read_json, write_json
+from lowparam.files import atomic, read_json, sha256, write_json
 
 __all__ = [
     "SPLITS",
@@ -242,7 +241,7 @@ def _write_manifest(folder, stored, splits, classes, shape, mean, std, manifest)
             "shape": shape,
             "mean": mean.tolist(),
             "std": std.tolist(),
-            "sha256": _sha256(folder / stored),
+            "sha256": sha256(folder / stored),
         },
     )
 
@@ -274,7 +273,7 @@ def load(folder: Path | str) -> Dataset | Streamed:
     streaming = manifest.get("streaming", False)
     path = folder / ("files.json" if streaming else "images.safetensors")
     try:
-        if _sha256(path) != manifest["sha256"]:
+        if sha256(path) != manifest["sha256"]:
             raise LowparamError(f"{path} is not the file its manifest describes; delete {folder} and prepare it again")
         splits = _files(folder, manifest["classes"]) if streaming else _images(path)
     except (OSError, SafetensorError) as error:
@@ -315,8 +314,3 @@ def _files(folder: Path, classes: list[str]) -> dict[str, Files]:
         labels = [number for number, label in enumerate(classes) for _ in listed[split][label]]
         splits[split] = Files(root, np.array(names), torch.tensor(labels))
     return splits
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

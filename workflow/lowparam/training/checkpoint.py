@@ -15,8 +15,7 @@ from safetensors.torch import save as serialize
 from torch import Tensor
 
 from lowparam.errors import LowparamError
-from lowparam.files import atomic
-from lowparam.runs import hash_of
+from lowparam.files import atomic, sha256
 from lowparam.training.loop import Training
 
 __all__ = ["pack", "remove", "restore", "save"]
@@ -77,7 +76,7 @@ def restore(training: Training, folder: Path, identity: dict[str, Any]) -> bool:
     if not found:
         return False
     path = found[-1]
-    if not path.stem.endswith(hash_of(path)):
+    if not path.stem.endswith(sha256(path)):
         raise LowparamError(f"{path} is damaged: its content does not have the hash in its name")
     with safe_open(path, "pt", device=str(training.device)) as file:
         metadata = file.metadata()
