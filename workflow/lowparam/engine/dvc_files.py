@@ -116,7 +116,7 @@ def write(params: Params, *names: str) -> None:
 
 
 def check(params: Params) -> None:
-    """Compare the files with the present settings.
+    """Compare the files with the current settings.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def check(params: Params) -> None:
 
 
 def contents_of_files(params: Params, *names: str) -> dict[str, str]:
-    """What stands in dvc.yaml and in the files of other experiments: those that have one, and `names`."""
+    """Return the text of dvc.yaml, and of the files of other experiments: those that have one, and `names`."""
     recorded = {path.parent.name for path in Path("results").glob("*/dvc.yaml")} & {*params.experiments}
     others = sorted((recorded | {*names}) - {*params.replicate})
     read_here = sorted({params.experiment(name).data for name in params.replicate})
@@ -153,12 +153,12 @@ def contents_of_files(params: Params, *names: str) -> dict[str, str]:
 
 
 def plot(name: str, table: str) -> dict[str, Any]:
-    """What `dvc plots` draws, for one revision or for several beside each other."""
+    """Describe what `dvc plots` draws, for one revision or for several next to each other."""
     return {name: {"template": "scatter", "x": "parameters_total", "y": {table: "test_accuracy"}}}
 
 
 def text(path: str, described: dict[str, Any], plots: list[dict[str, Any]] | None = None) -> str:
-    """A file of stages, whose paths are seen from the root."""
+    """Write a file of stages as text, with paths relative to the root."""
     root = "/".join([".."] * path.count("/"))
     if root:
         described = {name: {"wdir": root, **stage} for name, stage in described.items()}

@@ -1,6 +1,4 @@
-"""Reads Snakemake's output and prints one line a finished step, with the time left; errors pass through as they are.
-
-    snakemake 2>&1 | python workflow/progress.py
+"""Read Snakemake's output and print one line a finished step, with the time left; errors pass through as they are.
 
 The time left assumes that the steps to come take as long, in the mean, as those that are done.
 """

@@ -1,10 +1,7 @@
-"""Deletes results that nothing in params.yaml asks for any more. `make prune` calls it.
-
-    python workflow/prune.py          # lists them and asks
-    python workflow/prune.py --yes    # does not ask
+"""Delete results that nothing in params.yaml requires any more.
 
 Snakemake tells which files of an experiment none of its jobs makes or reads. The folder of an experiment or a data set
-that params.yaml no longer names is listed whole, if the workflow made it and not you. What DVC recorded can be had
+that params.yaml no longer names is listed as one, if the workflow made it and not you. What DVC recorded can be had
 again: `git checkout` and `dvc checkout`.
 """
 

@@ -1,10 +1,7 @@
-"""Prints one screen: the runs of each experiment, the disk they take, and what `dvc repro` would do.
+"""Print one screen: the runs of each experiment, the disk they take, and what `dvc repro` would do.
 
-    python workflow/status.py
-
-It reads what is on disk and asks nothing of Snakemake, so it is quick and works while something runs. A run is stale if
-its specification, data, code or version of torch are not those of now. `snakemake -n` takes longer and knows more: it
-also looks at requirements.lock, tables and figures.
+It reads what is on disk and does not call Snakemake, so it is quick and works while something runs. `lowparam run -n`
+takes longer and knows more: it also looks at tables and figures.
 """
 
 import json
@@ -63,13 +60,13 @@ def experiments_table(params: Params, found: dict[str, dict[Run, str]]) -> Table
 
 
 def recorded(params: Params, name: str) -> str:
-    """Where DVC records the experiment."""
+    """Return the file in which DVC records the experiment."""
     file = Path("dvc.lock") if name in params.replicate else Path("results", name, "dvc.lock")
     return str(file) if file.exists() and f"results/{name}/runs" in file.read_text(encoding="utf-8") else "no"
 
 
 def disk() -> dict[str, int]:
-    """Bytes of prepared data, checkpoints, everything else in results, DVC's cache, and unfinished work."""
+    """Return the bytes of prepared data, checkpoints, everything else in results, DVC's cache, and unfinished work."""
     cache_folder = subprocess.run(["dvc", "cache", "dir"], capture_output=True, text=True).stdout.strip()
     runs = [path for path in Path("results").glob("*/runs") if path.is_dir()]
     checkpoints = sum(size(path, ".safetensors") for path in runs)
@@ -83,13 +80,8 @@ def disk() -> dict[str, int]:
 
 
 def size(folder: Path, suffix: str = "") -> int:
-    """Bytes of the files in a folder, of those with a suffix."""
-    return sum(
-        os.lstat(os.path.join(path, name)).st_size
-        for path, _, names in os.walk(folder)
-        for name in names
-        if name.endswith(suffix)
-    )
+    """Return the bytes of the files in a folder, of those with a suffix."""
+    return sum(path.lstat().st_size for path in folder.rglob(f"*{suffix}") if not path.is_dir())
 
 
 def disk_table(sizes: dict[str, int]) -> Table:
@@ -128,7 +120,7 @@ def reasons(changes: list[Any]) -> str:
 
 
 def named(changed: tuple[str, Any]) -> str:
-    """A file that changed, and which of its settings, if DVC tells."""
+    """Name a file that changed, and which of its settings, if DVC tells."""
     file, how = changed
     return f"{file} ({', '.join(how)})" if isinstance(how, dict) else file
 
