@@ -2,19 +2,20 @@
 
 import pytest
 
-from lowparam import provenance
+from lowparam import provenance, registry
 from lowparam.errors import LowparamError
 
 LOOP = '''
 """Train."""
 from torch import nn
 from lowparam.layers import scaled
-from lowparam import helpers
+from lowparam import __version__, helpers
 
 
 def train(x: int, rate=0.1) -> float:
     """Multiply."""
     # twice
+    version = __version__
     if x < 0:
         raise ValueError("x is negative")
     print("training")
@@ -41,6 +42,15 @@ def twice(value):
     return value + value
 """
 
+CACHED = (
+    provenance.digest,
+    provenance._kept,
+    provenance._hash_of_source,
+    provenance._module,
+    provenance._definition,
+    registry.parse,
+)
+
 
 @pytest.fixture
 def digest(tmp_path, monkeypatch):
@@ -50,15 +60,17 @@ def digest(tmp_path, monkeypatch):
     def of(target="loop.py:train", **files):
         for old in tmp_path.glob("*.py"):
             old.unlink()
-        for name, text in ({"loop": LOOP, "layers": LAYERS, "helpers": HELPERS} | files).items():
+        for name, text in (
+            {"loop": LOOP, "layers": LAYERS, "helpers": HELPERS, "__init__": '__version__ = "1"\n'} | files
+        ).items():
             if text is not None:
                 (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
-        for cached in (provenance.digest, provenance._module, provenance._definition):
+        for cached in CACHED:
             cached.cache_clear()
         return provenance.digest(target)
 
     yield of
-    for cached in (provenance.digest, provenance._module, provenance._definition):
+    for cached in CACHED:
         cached.cache_clear()
 
 
@@ -79,11 +91,20 @@ def digest(tmp_path, monkeypatch):
         {"layers": LAYERS.replace("factor = 4", "factor = 5")},
         {"layers": LAYERS + "\n\ndef new():\n    return 1\n"},
         {
-            "loop": LOOP.replace("from lowparam import helpers", "from lowparam.helpers import twice").replace(
-                "helpers.twice", "twice"
-            )
+            "loop": LOOP.replace(
+                "import __version__, helpers", "import __version__\nfrom lowparam.helpers import twice"
+            ).replace("helpers.twice", "twice")
         },
         {"new": "x = 1"},
+        {
+            "loop": LOOP.replace("total = sum", "total: float = sum").replace(
+                "    if x < 0", "    total: float\n    if x < 0"
+            )
+        },
+        {"layers": LAYERS.replace("FACTOR = 3", "FACTOR: int = 3")},
+        {"layers": LAYERS.replace("FACTOR = 3", "FACTOR: int = (\n    3\n)").replace("    return", "\n    return")},
+        {"__init__": '__version__ = "2"\n'},
+        {"__init__": '__version__ = "1"\n\n\ndef __getattr__(name):\n    return name\n'},
     ],
 )
 def test_what_means_the_same_has_the_same_digest(digest, files):
@@ -134,3 +155,25 @@ def test_a_definition_that_is_not_there_is_named(digest):
         digest("loop.py:missing")
     with pytest.raises(LowparamError, match=r"lowparam/gone\.py does not exist"):
         digest("gone.py:train")
+
+
+def test_a_field_of_a_dataclass_depends_on_its_annotation(digest):
+    text = "from dataclasses import dataclass\n\n\n@dataclass\nclass train:\n    x: int = 1\n    y = 2\n"
+    assert digest(loop=text) != digest(loop=text.replace("    y = 2", "    y: int = 2"))
+
+
+def test_everything_that_is_said_to_change_no_result_exists():
+    """A module that is renamed without its entry would count from then on, and make every run stale."""
+    modules = {entry.replace(".", "/") for entry in provenance.WITHOUT_EFFECT - {"__version__"}}
+    assert not [name for name in modules if provenance._file(name.split("/")) is None]
+
+
+def test_digests_that_were_kept_are_right_for_exactly_their_source(digest, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    first = digest()
+    provenance.keep()
+    with monkeypatch.context() as patch:
+        patch.setattr(provenance, "reached", lambda *_: pytest.fail("computed anew"))
+        assert digest() == first
+    assert digest(helpers=HELPERS.replace("+", "*")) != first

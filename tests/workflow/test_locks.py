@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lowparam.engine import stale_locks
+from lowparam.engine import metadata_records, stale_locks, start
 
 LOCK = Path(".snakemake/locks/0.output.lock")
 
@@ -72,3 +72,27 @@ def test_the_lock_of_another_machine_stays(monkeypatch):
     monkeypatch.setattr(stale_locks.socket, "gethostname", lambda: "elsewhere")
     stale_locks.clear()
     assert LOCK.exists()
+
+
+def test_a_second_start_next_to_a_running_one_prepares_nothing(snakemake, monkeypatch):
+    """Its metadata are being written; and what is on disk is between two states, which is no reason to refuse."""
+    for step in ("stale_but_believed", "mark_stale", "restore", "has_unrestored"):
+        monkeypatch.setattr(metadata_records, step, lambda *_: pytest.fail("looked at what another one writes"))
+    before = sorted(Path(".snakemake").rglob("*"))
+    start.prepare(None)
+    start.refuse_unprepared(None)
+    assert sorted(Path(".snakemake").rglob("*")) == before
+
+
+def test_a_snakemake_of_another_user_does_not_keep_a_folder_from_being_prepared(snakemake, monkeypatch):
+    """Without metadata, results that came by DVC would pass for current ones."""
+
+    def cwd(process):
+        raise psutil.AccessDenied(process.pid)
+
+    monkeypatch.setattr(psutil.Process, "cwd", cwd)
+    done = []
+    for step in ("mark_stale", "restore"):
+        monkeypatch.setattr(metadata_records, step, lambda *_, step=step: done.append(step))
+    start.prepare(None)
+    assert done == ["mark_stale", "restore"]

@@ -23,6 +23,7 @@ __all__ = [
     "claims",
     "code",
     "data",
+    "digests",
     "experiment",
     "figures",
     "location",
@@ -153,6 +154,11 @@ def record(name: str, stage: str) -> Path:
 def code() -> Path:
     """Return the file of what the code of every phase of every experiment means; DVC's stages depend on it."""
     return RESULTS / "code.json"
+
+
+def digests() -> Path:
+    """Return the file of the digests of code that were computed for the present source."""
+    return WORK / "digests.json"
 
 
 def unfinished(name: str, scale: str) -> Path:

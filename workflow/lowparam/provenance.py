@@ -9,22 +9,37 @@ changed multiplication makes stale exactly the runs that multiply there.
 What is chosen by name while running (the block, its parts, the probe, a loss) cannot be seen in the source. It is
 looked up through `lowparam.registry`, which is not followed, and is given to `digest` by the caller.
 
-The digests are read off the source without importing it, because the Snakefile needs them at every start.
+The digests are computed from the source without importing it, because the Snakefile needs them at every start.
+``lowparam run`` keeps them for the next one (`keep`).
 """
 
 import ast
 import hashlib
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from lowparam import architectures, registry
+from lowparam import architectures, paths, registry
 from lowparam.errors import LowparamError
+from lowparam.files import read_json, write_json
 from lowparam.interference import measures
 from lowparam.params import Profile, Recipe
 
-__all__ = ["ENTRIES", "PACKAGE", "digest", "of_kinds", "of_measures", "of_network", "of_recipe", "of_source", "reached"]
+__all__ = [
+    "ENTRIES",
+    "PACKAGE",
+    "digest",
+    "keep",
+    "of_kinds",
+    "of_measures",
+    "of_network",
+    "of_recipe",
+    "of_source",
+    "reached",
+]
 
 PACKAGE = Path(__file__).parent
 
@@ -53,8 +68,8 @@ WITHOUT_EFFECT = {
     "registry",
     "runs",
 }
-WITHOUT_EFFECT |= {"models.counts", "training.malloc"}
-"""Modules and packages that change no result: how settings are read, files written, errors worded, things found.
+WITHOUT_EFFECT |= {"models.counts", "training.malloc", "__version__"}
+"""What changes no result, as seen from the package: how settings are read, files written, errors worded, things found.
 
 What the settings say does change results; it is in the specification of a run.
 """
@@ -103,6 +118,43 @@ def digest(*targets: str) -> str:
     LowparamError
         If there is no such file or no such name in it.
     """
+    key = " ".join(targets)
+    if key not in _kept():
+        _kept()[key] = _digest(*targets)
+    return _kept()[key]
+
+
+def keep() -> None:
+    """Keep the digests that this process computed, for later starts with the same source."""
+    known = {"source": _hash_of_source(), "digests": _kept()}
+    if known["digests"] and known != _read_kept():
+        write_json(paths.digests(), known)
+
+
+@cache
+def _kept() -> dict[str, str]:
+    """Return digests by their targets: those that were kept, if the source is the same, and those of this process."""
+    stored = _read_kept()
+    return dict(stored["digests"]) if stored and stored["source"] == _hash_of_source() else {}
+
+
+def _read_kept() -> dict[str, Any]:
+    try:
+        return read_json(paths.digests())
+    except LowparamError:  # none, or half of one
+        return {}
+
+
+@cache
+def _hash_of_source() -> str:
+    """Hash the text of the package, and the version of Python, whose syntax trees differ."""
+    total = hashlib.sha256(sys.version.encode())
+    for path in sorted(PACKAGE.rglob("*.py")):
+        total.update(f"{path.relative_to(PACKAGE)}\n".encode() + path.read_bytes())
+    return total.hexdigest()
+
+
+def _digest(*targets: str) -> str:
     total = hashlib.sha256()
     order = reached(*targets)
     for key in order:
@@ -183,9 +235,9 @@ def _module(file: str) -> Module:
     path = PACKAGE / file
     if not path.is_file():
         raise LowparamError(f"lowparam/{file} does not exist: nothing is defined there")
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = registry.parse(path)
     module = Module()
-    for node in ast.walk(tree):
+    for node in _nested(tree.body):
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             module.imports |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
@@ -205,15 +257,32 @@ def _made_by(statement: ast.stmt, known: dict[str, list[ast.stmt]]) -> list[str]
         return [statement.name]
     if isinstance(statement, ast.Import | ast.ImportFrom) or _is_text(statement):
         return []
-    stored = [node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
-    used = [node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and node.id in known]
-    if isinstance(statement, ast.If) and "__name__" in ast.dump(statement.test):
+    if isinstance(statement, ast.Assign) and all(isinstance(target, ast.Name) for target in statement.targets):
+        return [target.id for target in statement.targets if isinstance(target, ast.Name)]
+    if isinstance(statement, ast.If) and {"__name__", "TYPE_CHECKING"} & _words(statement.test):
         return []
+    names = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
+    stored = [node.id for node in names if isinstance(node.ctx, ast.Store)]
     if isinstance(statement, ast.Assign | ast.AnnAssign) and stored:
         return list(dict.fromkeys(stored))
-    if isinstance(statement, ast.If) and "TYPE_CHECKING" in ast.dump(statement.test):
-        return []
+    used = [node.id for node in names if node.id in known]
     return list(dict.fromkeys([*stored, *used])) or [EFFECTS]  # a loop that fills a dictionary, a call that changes one
+
+
+def _words(node: ast.AST) -> set[str]:
+    """Return the names and attributes in an expression."""
+    found = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+    return found | {each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)}
+
+
+def _nested(statements: list[ast.stmt]) -> Iterator[ast.AST]:
+    """Yield statements and those inside them; several times as fast as `ast.walk`, which visits expressions, too."""
+    waiting: list[ast.AST] = list(statements)
+    while waiting:
+        statement = waiting.pop()
+        yield statement
+        for key in ("body", "orelse", "finalbody", "handlers", "cases"):
+            waiting += getattr(statement, key, ())
 
 
 @cache
@@ -244,8 +313,12 @@ def _is_text(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
-def _is_message(node: ast.AST) -> bool:
-    """Return whether a statement only prints."""
+def _is_silent(node: ast.stmt) -> bool:
+    """Return whether a statement of a function has no effect on results: text, a message, a declaration of a type."""
+    if isinstance(node, ast.AnnAssign):
+        return node.value is None
+    if _is_text(node):
+        return True
     call = node.value if isinstance(node, ast.Expr) else None
     return isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "print"
 
@@ -263,10 +336,14 @@ class _Reader:
 
     def _text(self, node: object, *, top: bool = False) -> str:
         if isinstance(node, list):
-            kept = [each for each in node if not _is_text(each) and not _is_message(each)]
-            return "[" + ",".join(self._text(each) for each in kept) + "]"
+            kept = [each for each in node if not (isinstance(each, ast.stmt) and _is_silent(each))]
+            return "[" + ",".join([self._text(each) for each in kept]) + "]"
         if not isinstance(node, ast.AST):
             return repr(node)
+        if isinstance(node, ast.Name | ast.Attribute):
+            return self._reference(node)
+        if type(node) in _PLAIN:
+            return self._fields(node)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             return self._function(node, top)
         if isinstance(node, ast.ClassDef):
@@ -280,8 +357,10 @@ class _Reader:
             return f"raise({self._text(error)})"
         if isinstance(node, ast.Assert):
             return f"assert({self._text(node.test)})"
+        if isinstance(node, ast.AnnAssign) and node.value:
+            return f"Assign(targets=[{self._text(node.target)}],value={self._text(node.value)})"
         if isinstance(node, ast.AnnAssign):
-            return f"=({self._text(node.target)},{self._text(node.value)})"
+            return ""
         if isinstance(node, _COMPREHENSIONS):
             targets = [each.target for each in node.generators]
             self.locals.append(
@@ -290,18 +369,17 @@ class _Reader:
             text = self._fields(node)
             self.locals.pop()
             return text
-        if isinstance(node, ast.Name | ast.Attribute):
-            return self._reference(node)
         return self._fields(node)
 
     def _fields(self, node: ast.AST) -> str:
-        fields = [f"{key}={self._text(value)}" for key, value in ast.iter_fields(node) if key not in _SILENT]
+        fields = [f"{key}={self._text(getattr(node, key, None))}" for key in node._fields if key not in _SILENT]
         return f"{type(node).__name__}({','.join(fields)})"
 
     def _member(self, node: ast.stmt) -> str:
         """Write a statement in the body of a class, where an annotation makes a field."""
-        kind = ast.unparse(node.annotation) if isinstance(node, ast.AnnAssign) else ""
-        return kind + self._text(node)
+        if not isinstance(node, ast.AnnAssign):
+            return self._text(node)
+        return f"{ast.unparse(node.annotation)} {self._text(node.target)} {self._text(node)}"
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, top: bool) -> str:
         arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
@@ -344,9 +422,9 @@ class _Reader:
         """Follow an imported name, and the attributes after it, to a definition or as far as modules go."""
         if name[0] != "lowparam":
             return ".".join([*name, *chain])
-        if {".".join(name[1:length]) for length in range(2, len(name) + 1)} & WITHOUT_EFFECT:
-            return "lowparam"
         parts = [*name[1:], *chain]
+        if {".".join(parts[:length]) for length in range(1, len(parts) + 1)} & WITHOUT_EFFECT:
+            return "lowparam"
         for length in range(len(parts), -1, -1):
             file = _file(parts[:length])
             if file is None:
@@ -361,7 +439,7 @@ class _Reader:
                 return ".".join(["<>", *rest[1:]])
             if rest[0] in inside.imports:
                 return _Moved(self, file)._imported(inside.imports[rest[0]].split("."), rest[1:])
-            return ".".join(["lowparam", *parts[:length], *rest])  # __version__ and the like
+            return ".".join(["lowparam", *parts[:length], *rest])  # made while importing, as by __getattr__
         return ".".join(["lowparam", *parts])
 
 
@@ -374,6 +452,8 @@ class _Moved(_Reader):
 
 
 _SILENT = {"ctx", "type_comment", "kind", "returns", "annotation"}
+_PLAIN = {ast.Constant, ast.Call, ast.keyword, ast.BinOp, ast.Expr, ast.Assign, ast.Tuple, ast.Subscript}
+"""The most frequent kinds that need nothing special; asked first, for speed."""
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
@@ -387,7 +467,7 @@ def _file(parts: list[str]) -> str | None:
 
 def _stored(function: ast.AST) -> Iterator[str]:
     """Yield the names that a function assigns or defines itself, not those of functions and comprehensions in it."""
-    waiting = list(ast.iter_child_nodes(function))
+    waiting = _children(function)
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -399,4 +479,16 @@ def _stored(function: ast.AST) -> Iterator[str]:
         elif not isinstance(node, ast.Lambda):
             if isinstance(node, ast.ExceptHandler) and node.name:
                 yield node.name
-            waiting += ast.iter_child_nodes(node)
+            waiting += _children(node)
+
+
+def _children(node: ast.AST) -> list[ast.AST]:
+    """Return the nodes below one; faster than `ast.iter_child_nodes`."""
+    found: list[ast.AST] = []
+    for key in node._fields:
+        value = getattr(node, key, None)
+        if isinstance(value, list):
+            found += [each for each in value if isinstance(each, ast.AST)]
+        elif isinstance(value, ast.AST) and not isinstance(value, ast.expr_context | ast.Constant):
+            found.append(value)
+    return found

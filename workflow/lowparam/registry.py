@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from lowparam.errors import LowparamError
 
-__all__ = ["PACKAGE", "about", "constants", "entries", "get", "load", "nearest"]
+__all__ = ["PACKAGE", "about", "constants", "entries", "get", "load", "nearest", "parse"]
 
 PACKAGE = Path(__file__).parent
 Value = TypeVar("Value")
@@ -71,7 +71,12 @@ def about(folder: str, name: str) -> str:
 
 def _tree(folder: str, name: str) -> ast.Module:
     path = PACKAGE / folder / name / "__init__.py"
-    path = path if path.is_file() else PACKAGE / folder / f"{name}.py"
+    return parse(path if path.is_file() else PACKAGE / folder / f"{name}.py")
+
+
+@cache
+def parse(path: Path) -> ast.Module:
+    """Parse a source file, once in a process, because parsing is slow."""
     return ast.parse(path.read_text(encoding="utf-8"))
 
 

@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from lowparam import catalogue, paths, provenance, studies
 from lowparam.errors import LowparamError
-from lowparam.files import read_json
+from lowparam.files import read_json, sha256
 from lowparam.interference import measures
 from lowparam.params import Params, Run, Scale, profile_spec, run_spec, without_defaults
 
@@ -35,7 +35,6 @@ __all__ = [
     "collect_identity",
     "data_identity",
     "find_damage",
-    "hash_of",
     "identity",
     "is_locked",
     "is_same",
@@ -190,7 +189,7 @@ def overview_identity(params: Params) -> dict[str, Any]:
     Verdicts of other experiments and of studies count as they are; the rule does not train their runs.
     """
     others = [name for name in (*params.experiments, *studies.names()) if name not in params.replicate]
-    recorded = {name: hash_of(paths.claims(name)) for name in others if paths.claims(name).exists()}
+    recorded = {name: sha256(paths.claims(name)) for name in others if paths.claims(name).exists()}
     return {"others": recorded, "code_sha256": provenance.digest(provenance.ENTRIES["overview"])}
 
 
@@ -220,15 +219,9 @@ def find_damage(folder: Path, metrics: Mapping[str, Any]) -> str | None:
     """Return the name of a file of a run that is missing or not the one that its metrics describe; None if all are."""
     for file, wanted in metrics["files"].items():
         path = folder / file
-        if not path.is_file() or hash_of(path) != wanted:
+        if not path.is_file() or sha256(path) != wanted:
             return file
     return None
-
-
-def hash_of(path: Path) -> str:
-    """Hash the content of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def is_trained(folder: Path, identity: Mapping[str, Any]) -> bool:

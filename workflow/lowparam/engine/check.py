@@ -1,7 +1,7 @@
-"""Whether every scale of an experiment can be built, asked before anything runs.
+"""Check that every scale of an experiment can be built, before anything runs.
 
-Answers are kept in `.lowparam/scales`, a file an experiment, with the hash of the code that gave them, so that asking
-again at every start of the workflow takes no time and does not import torch. For that reason this file is not in
+Answers are kept in `.lowparam/scales`, one file per experiment, with the digest of the code that gave them. So the
+check at every start of the workflow takes no time and does not import torch; for that reason this file is not in
 `models`, either.
 """
 
@@ -9,15 +9,27 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from lowparam import provenance
+from lowparam import paths, provenance
 from lowparam.errors import LowparamError
-from lowparam.files import write_json
+from lowparam.files import read_json, write_json
 from lowparam.params import Data, Params, Run, Scale, run_spec
 from lowparam.provenance import PACKAGE
 
-__all__ = ["check_scales"]
+__all__ = ["check_scales", "is_checked"]
 
-ANSWERS = Path(".lowparam/scales")
+
+def is_checked(params: Params, experiment: str) -> bool:
+    """Whether `check_scales` has accepted an experiment as it is now; reads only, and asks nothing."""
+    known = _stored(paths.scale_checks(experiment))
+    try:
+        shape = _known_shape(params.experiment(experiment).data, params, known)
+        return shape is not None and all(
+            json.dumps(question) in known
+            for scale in params.scales(experiment)
+            for question in _questions(params, scale, shape)
+        )
+    except LowparamError:  # an architecture that does not exist: `check_scales` words it
+        return False
 
 
 def check_scales(params: Params, experiments: Iterable[str]) -> None:
@@ -29,7 +41,7 @@ def check_scales(params: Params, experiments: Iterable[str]) -> None:
         For the first scale that cannot be built: an unknown architecture or probe, or a budget out of reach. Or if
         there is no such experiment.
     """
-    stored = {file.stem: _stored(file) for file in sorted(ANSWERS.glob("*.json"))}
+    stored = {file.stem: _stored(file) for file in sorted(paths.scale_checks("").parent.glob("*.json"))}
     answers = {question: answer for known in stored.values() for question, answer in known.items()}
     for name in experiments:
         questions = {}
@@ -45,7 +57,7 @@ def check_scales(params: Params, experiments: Iterable[str]) -> None:
                 raise LowparamError(f"params.yaml: experiments.{name}: {error}") from error
         answers |= questions
         if questions != stored.get(name):
-            write_json(ANSWERS / f"{name}.json", questions)
+            write_json(paths.scale_checks(name), questions)
 
 
 def _stored(file: Path) -> dict:
@@ -56,7 +68,7 @@ def _stored(file: Path) -> dict:
 
 
 def _questions(params: Params, scale: Scale, shape: dict[str, int]) -> list[list]:
-    """What must be possible for a scale, so that scales that ask the same are asked once.
+    """Return what must be possible for a scale, so that scales that ask the same are asked once.
 
     No probe has parameters (`probes`), so the size of a network is the same with all of them. A network of
     timm takes none but its own.
@@ -82,26 +94,41 @@ def _ask(kind: str, what: str | dict, shape: dict[str, int], code: str) -> None:
 
 
 def _shape(params: Params, name: str, answers: dict, questions: dict) -> dict[str, int]:
-    """Number of classes, channels and pixels of a data set, from its manifest if it was prepared, else its source.
+    """Return the number of classes, channels and pixels of a data set, from its manifest if it was prepared.
 
-    What a source says of a folder is not kept, because the folder may change.
+    Otherwise its source is asked. What a source says of a folder is not kept, because the folder may change.
     """
     data = params.data[name]
-    manifest = Path("results/data", name, "manifest.json")
-    stored = json.loads(manifest.read_text(encoding="utf-8")) if manifest.exists() else {}
-    if stored.get("settings") == data.spec():
-        channels, size, _ = stored["shape"]
-        return {"classes": len(stored["classes"]), "in_channels": channels, "size": size}
-    if (PACKAGE / f"data/sources/{data.source}.py").exists() and data.path is None:
-        key = json.dumps(
-            ["shape", data.spec(), provenance.digest(provenance.ENTRIES["prepare"], *provenance.of_source(data.source))]
-        )
-        questions[key] = answers.get(key) or _ask_source(name, data)
-        return questions[key]
-    return _ask_source(name, data)
+    shape = _known_shape(name, params, answers)
+    kept = _keeps(data) and not _prepared_shape(name, data)
+    if shape is None:
+        from lowparam.data.prepare import shape as ask_source
+
+        shape = ask_source(name, data)
+    if kept:
+        questions[_shape_question(data)] = shape
+    return shape
 
 
-def _ask_source(name: str, data: Data) -> dict[str, int]:
-    from lowparam.data.prepare import shape
+def _known_shape(name: str, params: Params, answers: dict) -> dict[str, int] | None:
+    """Return the shape of a data set as far as it is known without reading images."""
+    data = params.data[name]
+    return _prepared_shape(name, data) or (answers.get(_shape_question(data)) if _keeps(data) else None)
 
-    return shape(name, data)
+
+def _prepared_shape(name: str, data: Data) -> dict[str, int] | None:
+    stored = read_json(paths.manifest(name)) if paths.manifest(name).exists() else {}
+    if stored.get("settings") != data.spec():
+        return None
+    channels, size, _ = stored["shape"]
+    return {"classes": len(stored["classes"]), "in_channels": channels, "size": size}
+
+
+def _keeps(data: Data) -> bool:
+    """Whether the answer of a source stays right: not that of a folder."""
+    return (PACKAGE / f"data/sources/{data.source}.py").exists() and data.path is None
+
+
+def _shape_question(data: Data) -> str:
+    code = provenance.digest(provenance.ENTRIES["prepare"], *provenance.of_source(data.source))
+    return json.dumps(["shape", data.spec(), code])

@@ -20,7 +20,7 @@ from typing import Any
 
 from lowparam import paths, runs
 from lowparam.errors import LowparamError
-from lowparam.files import read_json, write_text
+from lowparam.files import read_json, sha256, write_text
 from lowparam.params import Params, Run
 
 __all__ = ["has_unrestored", "mark_stale", "restore", "save", "stale_but_believed"]
@@ -82,7 +82,7 @@ def of_stage(stage: str, name: str) -> tuple[Path, list[Path]]:
 
 
 def below(paths: Iterable[Path]) -> list[Path]:
-    """Files in folders, and files; but not what a kill left of a file that was being written."""
+    """Return the files in folders, and files; but not what a kill left of a file that was being written."""
     found = (file for path in paths for file in (path.rglob("*") if path.is_dir() else [path]))
     return sorted(file for file in found if file.is_file() and not file.name.startswith("."))
 
@@ -186,7 +186,7 @@ def _action(file: Path, wanted: str, job: dict[str, Any]) -> str:
 
 
 def state(file: Path) -> list[int] | None:
-    """What is different if a file or Snakemake's entry for it was touched; None if there is no file."""
+    """Return what differs after a file or Snakemake's entry for it was touched; None if there is no file."""
     try:
         about = file.stat()
     except FileNotFoundError:
@@ -204,14 +204,14 @@ def inputs_are(checksums: dict[str, str]) -> bool:
 
 
 def entry_path(kind: str, file: Path) -> Path:
-    """Where Snakemake keeps what it knows of a file: the path in base64, cut where file systems would."""
+    """Return where Snakemake keeps what it knows of a file: the path in base64, cut where file systems would."""
     name = urlsafe_b64encode(str(file).encode()).decode()
     parts = [name[start : start + 254] for start in range(0, len(name), 254)]
     return SNAKEMAKE.joinpath(kind, *(f"@{part}" for part in parts[:-1]), parts[-1])
 
 
 def read_entry(file: Path) -> dict[str, Any]:
-    """Snakemake's metadata of a file; empty if it has none."""
+    """Return Snakemake's metadata of a file; empty if it has none."""
     return read_quietly(entry_path("metadata", file))
 
 
@@ -246,11 +246,6 @@ def write(path: Path, entry: dict[str, Any]) -> None:
 
 def without_times(entry: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if key not in MOMENTARY}
-
-
-def sha256(file: Path | str) -> str:
-    """Hash the content of a file."""
-    return runs.hash_of(Path(file))
 
 
 cached_sha256 = cache(sha256)

@@ -5,9 +5,9 @@ Kept in `.lowparam/plans`, because predicting takes seconds (it builds every net
 
 import hashlib
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lowparam import paths
 from lowparam.errors import LowparamError
 from lowparam.files import read_json, write_json
 from lowparam.params import Params, Run, Scale, run_spec
@@ -17,14 +17,12 @@ __all__ = ["keep", "kept"]
 if TYPE_CHECKING:
     import pandas as pd
 
-FOLDER = Path(".lowparam/plans")
-
 
 def keep(params: Params, experiment: str, table: "pd.DataFrame") -> None:
     """Keep a table of `lowparam.training.plan.plan`."""
     numbers = table.set_index("scale")[["seconds", "memory_mb"]].to_dict("index")
     write_json(
-        FOLDER / f"{experiment}.json",
+        paths.plans(experiment),
         {scale.name: {"asked": _asked(params, scale), **numbers[scale.name]} for scale in params.scales(experiment)},
     )
 
@@ -35,7 +33,7 @@ def kept(params: Params, experiment: str) -> dict[str, dict[str, Any]]:
     Scales are missing that were never predicted, or that params.yaml describes otherwise by now.
     """
     try:
-        predicted = read_json(FOLDER / f"{experiment}.json")
+        predicted = read_json(paths.plans(experiment))
     except LowparamError:
         return {}
     return {

@@ -1,17 +1,16 @@
-"""Removes the lock of a Snakemake that was killed, so that starting again needs no `--unlock`.
+"""Remove the lock of a Snakemake that was killed, so that starting again needs no `--unlock`.
 
 Snakemake cannot tell a lock that is in use from one that a kill or a power cut left behind. Here it is left behind if
 it was set on this machine and no other Snakemake runs in this folder, or may run there as another user.
 """
 
-import os
 import socket
 import sys
 from pathlib import Path
 
 import psutil
 
-__all__ = ["clear"]
+__all__ = ["clear", "is_used"]
 
 LOCKS = Path(".snakemake/locks")
 HOST = Path(".snakemake/host")  # the machine that the locks are of
@@ -30,22 +29,27 @@ def clear() -> None:
         print("removed the lock of a snakemake that was killed", file=sys.stderr)
 
 
-def is_running() -> bool:
-    """Whether another Snakemake works in this folder."""
+def is_used() -> bool:
+    """Whether another Snakemake has locked this folder and certainly works in it."""
+    return any(LOCKS.glob("*.lock")) and is_running(if_unknown=False)
+
+
+def is_running(*, if_unknown: bool = True) -> bool:
+    """Whether another Snakemake works in this folder; `if_unknown` is the answer for one that does not tell where."""
     mine = {process.pid for process in [psutil.Process(), *psutil.Process().parents()]}
     for process in psutil.process_iter():
         try:
             started_as = {Path(word).name for word in process.cmdline()[:3]}
-            if process.pid not in mine and "snakemake" in started_as and works_here(process):
+            if process.pid not in mine and "snakemake" in started_as and works_here(process, if_unknown=if_unknown):
                 return True
         except psutil.Error:  # it ended, or does not say what it is
             continue
     return False
 
 
-def works_here(process: psutil.Process) -> bool:
-    """Whether a process works in this folder; one of another user, who does not tell where, may."""
+def works_here(process: psutil.Process, *, if_unknown: bool) -> bool:
+    """Whether a process works in this folder; one of another user does not tell."""
     try:
-        return process.cwd() == os.getcwd()
+        return Path(process.cwd()) == Path.cwd()
     except psutil.AccessDenied:
-        return True
+        return if_unknown

@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from typing import NoReturn
 
+from lowparam import paths, provenance, runs
 from lowparam.engine import metadata_records, stale_locks
 from lowparam.errors import LowparamError
 from lowparam.params import Params, load
@@ -18,7 +19,13 @@ __all__ = ["prepare", "refuse_unprepared", "run"]
 
 
 def prepare(params: Params) -> None:
-    """Bring Snakemake's locks and metadata into line with what is on disk; writes into ``.snakemake`` only."""
+    """Bring Snakemake's locks and metadata into line with what is on disk; writes into ``.snakemake`` only.
+
+    Writes nothing while another Snakemake works in the folder: what is on disk is then between two states, and the
+    metadata are its own.
+    """
+    if stale_locks.is_used():
+        return
     stale_locks.clear()
     metadata_records.mark_stale(params)
     metadata_records.restore()
@@ -31,8 +38,11 @@ def refuse_unprepared(params: Params) -> None:
     ------
     LowparamError
         If results came by git or DVC, or a training failed, since `prepare` was last called: Snakemake would take old
-        results for current ones, or current ones for old.
+        results for current ones, or current ones for old. Not while another Snakemake works here: it is changing them,
+        and a second one only shows its plan or is refused by the lock.
     """
+    if stale_locks.is_used():
+        return
     if metadata_records.has_unrestored() or metadata_records.stale_but_believed(params):
         raise LowparamError(
             "results on disk are not those that Snakemake made here (they came by git or dvc, or a training failed); "
@@ -57,7 +67,21 @@ def run(arguments: Sequence[str]) -> NoReturn:
     with contextlib.chdir(_directory(arguments)):
         params = load()
         prepare(params)
+        keep_digests(params)
     os.execvp("snakemake", ["snakemake", *_with_experiments(arguments, params)])
+
+
+def keep_digests(params: Params) -> None:
+    """Compute the digests of code that the Snakefile will ask for, so that it only has to read them."""
+    for name in [name for name in params.experiments if name in params.replicate or paths.runs(name).is_dir()]:
+        runs.data_identity(params, params.experiment(name).data)
+        runs.collect_identity(params, name)
+        runs.bilinear_identity(params, name)
+        runs.report_identity(params, name)
+        for scale in params.scales(name):
+            runs.profile_identity(params, scale)
+    runs.baseline_identity()
+    provenance.keep()
 
 
 def _with_experiments(arguments: Sequence[str], params: Params) -> list[str]:
