@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import time
+from collections import Counter
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from scipy import stats
 
 from lowparam import data
 from lowparam.models import network_for
-from workspace import Workspace, paused, small_params
+from workspace import Workspace, epochs, listen, paused, small_params
 
 
 def test_runs_csv_has_a_row_for_each_run_of_the_grid(finished):
@@ -156,12 +157,17 @@ def test_the_code_of_the_tables_trains_nothing(workspace):
     assert not {"train", "profile"} & set(jobs)
 
 
-def test_a_forced_rerun_trains_again_and_gives_the_same_bytes(workspace):
+def test_a_forced_rerun_trains_again_and_gives_the_same_bytes(workspace, monkeypatch):
     before = workspace.contents("**/*")
+    monkeypatch.setenv("LOWPARAM_AGAIN", "1")
     workspace.snakemake("--forceall")
     assert workspace.trained("nodepth_a-solu_s1-10k") == set(), "what is trained is kept, unless asked for again"
+    listen(workspace)
     workspace.snakemake("--forceall", "--config", "again=1")
-    assert workspace.trained("nodepth_a-solu_s1-10k") == {0, 1}
+    runs = {
+        path.removeprefix("runs/").removesuffix("/metrics.json") for path in workspace.contents("runs/*/*/metrics.json")
+    }
+    assert Counter(epochs(workspace)) == dict.fromkeys(runs, 3), "each run once"
     after = workspace.contents("**/*")
     assert {path for path in after if after[path] != before[path] and not path.startswith("benchmarks/")} == set()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lowparam import catalogue, paths, runs, studies
 from lowparam import params as parameters
-from lowparam.engine import plans, rule_names, start
+from lowparam.engine import again, check, plans, rule_names, start
 from lowparam.errors import LowparamError
 
 ROOT = Path(workflow.basedir)
@@ -32,7 +32,7 @@ except LowparamError as error:
 
 # snakemake --config again=1: jobs that train discard what they find. Which jobs run is up to --forcerun.
 if config.get("again"):
-    os.environ.update(LOWPARAM_AGAIN="1")
+    again.give()
 
 # GPUs of a training, where the executor hands them out: snakemake --config gpus=1.
 GPUS = int(config.get("gpus", 0))
@@ -95,8 +95,10 @@ def runs_of(scales):
 @cache
 def checked(experiment):
     """Stop before anything runs if a scale of the experiment cannot be built, as for a budget out of reach."""
-    if subprocess.run(["lowparam", "check", "--quiet", experiment]).returncode:
-        sys.exit(1)
+    # Building networks needs torch, which would slow down every start: another process does it, once.
+    if not check.is_checked(PARAMS, experiment):
+        if subprocess.run(["lowparam", "check", "--quiet", experiment]).returncode:
+            sys.exit(1)
 
 
 @cache
@@ -206,6 +208,11 @@ def marked(file, subject, shown):
 def report_identity(subject):
     """What the code of a report means, asked only if its job is looked at."""
     return lambda wildcards: runs.report_identity(PARAMS, subject)
+
+
+def part_identity(part):
+    """What the code of a part of a study means, asked only if its job is looked at."""
+    return lambda wildcards: runs.part_identity(part)
 
 
 # Paths relative to the working directory, because absolute ones in Snakemake's metadata would not survive a clone.

@@ -31,6 +31,6 @@ rule baseline:
     benchmark:
         str(paths.benchmarks("{experiment}") / "train/baseline.tsv")
     params:
-        identity=runs.baseline_identity(),
+        identity=lambda wildcards: runs.baseline_identity(),
     shell:
         "lowparam baseline {wildcards.experiment} > {log} 2>&1 || {{ tail -n 1 {log} >&2; exit 1; }}"

@@ -79,6 +79,6 @@ rule overview:
     log:
         "logs/overview.log",
     params:
-        identity=runs.overview_identity(PARAMS),
+        identity=lambda wildcards: runs.overview_identity(PARAMS),
     shell:
         "lowparam overview > {log} 2>&1 || {{ tail -n 1 {log} >&2; exit 1; }}"

@@ -15,7 +15,7 @@ for part in studies.parts():
         threads: 1
         params:
             settings=part.spec(PARAMS),
-            identity=runs.part_identity(part),
+            identity=part_identity(part),
             study=part.study,
             part=part.name,
         shell:

@@ -18,12 +18,13 @@ def train(
     ] = None,
     again: Annotated[
         bool,
-        typer.Option("--again", envvar="LOWPARAM_AGAIN", help="Discard what is trained and train everything again."),
+        typer.Option("--again", help="Discard what is trained and train everything again."),
     ] = False,
 ) -> None:
     """Train all seeds of the scales; skip what is trained, resume what was interrupted."""
+    from lowparam.engine import again as order
     from lowparam.training.train import train as train_scales
 
     params = parameters.load()
     chosen = find_scales(params, experiment, scales)
-    raise typer.Exit(train_scales(params, chosen, device=device, processes=processes, again=again))
+    raise typer.Exit(train_scales(params, chosen, device=device, processes=processes, again=again or order.is_given()))
