@@ -14,19 +14,6 @@ CLEAN = "Data and pipelines are up to date."
 
 
 @pytest.fixture(scope="module")
-def recorded(finished, tmp_path_factory) -> Workspace:
-    """The finished grid, recorded by dvc repro and pushed to a remote, all committed."""
-    folder = tmp_path_factory.mktemp("recorded")
-    workspace = finished.copy(folder / "w")
-    output = workspace.run("dvc", "repro")
-    assert output.count("Nothing to be done") == 4, "dvc repro after snakemake must not make anything"
-    workspace.run("dvc", "remote", "add", "--default", "storage", str(folder / "storage"))
-    workspace.run("dvc", "push", "--quiet")
-    workspace.commit()
-    return workspace
-
-
-@pytest.fixture(scope="module")
 def newer(recorded, tmp_path_factory) -> Workspace:
     """The next revision: another learning rate for one architecture, trained and recorded by dvc repro."""
     workspace = recorded.copy(tmp_path_factory.mktemp("newer") / "w")
@@ -211,11 +198,13 @@ def test_an_experiment_apart_trains_only_what_its_setting_belongs_to(recorded, t
 def test_experiments_wait_in_a_queue(recorded, tmp_path):
     workspace = recorded.copy(tmp_path / "w")
     for name, rate in (("slow", 0.01), ("fast", 0.03)):
-        change = f"++experiments.digits.overrides={{mobilenetv1: {{lr: {rate}}}}}"
-        workspace.run("dvc", "exp", "run", "--queue", "--name", name, "--set-param", change)
+        workspace.run("dvc", "exp", "run", "--queue", "--name", name, "-S", f"recipes.yaml:digits.lr={rate}")
     workspace.run("dvc", "exp", "run", "--run-all")
     status = workspace.run("dvc", "queue", "status")
     assert status.count("Success") == 2, status
+    for name, rate in (("slow", 0.01), ("fast", 0.03)):
+        difference = json.loads(workspace.run("dvc", "exp", "diff", "main", name, "--json"))
+        assert difference["params"]["recipes.yaml"]["digits.lr"]["new"] == rate
     assert CLEAN in workspace.run("dvc", "status"), "the workspace is as it was"
 
 
