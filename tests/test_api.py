@@ -57,10 +57,37 @@ def test_a_wrong_name_or_budget_is_one_line(name, budget, message):
         lowparam.create_model(name, budget=budget)
 
 
+def test_a_published_network_takes_parts():
+    plain, changed = (lowparam.create_model(f"mobilenetv1_x0.25{part}") for part in ("", "+se"))
+    assert sum(p.numel() for p in changed.parameters()) > sum(p.numel() for p in plain.parameters())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"name": "mobilenetv2_x0.5", "budget": "25k"}, "mobilenetv2_x0.5 has a size of its own; give no budget"),
+        ({"name": "mobilenetv2_x0.5+se", "budget": "25k"}, r"mobilenetv2_x0.5\+se has a size of its own"),
+        ({"name": "timm:resnet10t", "budget": "25k"}, "timm:resnet10t has a size of its own; give no budget"),
+        ({"name": None}, "name must be a string, not None"),
+        ({"classes": 1}, "classes must be a whole number of at least 2, not 1"),
+        ({"classes": 2.5}, "classes must be a whole number of at least 2, not 2.5"),
+        ({"in_channels": 0}, "in_channels must be a whole number of at least 1, not 0"),
+        ({"size": (32, 32)}, r"size must be a whole number of at least 1, not \(32, 32\)"),
+        ({"depth": 0}, "depth must be a whole number of at least 1, not 0"),
+        ({"counting": "all"}, "counting must be total, body or head, not 'all'"),
+    ],
+)
+def test_an_argument_out_of_its_range_is_one_line(arguments, message):
+    with pytest.raises(LowparamError, match=f"^{message}.*$"):
+        lowparam.create_model(**{"name": "mobilenetv2", "budget": "25k"} | arguments)
+
+
 def test_patterns_choose_networks():
     assert "mobilenetv2" in lowparam.list_models()
     assert set(lowparam.list_models("mobilenetv2*")) >= {"mobilenetv2", "mobilenetv2_x0.5"}
     assert lowparam.list_models("nothing*") == []
+    with pytest.raises(LowparamError, match="pattern must be a string, not 3"):
+        lowparam.list_models(3)
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +159,10 @@ def test_what_is_no_image_is_one_line(run, tmp_path):
     (tmp_path / "text.png").write_text("no image")
     with pytest.raises(LowparamError, match=r"text\.png is not a readable image"):
         trained.predict(tmp_path / "text.png")
+    with pytest.raises(LowparamError, match="there are no images: the sequence is empty"):
+        trained.predict([])
+    with pytest.raises(LowparamError, match="an image is a path, a PIL image, an array or a tensor, not int"):
+        trained.predict(3)
 
 
 def test_what_is_no_run_is_one_line(tmp_path):
@@ -142,6 +173,10 @@ def test_what_is_no_run_is_one_line(tmp_path):
     save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
     with pytest.raises(LowparamError, match="it was not written by lowparam"):
         lowparam.load_run(tmp_path / "other.safetensors")
+    for metadata, message in (("{bad", "has no specification in it"), ("{}", "has no spec in its metadata")):
+        save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors", metadata={"lowparam": metadata})
+        with pytest.raises(LowparamError, match=message):
+            lowparam.load_run(tmp_path / "other.safetensors")
     (tmp_path / "broken.safetensors").write_text("x")
     with pytest.raises(LowparamError, match="cannot read"):
         lowparam.load_run(tmp_path / "broken.safetensors")
@@ -181,11 +216,35 @@ def test_images_of_every_form_give_the_same_profile_and_leave_the_network_as_it_
         (np.zeros((4, 8, 8), np.float32), [0, 1, 2, 3], r"floating point must be \(N, C, H, W\), not \(4, 8, 8\)"),
         (np.zeros((4, 8, 8), np.uint8), [0, 1, 2], r"labels must be 4 whole numbers"),
         (np.zeros((4, 8, 8), np.uint8), [0, 1, 2, -1], r"labels must be from 0 to 2, not -1 to 2"),
+        (np.zeros((4, 8, 8), np.uint8), list("abca"), r"labels must be 4 whole numbers"),
+        (np.zeros((0, 8, 8), np.uint8), [], r"there are no images to profile on"),
+        (np.zeros((4, 8, 8, 3), np.uint8), [0, 1, 2, 3], r"the network cannot take images of 3 x 8 x 8: [^\n]*$"),
+        ("seven.png", [0], r"images must be an array or a tensor, not str"),
     ],
 )
 def test_images_and_labels_that_cannot_be_profiled_are_one_line(run, images, labels, message):
     with pytest.raises(LowparamError, match=message):
         lowparam.profile(lowparam.load_run(run[0]).model, images, labels)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"normalisation": ([0.5], [0.0])}, r"normalisation needs a std above 0, not \[0.0\]"),
+        ({"sites": {}}, "sites must be a function from the model to its sites, not dict"),
+        ({"untrained": "model.safetensors"}, "untrained must be a torch.nn.Module, not str"),
+        ({"out": __file__}, "out: .*test_api.py is a file; give a folder"),
+    ],
+)
+def test_an_option_that_cannot_be_used_is_one_line(run, options, message):
+    with pytest.raises(LowparamError, match=message):
+        lowparam.profile(lowparam.load_run(run[0]).model, np.zeros((4, 8, 8), np.uint8), [0, 1, 0, 1], **options)
+
+
+def test_another_network_is_not_taken_for_the_untrained_one(run):
+    other = lowparam.create_model("nodepth_a", budget="10k", in_channels=1, size=8)
+    with pytest.raises(LowparamError, match="untrained must be the same network as model"):
+        lowparam.profile(lowparam.load_run(run[0]).model, np.zeros((4, 8, 8), np.uint8), [0, 1, 0, 1], untrained=other)
 
 
 def test_a_network_without_pointwise_layers_is_one_line():

@@ -3,7 +3,7 @@
 These four are what ``import lowparam`` promises; every other import may change.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from lowparam.architectures import is_timm, split
 from lowparam.errors import LowparamError
 from lowparam.params import parse_budget
 
@@ -26,6 +27,9 @@ __all__ = ["TrainedRun", "create_model", "list_models", "load_run", "profile"]
 
 Images = str | Path | Image.Image | np.ndarray | Tensor | Sequence[Any]
 """What `TrainedRun.predict` takes: one image, or several."""
+
+METADATA = ("spec", "classes", "in_channels", "size", "mean", "std")
+"""What the metadata of a checkpoint must have."""
 
 
 def create_model(
@@ -62,7 +66,8 @@ def create_model(
     Raises
     ------
     LowparamError
-        For an unknown name, a budget that is missing or cannot be met, or images that the network cannot take.
+        For an unknown name, a budget that is missing, superfluous or cannot be met, an argument out of its range, or
+        images that the network cannot take.
 
     Examples
     --------
@@ -73,14 +78,23 @@ def create_model(
     """
     from lowparam.models import blocks, listing
 
-    if budget is None and not name.startswith("timm:") and name not in blocks.published():
+    _check_text("name", name)
+    for key, value, least in (("classes", classes, 2), ("in_channels", in_channels, 1), ("size", size, 1)):
+        _check_whole(key, value, least)
+    _check_whole("depth", depth, 1)
+    if counting not in ("total", "body", "head"):
+        raise LowparamError(f"counting must be total, body or head, not {counting!r}")
+    sized = is_timm(name) or split(name)[0] in blocks.published()
+    if sized and budget is not None:
+        raise LowparamError(f"{name} has a size of its own; give no budget")
+    if not sized and budget is None:
         blocks.find(name)
         raise LowparamError(f"{name} has no size of its own; give a budget, such as budget='25k'")
     try:
         wanted = None if budget is None else parse_budget(budget)
     except ValueError as error:
         raise LowparamError(f"budget: {error}") from None
-    skeleton = {} if wanted is None else {"counting": counting, "depth": depth}
+    skeleton: dict[str, Any] = {} if wanted is None else {"counting": counting, "depth": depth}
     return listing.network(
         name, budget=wanted, classes=classes, in_channels=in_channels, size=size, probe=probe, **skeleton
     )
@@ -108,6 +122,7 @@ def list_models(pattern: str = "*") -> list[str]:
     """
     from lowparam.models import blocks
 
+    _check_text("pattern", pattern)
     return [name for name in [*blocks.names(), *blocks.published()] if fnmatchcase(name, pattern)]
 
 
@@ -168,6 +183,8 @@ class TrainedRun:
             except (OSError, ValueError) as error:
                 name = image if isinstance(image, str | Path) else "an image"
                 raise LowparamError(f"{name} is not a readable image: {error}") from error
+        if not pixels:
+            raise LowparamError("there are no images: the sequence is empty")
         x = torch.from_numpy(np.stack(pixels)).float()
         return (x - self.mean.view(1, -1, 1, 1)) / self.std.view(1, -1, 1, 1)
 
@@ -218,8 +235,11 @@ def load_run(folder: str | Path) -> TrainedRun:
         raise LowparamError(f"{path} does not exist; train the run first") from error
     except (OSError, SafetensorError) as error:
         raise LowparamError(f"cannot read {path}: {error}") from error
-    except KeyError as error:
+    except (KeyError, ValueError) as error:
         raise LowparamError(f"{path} has no specification in it: it was not written by lowparam") from error
+    missing = [key for key in METADATA if key not in about]
+    if missing:
+        raise LowparamError(f"{path} has no {missing[0]} in its metadata: it was not written by lowparam")
     shape = {"classes": len(about["classes"]), "in_channels": about["in_channels"], "size": about["size"]}
     model = network_for(about["spec"], **shape)
     load_weights(model, path)
@@ -269,10 +289,13 @@ def profile(
     Raises
     ------
     LowparamError
-        If the images or labels have another type or shape, or the network has no site with a pointwise layer.
+        If the images or labels have another type or shape, the network cannot take the images or has no site with a
+        pointwise layer, `untrained` is another network, or `out` is a file.
     """
     from lowparam.interference.profile_model import profile_model
 
+    if out is not None and Path(out).exists() and not Path(out).is_dir():
+        raise LowparamError(f"out: {out} is a file; give a folder")
     options = {"sites": sites, "normalisation": normalisation, "classes": classes, "untrained": untrained}
     arrays: dict[str, Tensor] = {}
     table = profile_model(model, images, labels, figure_data=arrays, **options)
@@ -300,7 +323,19 @@ def _split(images: Images) -> list[Any]:
         if images.ndim == 4 and images.shape[1] in (1, 3) and images.shape[3] not in (1, 3):
             images = images.transpose(0, 2, 3, 1)
         return list(images) if images.ndim == 4 else [images]
+    if not isinstance(images, Iterable):
+        raise LowparamError(f"an image is a path, a PIL image, an array or a tensor, not {type(images).__name__}")
     return [each for image in images for each in _split(image)]
+
+
+def _check_text(key: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise LowparamError(f"{key} must be a string, not {value!r}")
+
+
+def _check_whole(key: str, value: object, least: int) -> None:
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
+        raise LowparamError(f"{key} must be a whole number of at least {least}, not {value!r}")
 
 
 def _picture(image: np.ndarray) -> Image.Image:

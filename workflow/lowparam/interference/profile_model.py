@@ -69,19 +69,29 @@ def profile_model(
     Raises
     ------
     LowparamError
-        If the images or labels have another type or shape, or the network has no site with a pointwise layer.
+        If the images or labels have another type or shape, the network cannot take the images or has no site with a
+        pointwise layer, or `untrained` is another network.
     """
     settings = settings or Profile()
+    for key, net in (("model", model), ("untrained", untrained or model)):
+        if not isinstance(net, nn.Module):
+            raise LowparamError(f"{key} must be a torch.nn.Module, not {type(net).__name__}")
+    if sites is not None and not callable(sites):
+        raise LowparamError(f"sites must be a function from the model to its sites, not {type(sites).__name__}")
     inputs = to_inputs(images, normalisation)
     given = GivenImages(inputs, *_labels(labels, len(inputs), classes))
     rows = torch.from_numpy(np.unique(np.linspace(0, len(given) - 1, min(settings.images, len(given))).round()))
     given = GivenImages(inputs[rows.long()], given.labels[rows.long()], given.classes)
     networks = [copy.deepcopy(model).eval()]
+    _check_takes(networks[0], given.inputs[:1])
     if untrained is not None:
         networks.append(copy.deepcopy(untrained).eval())
+        _check_takes(networks[1], given.inputs[:1])
         recalibrate_on(networks[1], [given.inputs[:256]])
     if sites is None:
         networks = [net if hasattr(net, "sites") else _with_sites(net, given.inputs[:1]) for net in networks]
+    if len({tuple(sites(net) if sites else net.sites()) for net in networks}) > 1:
+        raise LowparamError("untrained must be the same network as model: its sites are others")
     return profile_network(
         networks[0],
         given,
@@ -100,7 +110,10 @@ def to_inputs(
 
     Parameters and errors are those of `profile_model`.
     """
-    images = torch.as_tensor(images)
+    try:
+        images = torch.as_tensor(images)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise LowparamError(f"images must be an array or a tensor, not {type(images).__name__}") from error
     if images.is_floating_point():
         if images.dim() != 4:
             raise LowparamError(f"images of floating point must be (N, C, H, W), not {tuple(images.shape)}")
@@ -121,6 +134,8 @@ def to_inputs(
     mean, std = (torch.as_tensor(values, dtype=torch.float32).view(1, -1, 1, 1) for values in normalisation)
     if {mean.shape[1], std.shape[1]} - {1, scaled.shape[1]}:
         raise LowparamError(f"normalisation needs one mean and one std for each of {scaled.shape[1]} channels")
+    if not (std > 0).all():
+        raise LowparamError(f"normalisation needs a std above 0, not {std.flatten().tolist()}")
     return (scaled - mean) / std
 
 
@@ -128,14 +143,31 @@ def _labels(
     labels: np.ndarray | Tensor | Sequence[int], images: int, classes: Sequence[str] | None
 ) -> tuple[Tensor, list[str]]:
     """Return the labels as int64, and the names of the classes."""
-    labels = torch.as_tensor(labels).cpu()
-    if labels.is_floating_point() or labels.shape != (images,) or not images:
+    if not images:
+        raise LowparamError("there are no images to profile on")
+    try:
+        labels = torch.as_tensor(labels).cpu()
+    except (TypeError, ValueError) as error:
+        raise LowparamError(f"labels must be {images} whole numbers, one an image") from error
+    if labels.is_floating_point() or labels.shape != (images,):
         raise LowparamError(f"labels must be {images} whole numbers, one an image, not {tuple(labels.shape)}")
     labels = labels.long()
     number = len(classes) if classes is not None else int(labels.max()) + 1
     if not 0 <= int(labels.min()) <= int(labels.max()) < number:
         raise LowparamError(f"labels must be from 0 to {number - 1}, not {int(labels.min())} to {int(labels.max())}")
     return labels, [str(name) for name in (classes if classes is not None else range(number))]
+
+
+def _check_takes(net: nn.Module, image: Tensor) -> None:
+    """Raise a LowparamError if a network cannot take an image (1, C, H, W)."""
+    try:
+        with torch.no_grad():
+            net(image.to(next(net.parameters()).device))
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:
+        shape, reason = " x ".join(map(str, image.shape[1:])), " ".join(str(error).split())[:150]
+        raise LowparamError(f"the network cannot take images of {shape}: {reason}") from error
 
 
 def _with_sites(net: nn.Module, image: Tensor) -> nn.Module:
