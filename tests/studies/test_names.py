@@ -1,7 +1,17 @@
 import pytest
 
 from lowparam.models import blocks
-from lowparam.studies.star.names import StarName, activated, parse, standard, sum_partner
+from lowparam.references.stars import TABLES
+from lowparam.studies.star.names import (
+    STANDARD,
+    VARIANTS,
+    StarName,
+    activated,
+    parse,
+    standard,
+    sum_partner,
+    variants_in,
+)
 
 ALL = [
     name
@@ -16,6 +26,18 @@ def test_every_name_is_read_and_written_back(suffix):
     assert all(parse(name + suffix).name == name + suffix for name in ALL)
 
 
+def test_the_variants_are_those_that_blocks_build():
+    built = {name.removeprefix("starnet_") for name in blocks.ablations() if name.startswith("starnet_")}
+    assert {name for name in built if not name.startswith("sum")} == set(VARIANTS)
+
+
+def test_a_table_of_the_paper_compares_its_variants_with_the_standard_block():
+    others = {"none": "noact", "both branches": "actboth", "after the product": "actproduct"}
+    assert variants_in(9) == {**others, "one branch": ""}
+    assert all(set(variants_in(table)) <= set(TABLES[table].frame().iloc[:, 0]) for table in (9, 17, 18))
+    assert all(STANDARD[table] in set(TABLES[table].frame().iloc[:, 0]) for table in STANDARD)
+
+
 @pytest.mark.parametrize(
     ("name", "parts"),
     [
@@ -28,6 +50,7 @@ def test_every_name_is_read_and_written_back(suffix):
         ("starnet_square_s4", StarName("starnet", "star", variant="square", size="s4")),
         ("mobilenetv2", None),
         ("starnetwork", None),
+        ("starnet_unknown", None),
     ],
 )
 def test_names_say_what_networks_are(name, parts):

@@ -377,7 +377,7 @@ def varies_starnet_design(experiment: Experiment) -> bool:
 @condition
 def varies_starnet(experiment: Experiment) -> bool:
     """Whether any of StarNet's variants is trained, and the standard one."""
-    return varies_starnet_stages(experiment) or any(_varies_starnet(experiment, table) for table in VARIANTS)
+    return varies_starnet_stages(experiment) or any(star.variant in VARIANTS for star in _starnets(experiment))
 
 
 def _starnets(experiment: Experiment) -> list:
@@ -386,5 +386,5 @@ def _starnets(experiment: Experiment) -> list:
 
 
 def _varies_starnet(experiment: Experiment, table: int) -> bool:
-    named = set(VARIANTS[table].values()) - {""}
+    named = {name for name, variant in VARIANTS.items() if variant.table == table}
     return any(star.variant in named for star in _starnets(experiment))

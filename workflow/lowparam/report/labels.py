@@ -1,7 +1,7 @@
 """What things are called in print."""
 
 from lowparam import registry
-from lowparam.studies.star.names import StarName, parse
+from lowparam.studies.star.names import VARIANTS, StarName, parse
 
 __all__ = ["architecture_label", "probe_label"]
 
@@ -29,21 +29,6 @@ FACTORS = {
 }
 
 
-VARIANTS = {
-    "noact": "no activation",
-    "actboth": "activation on both branches",
-    "actproduct": "activation after the product",
-    "relu": "ReLU",
-    "gelu": "GELU",
-    "leakyrelu": "LeakyReLU",
-    "hardswish": "h-swish",
-    "gate": "design II",
-    "gatepw": "design III",
-    "shared": "design IV",
-    "square": "design V",
-}
-
-
 def architecture_label(name: str) -> str:
     """Name of an architecture in print, with the variant of its recipe; one that is not listed keeps its own."""
     architecture, _, variant = name.partition("@")
@@ -68,7 +53,7 @@ def _star(found: StarName) -> str:
     elif found.family == "demonet" or found.operator == "sum":
         parts.append(found.operator)
     if found.variant:
-        parts.append(VARIANTS[found.variant])
+        parts.append(VARIANTS[found.variant].label)
     if found.depth_width:
         parts.append("depth {}, width {}".format(*found.depth_width))
     return ", ".join(parts)

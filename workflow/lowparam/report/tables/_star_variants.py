@@ -12,10 +12,7 @@ from lowparam.report.formats import Cell
 from lowparam.report.labels import architecture_label
 from lowparam.report.table_format import Table
 from lowparam.report.tables._star_rows import NOT_RUN, accuracies_by_seed, without_spread
-from lowparam.studies.star.names import VARIANTS, parse, parsed, standard
-
-REFERENCES = {7: "SSSS", 9: "one branch", 17: "ReLU6", 18: "I"}
-"""The standard block in the paper's tables, by their number."""
+from lowparam.studies.star.names import STANDARD, parse, parsed, standard, variants_in
 
 
 def variants_table(number: int, runs: pd.DataFrame, experiment: str) -> Table:
@@ -36,7 +33,7 @@ def variants_table(number: int, runs: pd.DataFrame, experiment: str) -> Table:
     own = _standards(runs)
     members = [_members(runs, base, table.number) for base, _ in own]
     labels = list(dict.fromkeys([*printed.index, *(label for found in members for label in found)]))
-    reference = REFERENCES[number]
+    reference = STANDARD[number]
     rows, numbers = [], []
 
     def add(data: str, label: str, first: Estimate | None, change: Estimate | None) -> list[str | Cell]:
@@ -90,7 +87,7 @@ def _members(runs: pd.DataFrame, base: str, table: int) -> dict[str, str]:
         count = _stage_count(names)
         found = {parsed(name).stages(count): name for name in names if not parsed(name).variant}
         return dict(sorted(found.items(), key=lambda item: (item[0].count("S"), item[0])))
-    wanted = {label: replace(parsed(base), variant=variant).name for label, variant in VARIANTS[table].items()}
+    wanted = {label: replace(parsed(base), variant=variant).name for label, variant in variants_in(table).items()}
     return {label: name for label, name in wanted.items() if name in names}
 
 

@@ -6,17 +6,63 @@ from dataclasses import dataclass, replace
 
 from lowparam.errors import LowparamError
 
-__all__ = ["VARIANTS", "StarName", "activated", "on_axis", "parse", "parsed", "standard", "sum_partner", "varied_axes"]
+__all__ = [
+    "STANDARD",
+    "VARIANTS",
+    "StarName",
+    "Variant",
+    "activated",
+    "on_axis",
+    "parse",
+    "parsed",
+    "standard",
+    "sum_partner",
+    "variants_in",
+    "varied_axes",
+]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A variant of StarNet's block in Ma et al. 2024.
+
+    Parameters
+    ----------
+    table : int
+        Number of the paper's table that compares it with the standard block.
+    row : str
+        Its label in that table.
+    label : str
+        Its name in print.
+    """
+
+    table: int
+    row: str
+    label: str
+
 
 VARIANTS = {
-    9: {"none": "noact", "both branches": "actboth", "after the product": "actproduct", "one branch": ""},
-    17: {"ReLU": "relu", "GELU": "gelu", "LeakyReLU": "leakyrelu", "h-swish": "hardswish", "ReLU6": ""},
-    18: {"I": "", "II": "gate", "III": "gatepw", "IV": "shared", "V": "square"},
+    "noact": Variant(9, "none", "no activation"),
+    "actboth": Variant(9, "both branches", "activation on both branches"),
+    "actproduct": Variant(9, "after the product", "activation after the product"),
+    "relu": Variant(17, "ReLU", "ReLU"),
+    "gelu": Variant(17, "GELU", "GELU"),
+    "leakyrelu": Variant(17, "LeakyReLU", "LeakyReLU"),
+    "hardswish": Variant(17, "h-swish", "h-swish"),
+    "gate": Variant(18, "II", "design II"),
+    "gatepw": Variant(18, "III", "design III"),
+    "shared": Variant(18, "IV", "design IV"),
+    "square": Variant(18, "V", "design V"),
 }
-"""Variants of StarNet by the number of the table in Ma et al. 2024 and the label there; empty is the standard block."""
+"""Variants by their name in an architecture; ``models/blocks/starnet.py`` builds them."""
+
+STANDARD = {7: "SSSS", 9: "one branch", 17: "ReLU6", 18: "I"}
+"""Labels of the standard block in the paper's tables, by their number."""
 
 DEMONET = re.compile(r"demonet_(?P<operator>star|sum)(?P<variant>_noact)?(?P<size>_d\d+_w\d+)?")
-STARNET = re.compile(r"starnet(?P<operator>_sum(?P<stages>[1-4]*))?(?P<variant>_(?!sum)[a-z]+)?(?P<size>_s\d+)?")
+STARNET = re.compile(
+    rf"starnet(?P<operator>_sum(?P<stages>[1-4]*))?(?P<variant>_(?:{'|'.join(VARIANTS)}))?(?P<size>_s\d+)?"
+)
 
 
 @dataclass(frozen=True)
@@ -79,6 +125,12 @@ def parse(name: str) -> StarName | None:
             operator = "mixed" if summed else "sum" if found["operator"].startswith("sum") else "star"
             return StarName(family, operator, summed, found["variant"], found["size"], recipe)
     return None
+
+
+def variants_in(table: int) -> dict[str, str]:
+    """Return the variants that a table of the paper compares, by their labels there; the standard block is ""."""
+    found = {variant.row: name for name, variant in VARIANTS.items() if variant.table == table}
+    return {**found, STANDARD[table]: ""}
 
 
 def parsed(name: str) -> StarName:
