@@ -3,7 +3,8 @@
 #   lowparam run -n                  what would run
 #   lowparam run                     everything that params.yaml lists under `replicate`
 #   lowparam run fashion_mnist       one experiment, by its name; the same as --config experiment=fashion_mnist
-#   lowparam run runs --config experiment=fashion_mnist    only its trainings; `profiles` adds the profiles
+#   lowparam run runs --config experiment=fashion_mnist    only its trainings; `profiles` adds the profiles, and
+#                                    `choices` is only the tuning before them
 #
 # `lowparam run` prepares the folder (docs/run.md) and calls snakemake with the same arguments; plain snakemake stops with
 # one line if that is needed.
@@ -24,6 +25,7 @@ report: "workflow/report/start.rst"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
+include: "workflow/rules/tune.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/profile.smk"
 include: "workflow/rules/report.smk"
@@ -34,6 +36,11 @@ rule all:
     default_target: True
     input:
         [everything(experiment) for experiment in CHOSEN],
+
+
+rule choices:
+    input:
+        [choices(experiment) for experiment in CHOSEN],
 
 
 rule runs:

@@ -313,3 +313,54 @@ def test_experiments_that_differ_in_case_alone_are_refused(tmp_path):
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
     with pytest.raises(LowparamError, match="experiments: rates and Rates would share a folder"):
         load(tmp_path / "params.yaml")
+
+
+TUNE = {"lr": [0.003, 0.01], "budget": "10k", "seeds": [100]}
+
+
+def test_what_is_tuned_has_a_family_for_each_architecture_variant_and_probe(params):
+    read = params(tune=TUNE, variants={"short": {"epochs": 3}, "same": {}}, overrides={}, probes=["none", "solu_s1"])
+    families = read.families("rates")
+    assert [scale.family for scale in families][:2] == ["mobilenetv1@short-none", "mobilenetv1@short-solu_s1"]
+    assert len(families) == 8 and {scale.budget for scale in families} == {10_000}
+    assert read.experiments["rates"].tune.combinations == [{"lr": 0.003}, {"lr": 0.01}]
+
+
+def test_a_trial_has_its_values_and_its_length(params):
+    read = params(tune={**TUNE, "weight_decay": [0.0, 0.1], "epochs": 3}, variants={}, overrides={})
+    recipe = read.trial_recipe(read.families("rates")[0], {"lr": 0.003, "weight_decay": 0.1})
+    assert (recipe.lr, recipe.weight_decay, recipe.epochs) == (0.003, 0.1, 3)
+    assert read.recipe(read.scales("rates")[0], {"lr": 0.003}).epochs == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"lrr": [1, 2]}, "tune: 'lrr' cannot be tuned; did you mean 'lr'?"),
+        ({"loss": ["cross_entropy", "mse"]}, "tune: 'loss' cannot be tuned"),
+        ({"lr": 0.01}, "tune: lr: write a list of at least two values to try, not 0.01"),
+        ({"lr": [0.01]}, "tune: lr: write a list of at least two values"),
+        ({"lr": [0.01, 0.003]}, "tune: lr: write the values in rising order, [0.003, 0.01]"),
+        ({"lr": [0.01, 0.01]}, "tune: lr has a value twice"),
+        ({"lr": [-0.01, 0.01]}, "tune.lr: input should be greater than 0, not -0.01"),
+        ({"budget": None}, "tune needs a budget, such as 25k"),
+        ({"seeds": [0]}, "tune.seeds has 0, which is also a seed of the results; choose others, such as 100"),
+        ({"budgets": ["10k"]}, "tune: 'budgets' cannot be tuned"),
+    ],
+)
+def test_tuning_that_cannot_be_meant_is_refused(params, change, says):
+    with pytest.raises(LowparamError, match=r"experiments\.rates") as refused:
+        params(tune={**TUNE, **change}, variants={}, overrides={})
+    assert says in str(refused.value)
+
+
+def test_a_value_is_either_tuned_or_set(params):
+    with pytest.raises(LowparamError, match=r"variants\.slow\.lr is also tuned; remove one of the two"):
+        params(tune=TUNE, overrides={})
+    with pytest.raises(LowparamError, match=r"tune has no budget in published mode"):
+        params(tune=TUNE, mode="published", budgets=[], architectures=["mobilenetv1_x0.25"], variants={}, overrides={})
+
+
+def test_tuning_without_a_value_to_try_is_refused(params):
+    with pytest.raises(LowparamError, match="a recipe key with values to try is missing, such as lr"):
+        params(tune={"budget": "10k", "seeds": [100]}, variants={}, overrides={})

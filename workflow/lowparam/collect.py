@@ -9,6 +9,7 @@ from lowparam.errors import LowparamError
 from lowparam.files import atomic, read_csv, read_json, write_json
 from lowparam.interference.summary import summary
 from lowparam.params import Params, Run, format_size, run_spec, without_defaults
+from lowparam.runs import choice
 
 __all__ = ["collect"]
 
@@ -38,7 +39,8 @@ def collect(params: Params, experiment: str) -> None:
 
 def _row(params: Params, run: Run) -> dict[str, Any]:
     metrics = read_json(run.folder / "metrics.json")
-    _same(run, without_defaults(metrics["spec"]), run_spec(params, run, defaults=False))
+    wanted = run_spec(params, run, defaults=False, choice=choice(params, run.scale))
+    _same(run, without_defaults(metrics["spec"]), wanted)
     profile = read_csv(run.profile)
     return {
         "architecture": run.scale.label,

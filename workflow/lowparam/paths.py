@@ -5,6 +5,7 @@ nothing but pathlib, because the Snakefile reads it at every start.
 
     results/data/<data>/                       a prepared data set
     results/<experiment>/runs/<scale>/seed<k>/ a run: metrics.json, history.csv, model.safetensors
+    results/<experiment>/tuning/               what tuning chose, a file for each architecture with a probe
     results/<experiment>/profiles/<scale>/     its interference profile: seed<k>.csv
     results/<experiment>/{runs.csv,claims.csv,tables/,figures/,shown/,report.html}
     .lowparam/                                 unfinished work, predictions, answers kept between starts
@@ -41,6 +42,8 @@ __all__ = [
     "scale_checks",
     "shown",
     "tables",
+    "trials",
+    "tuning",
     "unfinished",
 ]
 
@@ -94,6 +97,12 @@ def run(name: str, scale: str, seed: int) -> Path:
 def profiles(name: str, scale: str = "") -> Path:
     """Return the folder of the interference profiles of an experiment or of one of its scales."""
     return experiment(name) / "profiles" / scale
+
+
+def tuning(name: str, family: str = "") -> Path:
+    """Return the folder of what tuning chose in an experiment, or the file of one architecture with a probe."""
+    folder = experiment(name) / "tuning"
+    return folder / f"{family}.json" if family else folder
 
 
 def runs_table(name: str) -> Path:
@@ -164,6 +173,11 @@ def digests() -> Path:
 def unfinished(name: str, scale: str) -> Path:
     """Return the work folder of a scale, whose checkpoints survive a kill."""
     return WORK / "runs" / name / scale
+
+
+def trials(name: str, family: str) -> Path:
+    """Return the work folder of tuning an architecture with a probe, whose checkpoints survive a kill."""
+    return WORK / "tuning" / name / family
 
 
 def plans(name: str) -> Path:

@@ -46,6 +46,7 @@ PACKAGE = Path(__file__).parent
 ENTRIES = {
     "prepare": "data/prepare.py:prepare",
     "baseline": "training/baseline.py:fit_baseline",
+    "tune": "training/tune.py:tune",
     "train": "training/train_scale.py:train_scale",
     "train_on_disk": "training/distributed.py:train_streamed",
     "profile": "interference/profile_scale.py:profile_scale",

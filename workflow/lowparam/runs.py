@@ -12,6 +12,7 @@ This module imports neither torch nor pandas, because the Snakefile reads it at 
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -30,15 +31,19 @@ __all__ = [
     "State",
     "baseline_identity",
     "bilinear_identity",
+    "choice",
     "code_of_profile",
     "code_of_training",
+    "code_of_tuning",
     "collect_identity",
     "data_identity",
     "find_damage",
     "identity",
+    "is_current_choice",
     "is_locked",
     "is_same",
     "is_trained",
+    "job_identity",
     "lock_of",
     "made_with",
     "overview_identity",
@@ -49,6 +54,8 @@ __all__ = [
     "state",
     "states",
     "torch_version",
+    "tuning_check",
+    "tuning_identity",
 ]
 
 FILES = ("model.safetensors", "history.csv", "metrics.json")
@@ -74,10 +81,96 @@ def identity(params: Params, run: Run, *, data_sha256: str | None = None) -> dic
     dict
         ``spec``, the settings without those that equal their defaults, and ``made_with``.
     """
+    return _identity(params, run, choice(params, run.scale), data_sha256)
+
+
+def job_identity(params: Params, scale: Scale) -> list[dict[str, Any]]:
+    """Return what determines the runs of a scale, as far as it is known before anything is tuned.
+
+    For the rules: the file of the choice is an input of the training, so another choice is noticed there.
+    """
+    chosen = {} if params.experiment(scale.experiment).tune is None else None
+    return [_identity(params, Run(scale, seed), chosen, None) for seed in params.experiment(scale.experiment).seeds]
+
+
+def _identity(params: Params, run: Run, chosen: dict[str, Any] | None, data_sha256: str | None) -> dict[str, Any]:
+    spec = run_spec(params, run, defaults=False, choice=chosen)
+    if chosen is None:  # no run has this specification
+        tune = params.experiment(run.scale.experiment).tune
+        assert tune is not None
+        spec["recipe"] = {**spec["recipe"], **dict.fromkeys(tune.values, "to be tuned")}
+    return {"spec": spec, "made_with": made_with(params, run.scale, data_sha256=data_sha256)}
+
+
+def choice(params: Params, scale: Scale) -> dict[str, Any] | None:
+    """Return the recipe values that tuning chose for a scale.
+
+    Returns
+    -------
+    dict or None
+        Empty if the experiment tunes nothing; None if nothing was chosen yet, or by other settings, data or code.
+    """
+    if params.experiment(scale.experiment).tune is None:
+        return {}
+    try:
+        found = read_json(paths.tuning(scale.experiment, scale.family))
+    except LowparamError:
+        return None
+    wanted = tuning_identity(params, scale, data_sha256=_data_sha256(params, scale))
+    return found["chosen"] if is_current_choice(found, wanted) else None
+
+
+def tuning_identity(params: Params, scale: Scale, *, data_sha256: str | None = None) -> dict[str, Any]:
+    """Return what determines the choice of recipe values for an architecture with a probe.
+
+    Parameters
+    ----------
+    params : Params
+        The experiments; that of the scale has ``tune``.
+    scale : Scale
+        One of the architecture with the probe, of any size.
+    data_sha256 : str or None
+        Hash of the prepared data; None if they are not known.
+    """
+    chosen = params.experiment(scale.experiment)
+    tune = chosen.tune
+    assert tune is not None
+    scale = replace(scale, budget=tune.budget)
+    trial = run_spec(params, Run(scale, tune.seeds[0]), defaults=False)
+    trial["recipe"] = {key: value for key, value in trial["recipe"].items() if key not in tune.values}
     return {
-        "spec": run_spec(params, run, defaults=False),
-        "made_with": made_with(params, run.scale, data_sha256=data_sha256),
+        "values": tune.values,
+        "seeds": tune.seeds,
+        "epochs": tune.epochs,
+        "checked_at": tuning_check(params, scale),
+        "trial": {key: value for key, value in trial.items() if key != "seed"},
+        "made_with": {
+            "torch": torch_version(),
+            "data_sha256": data_sha256,
+            "code_sha256": code_of_tuning(params, scale),
+        },
     }
+
+
+def tuning_check(params: Params, scale: Scale) -> int | None:
+    """Return the budget at which the choice for an architecture is checked; None if it is not."""
+    chosen = params.experiment(scale.experiment)
+    assert chosen.tune is not None
+    largest = max(chosen.budgets, default=None)
+    checked = scale.architecture in chosen.architectures[: chosen.tune.check]
+    return largest if checked and largest not in (None, chosen.tune.budget) else None
+
+
+def is_current_choice(found: Mapping[str, Any], identity: Mapping[str, Any]) -> bool:
+    """Whether a file of a choice is unaltered and of this identity; a data hash of None matches any."""
+    try:
+        made, wanted = dict(found["identity"]["made_with"]), dict(identity["made_with"])
+        if wanted["data_sha256"] is None:
+            wanted["data_sha256"] = made["data_sha256"]
+        same = {**found["identity"], "made_with": made} == {**identity, "made_with": wanted}
+        return same and found["sha256"] == _sha256_of(found)
+    except (KeyError, TypeError):
+        return False
 
 
 def made_with(params: Params, scale: Scale, *, data_sha256: str | None) -> dict[str, str | None]:
@@ -98,6 +191,15 @@ def code_of_training(params: Params, scale: Scale) -> str:
         provenance.ENTRIES["train_on_disk" if params.data[experiment.data].stream else "train"],
         *provenance.of_network(scale.architecture, scale.probe),
         *provenance.of_recipe(recipe),
+    )
+
+
+def code_of_tuning(params: Params, scale: Scale) -> str:
+    """Hash the meaning of the code that chooses recipe values for an architecture with a probe."""
+    return provenance.digest(
+        provenance.ENTRIES["tune"],
+        *provenance.of_network(scale.architecture, scale.probe),
+        *provenance.of_recipe(params.recipe(scale)),
     )
 
 
@@ -145,7 +247,7 @@ def baseline_identity() -> dict[str, str]:
 
 def collect_identity(params: Params, experiment: str) -> dict[str, Any]:
     """Return what determines the table of runs, beside the runs and profiles: which runs, and the code."""
-    expected = [identity(params, run) for run in params.runs(experiment)]
+    expected = [each for scale in params.scales(experiment) for each in job_identity(params, scale)]
     names = measures.names(params.experiment(experiment).profile)  # whose declarations say how they are summarised
     code = [provenance.ENTRIES["collect"], *(f"{measures.FOLDER}/{name}.py" for name in names)]
     return {"runs": _sha256_of({"runs": expected}), "code_sha256": provenance.digest(*code)}

@@ -83,6 +83,11 @@ def family(wildcards):
     return families(wildcards.experiment)[f"{wildcards.architecture}-{wildcards.probe}"]
 
 
+def names_of(scales):
+    """The names of some scales."""
+    return [scale.name for scale in scales]
+
+
 def runs_of(scales):
     """The runs of some scales."""
     return [
@@ -90,6 +95,32 @@ def runs_of(scales):
         for scale in scales
         for seed in PARAMS.experiment(scale.experiment).seeds
     ]
+
+
+def tuned_scale(wildcards):
+    """The scale at which an architecture with a probe is tuned."""
+    return next(
+        scale
+        for scale in PARAMS.families(wildcards.experiment)
+        if scale.family == wildcards.family
+    )
+
+
+def choices(experiment):
+    """The files of what tuning chose, one for each architecture with each probe."""
+    if not PARAMS.experiment(experiment).tune:
+        return []
+    return [
+        str(paths.tuning(experiment, scale.family))
+        for scale in PARAMS.families(experiment)
+    ]
+
+
+def choice_of(wildcards):
+    """The file of what tuning chose for a scale, if the experiment tunes."""
+    scale = scale_of(wildcards)
+    tuned = PARAMS.experiment(scale.experiment).tune
+    return [str(paths.tuning(scale.experiment, scale.family))] if tuned else []
 
 
 @cache
@@ -107,25 +138,20 @@ def predicted(experiment):
     return plans.kept(PARAMS, experiment)
 
 
-def memory_mb(experiment, scales):
-    """Memory to request for scales that run one after another, in MB."""
+def memory_mb(experiment, names):
+    """Memory to request for jobs of the plan that run one after another, in MB."""
     known = predicted(experiment)
     return max(
-        (
-            math.ceil(1.25 * known[scale.name]["memory_mb"])
-            if scale.name in known
-            else 4000
-        )
-        for scale in scales
+        (math.ceil(1.25 * known[name]["memory_mb"]) if name in known else 4000)
+        for name in names
     )
 
 
-def minutes(experiment, scales, share=1.0):
+def minutes(experiment, names, share=1.0):
     """Time to request for them: twice the prediction, because machines differ; four hours each without one."""
     known = predicted(experiment)
     seconds = sum(
-        2 * known[scale.name]["seconds"] if scale.name in known else 4 * 3600
-        for scale in scales
+        2 * known[name]["seconds"] if name in known else 4 * 3600 for name in names
     )
     return math.ceil(5 + share * seconds / 60)
 
@@ -147,8 +173,12 @@ def run_files(experiment, *names):
 
 
 def trained(experiment):
-    """What training makes, each file by name, so that a deleted checkpoint is noticed."""
-    return [*run_files(experiment, *runs.FILES), str(paths.baseline(experiment))]
+    """What tuning and training make, each file by name, so that a deleted checkpoint is noticed."""
+    return [
+        *choices(experiment),
+        *run_files(experiment, *runs.FILES),
+        str(paths.baseline(experiment)),
+    ]
 
 
 def profile_files(experiment):

@@ -37,17 +37,18 @@ for number, ((sizes, seeds), names) in enumerate(
         threads: 1
         resources:
             mem_mb=lambda wildcards, attempt: (
-                attempt * memory_mb(wildcards.experiment, family(wildcards))
+                attempt * memory_mb(wildcards.experiment, names_of(family(wildcards)))
             ),
             # A profile takes about a tenth of the time of the training.
             runtime=lambda wildcards, attempt: (
-                attempt * minutes(wildcards.experiment, family(wildcards), share=0.2)
+                attempt
+                * minutes(wildcards.experiment, names_of(family(wildcards)), share=0.2)
             ),
             gpu=GPUS,
         params:
             identity=lambda wildcards: runs.profile_identity(
                 PARAMS, family(wildcards)[0]
             ),
-            scales=lambda wildcards: " ".join(scale.name for scale in family(wildcards)),
+            scales=lambda wildcards: " ".join(names_of(family(wildcards))),
         shell:
             "lowparam profile {wildcards.experiment} {params.scales} > {log} 2>&1 || {{ tail -n 1 {log} >&2; exit 1; }}"

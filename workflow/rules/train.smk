@@ -12,6 +12,7 @@ for seeds, names in grouped(lambda experiment: tuple(experiment.seeds)).items():
                 checked(wildcards.experiment),
                 data_files(wildcards.experiment),
             )[1],
+            choice=choice_of,
         output:
             update(
                 [
@@ -30,15 +31,13 @@ for seeds, names in grouped(lambda experiment: tuple(experiment.seeds)).items():
         threads: cores
         resources:
             mem_mb=lambda wildcards, attempt: (
-                attempt * memory_mb(wildcards.experiment, [scale_of(wildcards)])
+                attempt * memory_mb(wildcards.experiment, [wildcards.scale])
             ),
             runtime=lambda wildcards, attempt: (
-                attempt * minutes(wildcards.experiment, [scale_of(wildcards)])
+                attempt * minutes(wildcards.experiment, [wildcards.scale])
             ),
             gpu=GPUS,
         params:
-            identity=lambda wildcards: [
-                runs.identity(PARAMS, run) for run in runs_of([scale_of(wildcards)])
-            ],
+            identity=lambda wildcards: runs.job_identity(PARAMS, scale_of(wildcards)),
         shell:
             "lowparam train {wildcards.experiment} {wildcards.scale} > {log} 2>&1 || {{ tail -n 1 {log} >&2; exit 1; }}"

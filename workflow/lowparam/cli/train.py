@@ -5,7 +5,29 @@ from typing import Annotated
 import typer
 
 from lowparam import params as parameters
+from lowparam import paths, registry
 from lowparam.cli._app import Device, Experiment, Scales, command, find_scales
+from lowparam.errors import LowparamError
+
+
+@command("Train and measure")
+def tune(
+    experiment: Experiment,
+    families: Annotated[
+        list[str], typer.Argument(help="Architectures with a probe, such as mobilenetv2-none.", metavar="FAMILIES...")
+    ],
+    device: Device = None,
+) -> None:
+    """Choose recipe values by validation accuracy, as `tune` of the experiment says; keep what is trained."""
+    from lowparam.training.tune import tune as tune_family
+
+    params = parameters.load()
+    if params.experiment(experiment).tune is None:
+        raise LowparamError(f"params.yaml: experiments.{experiment} has no tune; add tune: {{ lr: [...], ... }}")
+    known = {scale.family: scale for scale in params.families(experiment)}
+    chosen = [registry.get(name, known, f"architecture with a probe in {experiment}") for name in families]
+    for scale in chosen:
+        tune_family(params, scale, data_folder=paths.data(params.experiment(experiment).data), device=device)
 
 
 @command("Train and measure")

@@ -27,7 +27,7 @@ HEADER = """\
 
 
 def stages(params: Params, name: str, suffix: str = "") -> dict[str, Any]:
-    """Return the stages train, profile and report of an experiment, as DVC writes them."""
+    """Return the stages tune (if it tunes), train, profile and report of an experiment, as DVC writes them."""
     chosen, folder = params.experiment(name), paths.experiment(name)
     settings: list[Any] = [f"data.{chosen.data}", "defaults", f"experiments.{name}"]
     apart = chosen.recipe in recipes_in_file()
@@ -44,13 +44,17 @@ def stages(params: Params, name: str, suffix: str = "") -> dict[str, Any]:
 
     runs, baseline, profiles = paths.runs(name), paths.baseline(name), paths.profiles(name)
     cached = {"figures", "report.html"}
+    tuning = [paths.tuning(name)] if chosen.tune else []
+    tuned = {f"tune{suffix}": stage("tune", f"choices --config experiment={name}", [], [*map(in_git, tuning)])}
+    trained = [in_cache(runs), in_git(baseline)]
     return {
-        f"train{suffix}": stage("train", f"runs --config experiment={name}", [], [in_cache(runs), in_git(baseline)]),
+        **(tuned if tuning else {}),
+        f"train{suffix}": stage("train", f"runs --config experiment={name}", tuning, trained),
         f"profile{suffix}": stage("profile", f"profiles --config experiment={name}", [runs], [in_cache(profiles)]),
         f"report{suffix}": stage(
             "report",
             name,
-            [runs, baseline, profiles, Path("workflow/report"), *map(in_repository, catalogue.claim_files())],
+            [*tuning, runs, baseline, profiles, Path("workflow/report"), *map(in_repository, catalogue.claim_files())],
             [
                 (in_cache if file in cached else in_git)(folder / file)
                 for file in catalogue.report_outputs(chosen)

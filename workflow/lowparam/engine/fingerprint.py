@@ -21,6 +21,7 @@ RULES = ["Snakefile", "workflow/rules"]
 
 PHASES = {
     "data.smk": ("data", "train"),  # the baseline is recorded with the trainings
+    "tune.smk": ("tune",),
     "train.smk": ("train",),
     "profile.smk": ("profile",),
     "report.smk": ("report",),
@@ -30,13 +31,16 @@ PHASES = {
 
 
 def fingerprint(params: Params) -> dict[str, Any]:
-    """Return a hash for each phase: ``data`` by data set, ``train``, ``profile`` and ``report`` by experiment."""
-    found: dict[str, dict[str, str]] = {"data": {}, "train": {}, "profile": {}, "report": {}}
+    """Return a hash for each phase: ``data`` by data set; tune, train, profile and report by experiment."""
+    found: dict[str, dict[str, str]] = {"data": {}, "tune": {}, "train": {}, "profile": {}, "report": {}}
     rules = {phase: _hash_of_rules(phase) for phase in found}
     for name in params.data:
         found["data"][name] = _hash(rules["data"], runs.data_identity(params, name)["code_sha256"])
     for name in params.experiments:
         scales = params.scales(name)
+        if params.experiment(name).tune:
+            tuning = sorted({runs.code_of_tuning(params, scale) for scale in scales})
+            found["tune"][name] = _hash(rules["tune"], runs.torch_version(), tuning)
         training = sorted({runs.code_of_training(params, scale) for scale in scales})
         profiles = sorted({runs.code_of_profile(params, scale) for scale in scales})
         reports = [runs.collect_identity(params, name)["code_sha256"], runs.report_identity(params, name)]

@@ -29,7 +29,11 @@ SNAKEMAKE = Path(".snakemake")
 SEEN = SNAKEMAKE / "records.json"  # what `restore` looked at already
 MOMENTARY = ("starttime", "endtime", "job_hash")  # differ from one making of the same file to the next
 
-PARTS = {"train": ("runs", "baseline.json"), "profile": ("profiles",)}  # what a stage makes; the last makes the rest
+PARTS = {
+    "tune": ("tuning",),
+    "train": ("runs", "baseline.json"),
+    "profile": ("profiles",),
+}  # what a stage makes; the last makes the rest
 NOT_MADE = ("benchmarks", "records", "dvc.yaml", "dvc.lock", ".gitignore")
 
 
@@ -88,7 +92,7 @@ def below(paths: Iterable[Path]) -> list[Path]:
 
 
 def stale_but_believed(params: Params) -> list[Path]:
-    """Return the metrics of stale runs that Snakemake takes for results of the current settings and code.
+    """Return the metrics of stale runs, and stale choices, that Snakemake takes for current ones.
 
     When a training fails, Snakemake puts back the results that were there before and takes them for the failed job's.
     """
@@ -97,11 +101,22 @@ def stale_but_believed(params: Params) -> list[Path]:
         states = runs.states(params, name) if paths.runs(name).is_dir() else {}
         for run, word in states.items():
             file = run.folder / "metrics.json"
-            if word == "stale" and not entry_path("incomplete", file).exists():
-                seeds = [Run(run.scale, seed) for seed in params.experiment(name).seeds]
-                if repr([runs.identity(params, each) for each in seeds]) in read_entry(file).get("params", []):
-                    believed.append(file)
+            if word != "stale" or entry_path("incomplete", file).exists() or not _is_tuned(params, run):
+                continue
+            if repr(runs.job_identity(params, run.scale)) in read_entry(file).get("params", []):
+                believed.append(file)
+        for scale in params.families(name) if params.experiment(name).tune else []:
+            file = paths.tuning(name, scale.family)
+            if not file.exists() or entry_path("incomplete", file).exists() or runs.choice(params, scale) is not None:
+                continue
+            if repr(runs.tuning_identity(params, scale)) in read_entry(file).get("params", []):
+                believed.append(file)
     return believed
+
+
+def _is_tuned(params: Params, run: Run) -> bool:
+    """Whether the recipe of a run is known; where it is not, Snakemake tunes first and then trains."""
+    return runs.choice(params, run.scale) is not None
 
 
 def mark_stale(params: Params) -> None:

@@ -23,27 +23,39 @@ def keep(params: Params, experiment: str, table: "pd.DataFrame") -> None:
     numbers = table.set_index("scale")[["seconds", "memory_mb"]].to_dict("index")
     write_json(
         paths.plans(experiment),
-        {scale.name: {"asked": _asked(params, scale), **numbers[scale.name]} for scale in params.scales(experiment)},
+        {name: {"asked": _asked(params, scale), **numbers[name]} for name, scale in _jobs(params, experiment).items()},
     )
 
 
 def kept(params: Params, experiment: str) -> dict[str, dict[str, Any]]:
-    """Return ``seconds`` and ``memory_mb`` of the job of each scale, by the scale's name.
+    """Return ``seconds`` and ``memory_mb`` of the job of each scale, by the scale's name, and of each tuning.
 
-    Scales are missing that were never predicted, or that params.yaml describes otherwise by now.
+    Jobs are missing that were never predicted, or that params.yaml describes otherwise by now.
     """
     try:
         predicted = read_json(paths.plans(experiment))
     except LowparamError:
         return {}
     return {
-        scale.name: predicted[scale.name]
-        for scale in params.scales(experiment)
-        if predicted.get(scale.name, {}).get("asked") == _asked(params, scale)
+        name: predicted[name]
+        for name, scale in _jobs(params, experiment).items()
+        if predicted.get(name, {}).get("asked") == _asked(params, scale)
+    }
+
+
+def _jobs(params: Params, experiment: str) -> dict[str, Scale]:
+    """Return the scale of each job that trains, by its name in the plan."""
+    tuned = params.families(experiment) if params.experiment(experiment).tune else []
+    return {
+        **{f"{scale.family} (tuning)": scale for scale in tuned},
+        **{scale.name: scale for scale in params.scales(experiment)},
     }
 
 
 def _asked(params: Params, scale: Scale) -> str:
-    seeds = params.experiment(scale.experiment).seeds
-    text = json.dumps([run_spec(params, Run(scale, seeds[0])), len(seeds)], sort_keys=True)
+    experiment = params.experiment(scale.experiment)
+    asked = [run_spec(params, Run(scale, experiment.seeds[0])), len(experiment.seeds)]
+    if experiment.tune:
+        asked.append(experiment.tune.model_dump())
+    text = json.dumps(asked, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

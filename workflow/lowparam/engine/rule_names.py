@@ -10,6 +10,8 @@ __all__ = ["RESERVED", "check_names", "refuse"]
 
 RESERVED = {
     "all",
+    "choices",
+    "tune",
     "runs",
     "profiles",
     "overview",

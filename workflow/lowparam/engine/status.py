@@ -46,7 +46,9 @@ def show_status(params: Params) -> None:
 
 
 def experiments_table(params: Params, found: dict[str, dict[Run, str]]) -> Table:
-    table = Table("experiment", "runs", *STATES, "recorded", box=None, header_style="bold")
+    tuned = {name: tuned_of(params, name) for name in found}
+    added = ["tuned"] if any(tuned.values()) else []
+    table = Table("experiment", *added, "runs", *STATES, "recorded", box=None, header_style="bold")
     for column in table.columns[1:-1]:
         column.justify = "right"
     for name, states in found.items():
@@ -55,8 +57,16 @@ def experiments_table(params: Params, found: dict[str, dict[Run, str]]) -> Table
             continue
         numbers = [f"[{style}]{counts[word]:,}[/]" if counts[word] and style else "" for word, style in STATES.items()]
         numbers[-1] = f"{counts['missing']:,}" if counts["missing"] else ""
-        table.add_row(name, f"{len(states):,}", *numbers, recorded(params, name))
+        table.add_row(name, *[tuned[name]] * len(added), f"{len(states):,}", *numbers, recorded(params, name))
     return table
+
+
+def tuned_of(params: Params, name: str) -> str:
+    """Count the architectures with a probe whose recipe values are chosen, as ``3/12``; empty if nothing is tuned."""
+    if params.experiment(name).tune is None:
+        return ""
+    choices = [runs.choice(params, scale) for scale in params.families(name)]
+    return f"{sum(choice is not None for choice in choices)}/{len(choices)}"
 
 
 def recorded(params: Params, name: str) -> str:

@@ -95,6 +95,11 @@ class Scale:
         return f"{self.label.replace(':', '.')}-{self.probe}-{format_size(self.budget)}"
 
     @property
+    def family(self) -> str:
+        """The name without the size, ``mobilenetv2-none``: what tuning chooses values for."""
+        return self.name.rpartition("-")[0]
+
+    @property
     def folder(self) -> Path:
         """The folder of its runs."""
         return paths.scale(self.experiment, self.name)

@@ -1,8 +1,11 @@
 """The sections and keys of params.yaml and recipes.yaml, as typed objects."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import product
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from lowparam import registry
 from lowparam.errors import LowparamError
@@ -12,7 +15,19 @@ from lowparam.params.names import Architecture, Entry, Name, Variant, alike
 from lowparam.section import Section, Seed
 from lowparam.studies import StudySettings
 
-__all__ = ["Augment", "Data", "Experiment", "Params", "Profile", "Recipe", "Section", "Split", "merge"]
+__all__ = [
+    "Augment",
+    "Data",
+    "Experiment",
+    "Params",
+    "Profile",
+    "Recipe",
+    "Section",
+    "Split",
+    "Tune",
+    "are_numbers",
+    "merge",
+]
 
 Budget = Annotated[int, BeforeValidator(parse_budget), Field(json_schema_extra={"type": ["integer", "string"]})]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -158,6 +173,18 @@ class Recipe(Section):
         return self
 
 
+UNTUNABLE = {"epochs", "loss", "loss_options", "penalties", "augment"}
+"""How long, and what for: choices that make another experiment, not a fairer one."""
+TUNABLE = [key for key in Recipe.model_fields if key not in UNTUNABLE]
+
+
+def _lists_of_recipe_values(tree: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON schema of the recipe keys of ``tune``, in place of ``values``, which nobody writes."""
+    tree["properties"].pop("values")
+    tree["required"].remove("values")
+    return {key: {"type": "array", "minItems": 2, "description": f"values of {key} to try"} for key in TUNABLE}
+
+
 class Profile(Section):
     """How the interference inside a finished network is measured. Nothing here changes the training."""
 
@@ -180,6 +207,54 @@ class Profile(Section):
             if name not in known:
                 raise ValueError(f"unknown measure {name!r}; {registry.nearest(name, known)}")
         return self
+
+
+class Tune(Section):
+    """Recipe values that are chosen by validation accuracy, for each architecture with each probe.
+
+    Besides the keys below it has recipe keys with the values to try, in rising order: ``lr: [0.003, 0.01, 0.03]``.
+    Where it has several such keys, all combinations are tried.
+    """
+
+    model_config = ConfigDict(json_schema_extra=lambda tree: tree["properties"].update(_lists_of_recipe_values(tree)))
+
+    values: dict[str, list[Any]] = Field(min_length=1, description="recipe keys, each with the values to try")
+    budget: Budget | None = Field(None, description="parameter count to tune at; none in published mode")
+    seeds: list[Seed] = Field(min_length=1, description="seeds of the trials, none of which the results use")
+    epochs: int | None = Field(
+        None, gt=0, description="passes over the training images in a trial; if none, the recipe's"
+    )
+    check: int = Field(2, ge=0, description="architectures whose choice is checked at the largest budget")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_recipe_keys(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        own = {key: value for key, value in given.items() if key in {"budget", "seeds", "epochs", "check"}}
+        values = {key: value for key, value in given.items() if key not in own}
+        for key, options in values.items():
+            if key not in TUNABLE:
+                raise ValueError(f"{key!r} cannot be tuned; {registry.nearest(str(key), TUNABLE)}")
+            if not isinstance(options, list) or len(options) < 2:
+                raise ValueError(f"{key}: write a list of at least two values to try, not {options!r}")
+            if any(options.count(option) > 1 for option in options):
+                raise ValueError(f"{key} has a value twice")
+            if are_numbers(options) and options != sorted(options):
+                raise ValueError(f"{key}: write the values in rising order, {sorted(options)}")
+        if not values:
+            raise ValueError("a recipe key with values to try is missing, such as lr: [0.003, 0.01, 0.03]")
+        return {**own, "values": values}
+
+    @property
+    def combinations(self) -> list[dict[str, Any]]:
+        """All combinations of the values to try; the last key varies fastest."""
+        return [dict(zip(self.values, chosen, strict=True)) for chosen in product(*self.values.values())]
+
+
+def are_numbers(values: list[Any]) -> bool:
+    """Whether all values are numbers, which have an order and can be extended; True and False are none."""
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
 
 
 class Experiment(Section):
@@ -206,6 +281,7 @@ class Experiment(Section):
     variants: dict[Variant, dict[str, Any]] = Field(
         {}, description="recipe values by a name of your own; every scale is trained with each of them"
     )
+    tune: Tune | None = Field(None, description="recipe values to choose by validation accuracy before training")
     profile: Profile = Field(Profile(), description="how interference is measured")
 
     @model_validator(mode="after")
@@ -226,6 +302,23 @@ class Experiment(Section):
             raise ValueError(f"{timm} has a size of its own: put it in an experiment with mode: published")
         if self.mode == "controlled" and not self.budgets:
             raise ValueError("budgets is missing; write a list such as [25k, 100k]")
+        return self
+
+    @model_validator(mode="after")
+    def _tuning_stands_apart(self) -> "Experiment":
+        if self.tune is None:
+            return self
+        if twice := sorted({*self.tune.seeds} & {*self.seeds}):
+            raise ValueError(
+                f"tune.seeds has {twice[0]}, which is also a seed of the results; choose others, such as 100"
+            )
+        if (self.tune.budget is None) == (self.mode == "controlled"):
+            needed = "needs a budget, such as 25k" if self.mode == "controlled" else "has no budget in published mode"
+            raise ValueError(f"tune {needed}")
+        for place in ("overrides", "variants"):
+            for name, given in getattr(self, place).items():
+                if both := sorted({*given} & {*self.tune.values}):
+                    raise ValueError(f"{place}.{name}.{both[0]} is also tuned; remove one of the two")
         return self
 
     @property
@@ -263,7 +356,22 @@ class Params(Section):
                 _known(architecture, experiment.architectures, f"experiments.{name}.overrides")
             for scale in self.scales(name):
                 self._check_recipe(self.recipe(scale), scale)
+            self._check_tuning(name)
         return self
+
+    def _check_tuning(self, name: str) -> None:
+        """Check that every trial has a valid recipe, and that its images are in memory."""
+        chosen = self.experiments[name]
+        if chosen.tune is None:
+            return
+        if self.data[chosen.data].stream:
+            raise ValueError(
+                f"experiments.{name}.tune needs images in memory, but {chosen.data} has stream: true; tune on a "
+                "smaller data set and write the values under overrides"
+            )
+        for scale in {family.label: family for family in self.families(name)}.values():
+            for values in chosen.tune.combinations:
+                self.trial_recipe(scale, values)
 
     def _check_recipe(self, recipe: Recipe, scale: Scale) -> None:
         where = f"experiments.{scale.experiment} (recipe {self.experiments[scale.experiment].recipe})"
@@ -283,19 +391,41 @@ class Params(Section):
             raise LowparamError(f"params.yaml has no experiment {name!r}; it has {', '.join(self.experiments)}")
         return self.experiments[name]
 
-    def recipe(self, scale: "Scale") -> Recipe:
-        """Return the recipe of a scale: that of the experiment, with the values of its architecture and its variant."""
+    def recipe(self, scale: "Scale", choice: Mapping[str, Any] | None = None) -> Recipe:
+        """Return the recipe of a scale: that of the experiment, with the values of its architecture and its variant.
+
+        Parameters
+        ----------
+        scale : Scale
+            Which one.
+        choice : mapping, optional
+            Values that tuning chose for it (`lowparam.runs.choice`).
+        """
         chosen = self.experiments[scale.experiment]
         recipe = self.recipes[chosen.recipe]
         for key, above in (
             (f"overrides.{scale.architecture}", chosen.overrides.get(scale.architecture, {})),
             (f"variants.{scale.variant}", chosen.variants.get(scale.variant, {})),
+            ("tune", dict(choice or {})),
         ):
             try:
                 recipe = Recipe.model_validate(merge(recipe.model_dump(), above)) if above else recipe
             except ValidationError as error:
                 raise ValueError(f"experiments.{scale.experiment}.{key}.{_describe(error)}") from error
         return recipe
+
+    def trial_recipe(self, scale: "Scale", values: Mapping[str, Any]) -> Recipe:
+        """Return the recipe of a trial of tuning: that of the scale with some values, for as long as ``tune`` says."""
+        tune = self.experiments[scale.experiment].tune
+        assert tune is not None
+        return self.recipe(scale, {**values, **({} if tune.epochs is None else {"epochs": tune.epochs})})
+
+    def families(self, experiment: str) -> list["Scale"]:
+        """Return the scales that an experiment tunes at: one for each architecture, variant and probe."""
+        chosen = self.experiment(experiment)
+        budget = chosen.tune.budget if chosen.tune else chosen.sizes[0]
+        found = [replace(scale, budget=budget) for scale in self.scales(experiment)]
+        return list(dict.fromkeys(found))
 
     def scales(self, experiment: str) -> list["Scale"]:
         """Expand an experiment: architecture x variant x probe x budget (no budgets in published mode)."""

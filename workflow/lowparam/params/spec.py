@@ -5,6 +5,7 @@ The one without defaults leaves out what equals its default: it identifies a run
 changes no recorded run.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -17,10 +18,13 @@ __all__ = ["profile_spec", "run_spec", "without_defaults"]
 SKELETON = ("counting", "depth", "divisor", "minimum_width")  # a published network has no use for these
 
 
-def run_spec(params: Params, run: Run, *, defaults: bool = True) -> dict[str, Any]:
+def run_spec(
+    params: Params, run: Run, *, defaults: bool = True, choice: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Return all that determines a run; with `defaults=False`, without the values that equal their default.
 
-    The names of the experiment, of the data set and of the recipe are not in it, because they determine nothing.
+    `choice` has the recipe values that tuning chose for the run's scale (`lowparam.runs.choice`). The names of the
+    experiment, of the data set and of the recipe are not in it, because they determine nothing.
     """
     scale, experiment = run.scale, params.experiment(run.scale.experiment)
     spec = {
@@ -31,7 +35,7 @@ def run_spec(params: Params, run: Run, *, defaults: bool = True) -> dict[str, An
         **({key: getattr(experiment, key) for key in SKELETON} if experiment.mode == "controlled" else {}),
         "seed": run.seed,
         "data": params.data[experiment.data].spec(),
-        "recipe": params.recipe(scale).model_dump(),
+        "recipe": params.recipe(scale, choice).model_dump(),
     }
     return spec if defaults else without_defaults(spec)
 

@@ -6,6 +6,7 @@ another machine is faster or slower by about one factor, which `speed` corrects.
 """
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -13,7 +14,7 @@ from lowparam.errors import LowparamError
 from lowparam.files import read_json
 from lowparam.models import network_for
 from lowparam.models.counts import Counts, count_layers
-from lowparam.params import Params, Run, run_spec
+from lowparam.params import Params, Recipe, Run, Scale, run_spec
 from lowparam.training.malloc import KEPT
 
 __all__ = ["activation_bytes", "plan", "step_seconds", "totals"]
@@ -55,7 +56,8 @@ def plan(params: Params, experiment: str, *, data: Path = Path("results/data"), 
     Returns
     -------
     DataFrame
-        A row a scale: ``scale``, ``parameters``, ``macs``, ``runs``, ``images_per_second`` in training,
+        A row for each tuning, with its listed values only, and a row for each scale: ``scale``, ``parameters``,
+        ``macs``, ``runs``, ``images_per_second`` in training,
         ``seconds`` of the job with all its seeds on one core, ``memory_mb`` of its process.
 
     Raises
@@ -70,10 +72,9 @@ def plan(params: Params, experiment: str, *, data: Path = Path("results/data"), 
     about = read_json(manifest)
     images = {split: sum(classes) for split, classes in about["images_per_class"].items()}
     in_channels, size, _ = about["shape"]
-    rows = []
-    for scale in params.scales(experiment):
+
+    def row(name: str, scale: Scale, recipe: Recipe, runs: int) -> dict[str, Any]:
         spec = run_spec(params, Run(scale, chosen.seeds[0]))
-        recipe = params.recipe(scale)
         # Not on the meta device: networks of timm look at their values while they are built.
         counts = count_layers(
             network_for(spec, classes=len(about["classes"]), in_channels=in_channels, size=size), in_channels, size
@@ -81,20 +82,26 @@ def plan(params: Params, experiment: str, *, data: Path = Path("results/data"), 
         image = step_seconds(counts, recipe.batch_size) / recipe.batch_size
         epoch = image * (images["train"] + FORWARD * images["validation"]) + EPOCH
         run = recipe.epochs * epoch + FORWARD * image * sum(images.values())
-        rows.append(
-            {
-                "scale": scale.name,
-                "parameters": counts.parameters,
-                "macs": counts.macs,
-                "runs": len(chosen.seeds),
-                "images_per_second": speed / image,
-                "seconds": START + len(chosen.seeds) * run / speed,
-                "memory_mb": PROCESS_MB
-                + activation_bytes(counts.values * recipe.batch_size) / 2**20
-                + (0 if about.get("streaming") else sum(images.values()) * in_channels * size**2 / 2**20),
-            }
-        )
-    return pd.DataFrame(rows)
+        return {
+            "scale": name,
+            "parameters": counts.parameters,
+            "macs": counts.macs,
+            "runs": runs,
+            "images_per_second": speed / image,
+            "seconds": START + runs * run / speed,
+            "memory_mb": PROCESS_MB
+            + activation_bytes(counts.values * recipe.batch_size) / 2**20
+            + (0 if about.get("streaming") else sum(images.values()) * in_channels * size**2 / 2**20),
+        }
+
+    tune = chosen.tune
+    tuning = [
+        row(f"{scale.family} (tuning)", scale, params.trial_recipe(scale, {}), len(tune.combinations) * len(tune.seeds))
+        for scale in (params.families(experiment) if tune else [])
+        if tune
+    ]
+    training = [row(scale.name, scale, params.recipe(scale), len(chosen.seeds)) for scale in params.scales(experiment)]
+    return pd.DataFrame([*tuning, *training])
 
 
 def totals(table: pd.DataFrame, cores: int) -> dict[str, float]:

@@ -27,7 +27,7 @@ from lowparam.params import Augment, Params, Recipe, Run, Scale, run_spec, witho
 from lowparam.training import checkpoint
 from lowparam.training.loop import Training, pick_device
 
-__all__ = ["SeedRun", "image_shape", "job_lock", "seed_runs", "train_scale"]
+__all__ = ["SeedRun", "choice_for", "image_shape", "job_lock", "seed_runs", "train_scale"]
 
 
 def train_scale(
@@ -70,7 +70,7 @@ def train_scale(
     work = work or paths.unfinished(scale.experiment, scale.name)
     with job_lock(work):
         dataset = data.load(data_folder)
-        recipe = params.recipe(scale)
+        recipe = params.recipe(scale, choice_for(params, scale))
         _refuse_folder_augmentation(recipe, params.experiment(scale.experiment).recipe)
         try:
             seeds = seed_runs(params, scale, dataset.sha256, work=work, results=results)
@@ -98,14 +98,31 @@ def _refuse_folder_augmentation(recipe: Recipe, name: str) -> None:
             )
 
 
+def choice_for(params: Params, scale: Scale) -> dict[str, Any]:
+    """Return the recipe values that tuning chose for a scale; none if the experiment tunes nothing.
+
+    Raises
+    ------
+    LowparamError
+        If they are not chosen yet, or were chosen by other settings, data or code.
+    """
+    choice = runs.choice(params, scale)
+    if choice is None:
+        raise LowparamError(
+            f"{paths.tuning(scale.experiment, scale.family)} is missing or stale; choose the values with: "
+            f"lowparam tune {scale.experiment} {scale.family}"
+        )
+    return choice
+
+
 def seed_runs(
     params: Params, scale: Scale, data_sha256: str, *, work: Path, results: Path | None, writes: bool = True
 ) -> list["SeedRun"]:
     """Return the runs of a scale, one a seed. The parameters are those of `train_scale` and `SeedRun`."""
     made_with = runs.made_with(params, scale, data_sha256=data_sha256)
-    folder = results or scale.folder
+    folder, choice = results or scale.folder, choice_for(params, scale)
     return [
-        SeedRun(run_spec(params, Run(scale, seed)), made_with, work, folder, writes=writes)
+        SeedRun(run_spec(params, Run(scale, seed), choice=choice), made_with, work, folder, writes=writes)
         for seed in params.experiment(scale.experiment).seeds
     ]
 
