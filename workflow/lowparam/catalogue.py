@@ -309,6 +309,12 @@ def has_several_seeds(experiment: Experiment) -> bool:
 
 
 @condition
+def is_tuned(experiment: Experiment) -> bool:
+    """Whether recipe values are chosen by validation accuracy before training."""
+    return experiment.tune is not None
+
+
+@condition
 def has_several_sizes(experiment: Experiment) -> bool:
     """Whether networks are trained at more than one number of parameters."""
     return len(experiment.sizes) > 1 or sweeps_demonet(experiment)

@@ -1,6 +1,6 @@
 """What a table or figure is made from: settings, runs, profiles and verdicts of one experiment or study."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +10,7 @@ from lowparam import paths, registry, studies
 from lowparam.catalogue import Output
 from lowparam.errors import LowparamError
 from lowparam.files import read_csv, read_json
-from lowparam.params import Experiment, Params
+from lowparam.params import Experiment, Params, Scale, format_size
 from lowparam.report.labels import architecture_label, probe_label
 
 if TYPE_CHECKING:
@@ -113,6 +113,19 @@ class Context:
         return read_json(paths.baseline(self.name))
 
     @cached_property
+    def tuning(self) -> "pd.DataFrame":
+        """One row a training of tuning: architecture, probe, budget, a column for each tuned recipe key, and more.
+
+        ``status``, ``train_accuracy`` and ``validation_accuracy`` are those of the training; ``added`` tells whether
+        the list did not have the value, ``chosen`` whether it was chosen, and ``at_edge`` at which end of the list it
+        then is. ``check`` is empty, but for trainings at the largest budget, which compare the choice with its
+        neighbours: there it is ``holds`` or ``fails``.
+        """
+        import pandas as pd
+
+        return pd.DataFrame([row for scale in self.params.families(self.name) for row in _trials(scale)])
+
+    @cached_property
     def registry(self) -> "Registry":
         """The claims and their tests."""
         from lowparam.claims.registry import load_registry
@@ -146,6 +159,24 @@ class Context:
     def caption(self, output: Output, details: Mapping[str, Any] | None = None) -> str:
         """Fill in the placeholders of a caption."""
         return output.caption.format_map(_Placeholders(self, output, details or {}))
+
+
+def _trials(scale: Scale) -> Iterator[dict[str, Any]]:
+    found = read_json(paths.tuning(scale.experiment, scale.family))
+    agrees = "holds" if found["check"] and found["check"]["agrees"] else "fails"
+    for trial in found["trials"]:
+        values = trial["values"]
+        yield {
+            "architecture": scale.label,
+            "probe": scale.probe,
+            "budget": trial["budget"],
+            **values,
+            **{key: trial[key] for key in ("seed", "status", "train_accuracy", "validation_accuracy")},
+            "added": any(values[key] in added for key, added in found["added"].items()),
+            "chosen": values == found["chosen"],
+            "at_edge": ", ".join(found["at_edge"].values()) if values == found["chosen"] else "",
+            "check": "" if trial["budget"] == format_size(scale.budget) else agrees,
+        }
 
 
 class _Placeholders(dict):
