@@ -50,7 +50,7 @@ def draw(trials: pd.DataFrame, keys: list[str]) -> Figure:
 def _lines(ax: Axes, trials: pd.DataFrame, key: str) -> None:
     names = in_order(trials["architecture"])
     values = sorted(trials[key].unique()) if are_numbers(trials[key].tolist()) else in_order(trials[key])
-    logarithmic = are_numbers(values) and values[0] > 0
+    logarithmic = are_numbers(values) and float(values[0]) > 0
     place = {value: value if logarithmic else position for position, value in enumerate(values)}
     for number, (name, colour) in enumerate(zip(names, sns.color_palette("colorblind", len(names)), strict=True)):
         rows = trials[trials["architecture"] == name]
