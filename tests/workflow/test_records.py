@@ -137,6 +137,22 @@ def test_of_two_makings_of_the_same_bytes_the_one_with_the_inputs_of_now_counts(
     assert params_of(WEIGHTS) == "old"
 
 
+def test_identical_bytes_of_other_code_keep_their_entry_until_an_older_record_comes_back():
+    """Otherwise a rebuilt file would be stale again at every start, until it is recorded."""
+    metadata_records.save("train", "small")
+    record = Path("results/small/records/train.json")
+    os.utime(record, (1e9, 1e9))
+    make(WEIGHTS, "weights", "new")
+    metadata_records.restore()
+    assert params_of(WEIGHTS) == "new"
+    assert not metadata_records.has_unrestored()
+    record.write_text(record.read_text() + "\n")  # git checkout
+    os.utime(record, (2e9, 2e9))
+    assert metadata_records.has_unrestored()
+    metadata_records.restore()
+    assert params_of(WEIGHTS) == "old"
+
+
 def test_files_are_not_read_again_until_they_change(monkeypatch):
     metadata_records.save("train", "small")
     forget()

@@ -126,9 +126,10 @@ def choice_of(wildcards):
 @cache
 def checked(experiment):
     """Stop before anything runs if a scale of the experiment cannot be built, as for a budget out of reach."""
-    # Building networks needs torch, which would slow down every start: another process does it, once.
+    # Building networks needs torch, which would slow down every start: another process does it, once for all chosen.
+    together = CHOSEN if experiment in CHOSEN else [experiment]
     if not check.is_checked(PARAMS, experiment):
-        if subprocess.run(["lowparam", "check", "--quiet", experiment]).returncode:
+        if subprocess.run(["lowparam", "check", "--quiet", *together]).returncode:
             sys.exit(1)
 
 

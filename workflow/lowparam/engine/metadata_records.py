@@ -131,11 +131,11 @@ def restore() -> None:
     for record in recorded():
         digest, known = sha256(record), _known(seen, record)
         if _has_changed(known):
-            known = {
-                file: known[file] if state(Path(file)) == known.get(file, 0) else settle(Path(file), wanted, job)
-                for job in read_json(record)
-                for file, wanted in job["files"].items()
-            }
+            before, known = known, {}
+            for job in read_json(record):
+                for file, wanted in job["files"].items():
+                    is_same = state(Path(file)) == before.get(file, 0)
+                    known[file] = before[file] if is_same else settle(Path(file), wanted, job, record)
         looked[str(record)] = {"sha256": digest, "files": known}
     if looked != seen:
         # Without this folder, Snakemake takes metadata for those of an older version.
@@ -152,7 +152,7 @@ def has_unrestored() -> bool:
             for job in read_json(record):
                 for file, wanted in job["files"].items():
                     path = Path(file)
-                    todo = "" if state(path) == known.get(file, 0) else _action(path, wanted, job)
+                    todo = "" if state(path) == known.get(file, 0) else _action(path, wanted, job, record)
                     if todo == "restore" or (todo == "redo" and not entry_path("incomplete", path).exists()):
                         return True
     return False
@@ -172,9 +172,9 @@ def _has_changed(known: dict[str, Any]) -> bool:
     return not known or any(state(Path(file)) != known[file] for file in known)
 
 
-def settle(file: Path, wanted: str, job: dict[str, Any]) -> list[int] | None:
+def settle(file: Path, wanted: str, job: dict[str, Any], record: Path) -> list[int] | None:
     """Bring Snakemake's entry for a file into line with the record; return the state in which that left it."""
-    action = _action(file, wanted, job)
+    action = _action(file, wanted, job, record)
     if action == "restore":
         write_entry(file, job)
     elif action == "redo":
@@ -182,7 +182,7 @@ def settle(file: Path, wanted: str, job: dict[str, Any]) -> list[int] | None:
     return [] if action == "ask" else state(file)
 
 
-def _action(file: Path, wanted: str, job: dict[str, Any]) -> str:
+def _action(file: Path, wanted: str, job: dict[str, Any], record: Path) -> str:
     """Return what Snakemake's entry for a file needs: nothing (""), ``restore``, ``redo``, or ``ask`` again later."""
     if not file.exists():
         return ""
@@ -195,9 +195,18 @@ def _action(file: Path, wanted: str, job: dict[str, Any]) -> str:
         # Both runs produced identical bytes, so either entry is valid. Keep the current one; check again on every
         # start, in case the old inputs return.
         return "ask"
+    if as_recorded and made_here and inputs_are(entry["input_checksums"]) and _is_newer(file, record):
+        # Rebuilt since it was recorded, for instance with changed code, to identical bytes: to restore the old entry
+        # would make it stale again at every start. A record that came by git or DVC is newer than the entry.
+        return ""
     if as_recorded:
         return "restore"
     return "" if made_here else "redo"
+
+
+def _is_newer(file: Path, record: Path) -> bool:
+    """Whether Snakemake's entry for a file was written after a record."""
+    return entry_path("metadata", file).stat().st_mtime_ns > record.stat().st_mtime_ns
 
 
 def state(file: Path) -> list[int] | None:
