@@ -1,10 +1,12 @@
 """The pages of architectures are what the code says, and the page on adding one works as written."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from torch import nn
 
 from howto import follow
 from lowparam.models import blocks, pages
@@ -59,6 +61,23 @@ def test_diagrams_are_up_to_date_and_show_every_convolution(name):
     ]
     assert sum("conv" in label for label in labels) == len(convolutions)
     assert ("+" in labels[-2:]) == block.residual
+
+
+def test_a_layer_that_declares_its_name_is_drawn_as_one_shape_with_that_name():
+    class Halve(nn.Sequential):
+        drawn = "halving gate"
+
+        def __init__(self, channels):
+            super().__init__(nn.Conv2d(channels, channels, 1), nn.Sigmoid())
+
+    plain = blocks.find("nodepth_a")
+    gated = type("Gated", (plain,), {"defaults": replace(plain.defaults, gate=Halve)})
+    before, after = (
+        [element.text for element in ElementTree.fromstring(draw(block)).iter() if element.tag.endswith("text")]
+        for block in (plain, gated)
+    )
+    assert after.count("halving gate") == 1
+    assert sum("conv" in label for label in after) == sum("conv" in label for label in before) == 3
 
 
 def test_the_pages_of_ablations_parts_and_probes_are_up_to_date():

@@ -11,7 +11,7 @@ from lowparam.data import Dataset, Streamed
 from lowparam.data.pixels import pixels_of
 from lowparam.errors import LowparamError
 
-__all__ = ["GivenImages", "HeldOut", "MeasuredImages", "held_out", "spread"]
+__all__ = ["GivenImages", "HeldOut", "MeasuredImages", "evenly", "held_out", "spread"]
 
 
 class MeasuredImages(Protocol):
@@ -110,10 +110,11 @@ class GivenImages:
 
 def spread(images: MeasuredImages, count: int) -> np.ndarray:
     """Return the indices of at most `count` images, evenly spaced, as images may be sorted by class."""
-    return _evenly(len(images), count)
+    return evenly(len(images), count)
 
 
-def _evenly(total: int, count: int) -> np.ndarray:
+def evenly(total: int, count: int) -> np.ndarray:
+    """Return at most `count` evenly spaced indices, int64, from 0 to total - 1, both included if there are several."""
     return np.unique(np.linspace(0, total - 1, min(count, total)).round().astype(np.int64))
 
 
@@ -128,5 +129,5 @@ def held_out(dataset: Dataset | Streamed, most: int) -> HeldOut:
     labels = torch.cat([dataset.validation.labels, dataset.test.labels])
     if not len(labels):
         raise LowparamError("the data set has no validation or test images to profile on")
-    rows = _evenly(len(labels), most)
+    rows = evenly(len(labels), most)
     return HeldOut(dataset, rows, labels[torch.from_numpy(rows)])

@@ -8,14 +8,14 @@ from torch import Tensor, nn
 
 from lowparam.data import Dataset, Streamed
 from lowparam.data.pixels import pixels_of
+from lowparam.interference.held_out import evenly
 
 __all__ = ["recalibrate", "recalibrate_on"]
 
 
 def recalibrate(net: nn.Module, dataset: Dataset | Streamed, most: int = 256) -> None:
     """Set the statistics of all batch norms to those of at most `most` training images; nothing else changes."""
-    count = len(dataset.train)
-    rows = np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(np.int64))
+    rows = evenly(len(dataset.train), most)
     batches = np.array_split(rows, max(1, len(rows) // 256))
     recalibrate_on(net, (dataset.normalise(pixels_of(dataset, dataset.train, batch)) for batch in batches))
 

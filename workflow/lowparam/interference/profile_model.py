@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lowparam.errors import LowparamError
-from lowparam.interference.held_out import GivenImages
+from lowparam.interference.held_out import GivenImages, spread
 from lowparam.interference.norm_statistics import recalibrate_on
 from lowparam.interference.profile import profile_network
 from lowparam.models.blocks import Site
@@ -80,8 +80,8 @@ def profile_model(
         raise LowparamError(f"sites must be a function from the model to its sites, not {type(sites).__name__}")
     inputs = to_inputs(images, normalisation)
     given = GivenImages(inputs, *_labels(labels, len(inputs), classes))
-    rows = torch.from_numpy(np.unique(np.linspace(0, len(given) - 1, min(settings.images, len(given))).round()))
-    given = GivenImages(inputs[rows.long()], given.labels[rows.long()], given.classes)
+    rows = torch.from_numpy(spread(given, settings.images))
+    given = GivenImages(inputs[rows], given.labels[rows], given.classes)
     networks = [copy.deepcopy(model).eval()]
     _check_takes(networks[0], given.inputs[:1])
     if untrained is not None:

@@ -13,25 +13,15 @@ import torch
 from torch import Tensor, nn
 
 from lowparam.models.blocks import Block
-from lowparam.models.blocks.convnextv2 import GlobalResponseNorm
-from lowparam.models.layers import LayerNorm2d, LayerScale, Product, SqueezeExcite, Sum
+from lowparam.models.layers import LayerNorm2d, LayerScale
 
 __all__ = ["draw"]
 
 CHANNELS = 24  # divisible by every ratio that a block here has
 SHAPE, GAP, HALF, NARROWEST, WIDENING = 44, 18, 210, 130, 150  # heights and widths in pixels
-WHOLE = (SqueezeExcite, GlobalResponseNorm, LayerNorm2d, LayerScale, Product, Sum)  # drawn without their insides
 
-NAMES = {
-    "BatchNorm2d": "BN",
-    "LayerNorm2d": "LN",
-    "GlobalResponseNorm": "GRN",
-    "SqueezeExcite": "squeeze-and-excitation",
-    "LayerScale": "layer scale",
-    "Hardswish": "h-swish",
-    "Product": "×",
-    "Sum": "+",
-}
+NAMES = {"BatchNorm2d": "BN", "Hardswish": "h-swish"}
+"""What layers of torch are called; ours have their names in ``drawn``."""
 
 
 @dataclass
@@ -122,10 +112,10 @@ def draw(block: type[Block]) -> str:
 def _steps(block: Block) -> list[Step]:
     """Run the block once and note its layers in the order in which they are called."""
     calls: list[tuple[nn.Module, list[Tensor], Tensor]] = []
-    inside = {id(part) for whole in block.modules() if isinstance(whole, WHOLE) for part in whole.modules()}
-    inside -= {id(whole) for whole in block.modules() if isinstance(whole, WHOLE)}
+    named = [module for module in block.modules() if hasattr(module, "drawn")]  # drawn without their children
+    inside = {id(part) for module in named for part in module.modules()} - {id(module) for module in named}
     for module in block.modules():
-        drawn = isinstance(module, WHOLE) or not any(True for _ in module.children())
+        drawn = hasattr(module, "drawn") or not any(True for _ in module.children())
         if drawn and id(module) not in inside and not isinstance(module, nn.Identity):
             module.register_forward_hook(lambda module, args, output: calls.append((module, list(args), output)))
     image = torch.zeros(1, CHANNELS, 8, 8)
@@ -139,7 +129,8 @@ def _steps(block: Block) -> list[Step]:
         reads = [number[id(tensor)] for tensor in inputs]
         before, after = inputs[0].shape[1], output.shape[1]
         last = maker.get(reads[0])
-        begins = isinstance(module, nn.Conv2d | Product | Sum | SqueezeExcite | GlobalResponseNorm)
+        begins = hasattr(module, "drawn") and not isinstance(module, LayerNorm2d | LayerScale)
+        begins = begins or isinstance(module, nn.Conv2d)
         if last is not None and last.output == reads[0] and len(reads) == 1 and not begins:
             last.after_it.append(_label(module))
             last.output = number[id(output)]
@@ -171,7 +162,7 @@ def _place(steps: list[Step]) -> None:
 def _label(module: nn.Module) -> str:
     if not isinstance(module, nn.Conv2d):
         name = type(module).__name__
-        return NAMES.get(name, name)
+        return getattr(type(module), "drawn", NAMES.get(name, name))
     size = "×".join(str(n) for n in module.kernel_size)
     return f"{size} depthwise conv" if module.groups > 1 else f"{size} conv"
 

@@ -19,6 +19,8 @@ class GlobalResponseNorm(nn.Module):
     The input has shape (N, C, H, W). gamma and beta begin at 0, so the layer begins as the identity (equations 1 to 3).
     """
 
+    drawn = "GRN"
+
     def __init__(self, channels: int, eps: float = 1e-6) -> None:
         super().__init__()
         self.gamma = nn.Parameter(torch.zeros(channels, 1, 1))
