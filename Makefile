@@ -36,7 +36,7 @@ paper: $(INSTALLED)  ## compile paper/paper.pdf from the results that are there;
 status: $(INSTALLED)  ## show runs, disk, and what dvc repro would do
 	@lowparam status
 
-prune: $(INSTALLED)  ## delete results that params.yaml no longer asks for; asks first
+prune: $(INSTALLED)  ## delete results that params.yaml no longer requires, after confirmation
 	@lowparam prune
 
 test: $(INSTALLED)  ## run the fast tests

@@ -1,4 +1,4 @@
-# The whole pipeline: params.yaml -> data -> training -> interference -> claims, tables and figures.
+# The pipeline: params.yaml -> data -> training -> interference -> claims, tables and figures.
 #
 #   lowparam run -n                  what would run
 #   lowparam run                     everything that params.yaml lists under `replicate`

@@ -51,7 +51,7 @@ def test_every_test_names_an_experiment_that_has_its_runs():
 
 
 def test_arms_are_those_of_the_test():
-    """What is read off the text is what the objects say."""
+    """What is read from the text is what the objects contain."""
     for _, test in TESTS:
         raw = test.model_dump(exclude_none=True)
         assert arms(raw) == [dict(arm) for arm in test.arms()], test.id

@@ -12,7 +12,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 EXPERIMENT = "  digits:\n    data: digits\n    recipe: digits\n"
-"""Under which line of params.yaml a page's YAML is written, unless a test says otherwise."""
+"""Under which line of params.yaml a page's YAML is written, unless a test sets another."""
 
 
 @dataclass
@@ -48,7 +48,7 @@ class HowTo:
 
 
 def follow(page: str, folder: Path, *, under: str = EXPERIMENT, apply: bool = True) -> HowTo:
-    """Copy the package, and do what docs/howto/<page>.md says.
+    """Copy the package, and follow docs/howto/<page>.md.
 
     The first block of code after a line with "Write `path`" is the content of that file, which must be new. The first
     block of YAML is written into params.yaml after the lines `under`.

@@ -162,7 +162,7 @@ class Workspace:
 
 LISTENER = """\
 #!/bin/bash
-# Stands before the real command on the PATH and keeps all that trainings say, also after a job began anew.
+# Precedes the real command on the PATH and keeps all that trainings print, also after a job started again.
 exec > >(tee -a {heard}) 2>&1
 exec {real} "$@"
 """
@@ -178,7 +178,7 @@ def stand_before(workspace: Workspace, script: str, **values: Path) -> None:
 
 
 def listen(workspace: Workspace) -> None:
-    """Let `epochs` hear what the commands of a workspace say from now on."""
+    """Let `epochs` read what the commands of a workspace print from here on."""
     heard = workspace.folder.with_name("heard")
     heard.touch()
     stand_before(workspace, LISTENER, heard=heard)

@@ -55,7 +55,7 @@ def folder(tmp_path_factory):
         simulated(params).to_csv(results / "runs.csv", index=False)
         baseline = {"parameters": 650, "training_images": 1078, "test": {"accuracy": 0.9, "images": 450}}
         (results / "baseline.json").write_text(json.dumps(baseline), encoding="utf-8")
-        # The inside of networks is not simulated.
+        # Internals of networks are not simulated.
         for name in PROFILE_FIGURES:
             patch.setattr(load_entry("report/figures", name), "make", lambda context: only_text(context.output.name))
         write_tables(params, "digits")

@@ -1,4 +1,4 @@
-"""What is printed about claims says the same everywhere."""
+"""What is printed about claims is the same everywhere."""
 
 import re
 from pathlib import Path

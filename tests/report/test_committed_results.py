@@ -1,4 +1,4 @@
-"""What stands in results/ of the repository comes from runs, and Fashion-MNIST was trained for long enough."""
+"""The contents of results/ in the repository come from runs, and Fashion-MNIST was trained for long enough."""
 
 from pathlib import Path
 

@@ -29,7 +29,7 @@ def browser():
 
 @pytest.fixture(params=[PHONE, DESK])
 def page(request, browser, folder):
-    """The page, opened as a file; it may ask for nothing else and may complain of nothing."""
+    """The page, opened as a file; it may load nothing else and may report no error."""
     opened = browser.new_page(viewport={"width": request.param, "height": 844})
     wrong, asked = [], []
     opened.on("console", lambda message: wrong.append(message.text))

@@ -16,7 +16,7 @@ ACCURACY = re.compile(r"(\d+\.\d)[* ]*± ?(\d+\.\d)")
 
 @pytest.fixture(scope="module")
 def judged(folder):
-    """Tests that have numbers, with these as they should stand in print, without spaces."""
+    """Tests that have numbers, with these as they should be printed, without spaces."""
     found = pd.read_csv(folder / "claims.csv")
     found = found[found["test"].notna() & found["verdict"].ne("not tested")]
     for key in ("estimate", "low", "high"):
@@ -34,7 +34,7 @@ def squeezed(text: str) -> str:
 
 
 def test_rounding_is_the_only_difference_from_the_source(judged):
-    """What stands in print is the unrounded number to the digits that are printed."""
+    """What is printed is the unrounded number to the digits that are printed."""
     for row in judged.itertuples():
         for value, text in ((row.estimate, row.estimate_text), (row.low, row.low_text), (row.high, row.high_text)):
             if np.isfinite(value):

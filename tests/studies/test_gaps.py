@@ -70,7 +70,7 @@ def test_sweeps_have_seven_widths_and_seven_depths_below_the_papers(experiment):
     assert widths == sorted(widths) and len(set(widths)) == 7
     table = star_activation.compare(runs, "toy")
     rows = [row for row in table.rows if row[0] == "toy" and ", star, " in row[1]]
-    assert len(rows) == 14  # the common network of both sweeps stands in both, as in the paper
+    assert len(rows) == 14  # the common network of both sweeps is in both, as in the paper
     assert all(row[-1].estimate.mean == pytest.approx(-5) for row in rows)
 
 

@@ -105,7 +105,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path, data_folder, undist
     assert {Path("seed0") / name: content for name, content in done.items()} == {
         name: content for name, content in undisturbed.items() if name.parts[0] == "seed0"
     }
-    if what == "results":  # with room again it goes on, and trains nothing twice
+    if what == "results":  # with room again it resumes, and trains nothing twice
         trained = output.count("epoch")
         process = start(data_folder, folders["work"], tmp_path / "larger", seeds=12)
         more, errors = process.communicate()

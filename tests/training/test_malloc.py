@@ -74,5 +74,5 @@ def test_little_memory_is_kept_and_much_is_given_back():
 
 def test_another_system_is_left_as_it_is(monkeypatch):
     monkeypatch.setattr(sys, "platform", "plan9")
-    monkeypatch.setattr("ctypes.CDLL", lambda *_: pytest.fail("asked for a C library"))
+    monkeypatch.setattr("ctypes.CDLL", lambda *_: pytest.fail("loaded a C library"))
     tune_malloc(0)

@@ -1,4 +1,4 @@
-"""What is read is made again from finished runs, by its own target, in little time and with the same bytes."""
+"""What is read is rebuilt from finished runs, by its own target, in little time and with the same bytes."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""What a cluster is asked for (docs/cluster.md), without one."""
+"""What is requested from a cluster (docs/cluster.md), without one."""
 
 import json
 import re
@@ -20,7 +20,7 @@ def test_the_cluster_has_the_settings_of_one_machine_but_shows_why_a_job_failed(
 
 
 def asked(workspace: Workspace, rule: str, *options: str) -> list[dict[str, int]]:
-    """Resources that the jobs of a rule ask for, from a dry run."""
+    """Resources that the jobs of a rule request, from a dry run."""
     forced = ("--dry-run", "--quiet", "host", "--forcerun", rule, *options, "--", "runs", "profiles")
     blocks = workspace.snakemake(*forced).split(f"\nrule {rule}:\n")[1:]
     lines = [re.search(r"resources: (.*)", block).group(1) for block in blocks]

@@ -115,7 +115,7 @@ def test_an_old_revision_is_as_finished_as_the_new_one(newer, tmp_path):
     params = workspace.read()
     params["experiments"]["digits"]["overrides"] = {"mobilenetv1": {"lr": 0.03}}
     workspace.write(params)
-    assert workspace.jobs()["train"] == 2, "nothing to do must not be for want of knowledge"
+    assert workspace.jobs()["train"] == 2, "nothing to do must not mean that records are missing"
 
 
 def test_another_way_to_write_the_settings_is_no_change(recorded, tmp_path):

@@ -1,4 +1,4 @@
-"""A folder of photographs becomes tables, as docs/data.md says."""
+"""A folder of photographs becomes tables, as docs/data.md describes."""
 
 from pathlib import Path
 

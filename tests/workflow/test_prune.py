@@ -26,7 +26,7 @@ GONE = [SEED, SCALE, "results/gone/runs.csv", "results/gone/tables/a.md", "resul
 
 @pytest.fixture
 def results(tmp_path, monkeypatch) -> Path:
-    """A folder with results that params.yaml names, results that it does not name, and files of one's own."""
+    """A folder with results that params.yaml names, results that it does not name, and files that the user made."""
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(yaml.safe_dump(small_params()))
     for path in [*NAMED, *OWN, *GONE]:
@@ -68,7 +68,7 @@ def test_it_says_when_every_result_is_named(results, monkeypatch, capsys):
     capsys.readouterr()
     monkeypatch.setattr(prune, "untracked", lambda experiments: [])
     prune.prune(parameters.load(), yes=True)
-    assert capsys.readouterr().out == "every result is one that params.yaml asks for\n"
+    assert capsys.readouterr().out == "params.yaml requires every result\n"
     assert left() == {*NAMED, *OWN}
 
 

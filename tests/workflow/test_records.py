@@ -89,7 +89,7 @@ def test_an_entry_does_not_come_back_beside_another_file():
     put(WEIGHTS, "others")
     metadata_records.restore()
     assert params_of(WEIGHTS) is None
-    assert unfinished(WEIGHTS), "nobody knows how it was made, so it must be made again"
+    assert unfinished(WEIGHTS), "nobody knows how it was made, so it must be rebuilt"
 
 
 def test_a_missing_file_gets_no_entry():

@@ -1,4 +1,4 @@
-"""The files by which DVC records results are those that params.yaml asks for."""
+"""The files by which DVC records results are those that params.yaml requires."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""What `make status` says of runs, time and disk."""
+"""What `make status` prints about runs, time and disk."""
 
 import io
 import json
@@ -32,7 +32,7 @@ def params(tmp_path, monkeypatch) -> Params:
 
 
 def finish(params: Params, architecture: str, seed: int, **changed) -> None:
-    """Write the metrics of a run that was made just now, but for what `changed` says."""
+    """Write the metrics of a run that was made just now, except for what `changed` sets."""
     (run,) = [run for run in params.runs("digits") if (run.scale.architecture, run.seed) == (architecture, seed)]
     made = runs.made_with(params, run.scale, data_sha256="d")
     metrics = {"status": changed.pop("status", "finished"), "spec": run_spec(params, run), "made_with": made | changed}

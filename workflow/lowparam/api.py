@@ -264,8 +264,8 @@ def profile(
     model : nn.Module
         Maps images (N, C, H, W) to logits (N, K); it stays as it is.
     images : ndarray or Tensor
-        Pixels, uint8 of shape (N, H, W), (N, H, W, C) or (N, C, H, W), which are divided by 255 and then normalised as
-        `normalisation` says. Or the network's own input, floating point of shape (N, C, H, W), which is used as it is.
+        Pixels, uint8 of shape (N, H, W), (N, H, W, C) or (N, C, H, W), which are divided by 255 and then normalised by
+        `normalisation`. Or the network's own input, floating point of shape (N, C, H, W), which is used as it is.
         At most 2,000 of them are used, evenly spaced.
     labels : array of int, shape (N,)
         Class of each image, from 0 to K - 1.

@@ -155,7 +155,7 @@ def claim_files() -> list[Path]:
 
 
 def is_judged(subject: Subject) -> bool:
-    """Whether claims are judged on a subject: on every experiment, and on the studies that say so."""
+    """Return whether claims are judged on a subject: on every experiment, and on the studies that declare it."""
     return isinstance(subject, Experiment) or bool(studies.find(subject).judged)
 
 
@@ -265,7 +265,7 @@ def _verdict_figures(experiment: Experiment | None) -> set[str]:
     return {"claims", *(["scaling"] if curves else []), *(figure_of(test) for _, test in planned(experiment))}
 
 
-# Families of architectures, and what they are asked for.
+# Families of architectures, and the figures that each has.
 
 
 def families(architectures: Sequence[str]) -> dict[str, list[str]]:

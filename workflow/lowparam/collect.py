@@ -66,6 +66,6 @@ def _same(run: Run, found: Any, wanted: Any, key: str = "") -> None:
             _same(run, found.get(part), wanted.get(part), f"{key}.{part}" if key else part)
     elif found != wanted:
         raise LowparamError(
-            f"{run.folder}/metrics.json was made with {key} = {found!r}, but params.yaml says {wanted!r}; "
+            f"{run.folder}/metrics.json was made with {key} = {found!r}, but params.yaml has {wanted!r}; "
             f"delete {run.folder} and run again"
         )

@@ -72,7 +72,7 @@ WITHOUT_EFFECT = {
 WITHOUT_EFFECT |= {"models.counts", "training.malloc", "__version__"}
 """What changes no result, as seen from the package: how settings are read, files written, errors worded, things found.
 
-What the settings say does change results; it is in the specification of a run.
+The values of settings do change results; it is in the specification of a run.
 """
 
 EFFECTS = "<module>"
@@ -445,7 +445,7 @@ class _Reader:
 
 
 class _Moved(_Reader):
-    """A reader that goes on in another file, on behalf of the first."""
+    """A reader that continues in another file, on behalf of the first."""
 
     def __init__(self, reader: _Reader, file: str) -> None:
         super().__init__(file, "")

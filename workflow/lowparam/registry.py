@@ -5,7 +5,7 @@ this package. Every such folder states its protocol in its ``__init__.py``. A fi
 or is called ``base.py``, is a helper of the folder and no entry. An entry may also be a folder with an ``__init__.py``:
 a study is.
 
-Looking at the names imports nothing, because the Snakefile asks for them at every start.
+Listing the names imports nothing, because the Snakefile needs them at every start.
 """
 
 import ast

@@ -174,7 +174,7 @@ def is_current_choice(found: Mapping[str, Any], identity: Mapping[str, Any]) -> 
 
 
 def made_with(params: Params, scale: Scale, *, data_sha256: str | None) -> dict[str, str | None]:
-    """Return what a scale is trained with, beside its settings: torch's version, and hashes of data and code."""
+    """Return what a scale is trained with, in addition to its settings: version of torch, hashes of data and code."""
     return {"torch": torch_version(), "data_sha256": data_sha256, "code_sha256": code_of_training(params, scale)}
 
 
@@ -241,20 +241,20 @@ def data_identity(params: Params, name: str) -> dict[str, Any]:
 
 
 def baseline_identity() -> dict[str, str]:
-    """Return what determines the logistic regression, beside its data."""
+    """Return what determines the logistic regression, in addition to its data."""
     return {"code_sha256": provenance.digest(provenance.ENTRIES["baseline"]), "sklearn": version("scikit-learn")}
 
 
 def collect_identity(params: Params, experiment: str) -> dict[str, Any]:
-    """Return what determines the table of runs, beside the runs and profiles: which runs, and the code."""
+    """Return what determines the table of runs, in addition to the runs and profiles: which runs, and the code."""
     expected = [each for scale in params.scales(experiment) for each in job_identity(params, scale)]
-    names = measures.names(params.experiment(experiment).profile)  # whose declarations say how they are summarised
+    names = measures.names(params.experiment(experiment).profile)  # whose declarations state how they are summarised
     code = [provenance.ENTRIES["collect"], *(f"{measures.FOLDER}/{name}.py" for name in names)]
     return {"runs": _sha256_of({"runs": expected}), "code_sha256": provenance.digest(*code)}
 
 
 def bilinear_identity(params: Params, experiment: str) -> dict[str, str]:
-    """Return what determines the eigenvectors of star blocks, beside the runs."""
+    """Return what determines the eigenvectors of star blocks, in addition to the runs."""
     networks = {
         target
         for scale in params.scales(experiment)
@@ -268,12 +268,12 @@ def bilinear_identity(params: Params, experiment: str) -> dict[str, str]:
 
 
 def part_identity(part: studies.Part) -> dict[str, str]:
-    """Return what determines a part of a study, beside its settings."""
+    """Return what determines a part of a study, in addition to its settings."""
     return {"code_sha256": provenance.digest(part.target), "torch": torch_version()}
 
 
 def report_identity(params: Params, name: str) -> dict[str, str]:
-    """Return what determines everything for reading about an experiment or study, beside its results: the code."""
+    """Return what determines the report on an experiment or study, in addition to its results: the code."""
     subject = params.experiments.get(name, name)
     entries = [
         f"{folder}/{output.entry}.py"
@@ -286,7 +286,7 @@ def report_identity(params: Params, name: str) -> dict[str, str]:
 
 
 def overview_identity(params: Params) -> dict[str, Any]:
-    """Return what determines the overview of all claims, beside the verdicts of ``replicate``.
+    """Return what determines the overview of all claims, in addition to the verdicts of ``replicate``.
 
     Verdicts of other experiments and of studies count as they are; the rule does not train their runs.
     """

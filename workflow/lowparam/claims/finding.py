@@ -27,7 +27,7 @@ MOST_DIVERGED = 0.1
 
 
 class NotTested(Exception):
-    """Say that a test cannot be made on these runs; the message gives the reason."""
+    """Report that a test cannot be made on these runs; the message gives the reason."""
 
 
 @dataclass(frozen=True)

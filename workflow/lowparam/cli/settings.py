@@ -1,4 +1,4 @@
-"""Commands that look at the settings and networks before anything runs."""
+"""Commands that check the settings and networks before anything runs."""
 
 from typing import Annotated
 

@@ -6,7 +6,7 @@ record is the part of it that one DVC stage of one experiment made, with the has
 
 `restore`, which ``lowparam run`` calls, gives an entry back to Snakemake if the file is exactly the one that the entry
 describes, for instance after ``git clone`` and ``dvc pull``, or in another revision. A file that is neither as
-Snakemake left it here nor as recorded is marked as incomplete, and Snakemake makes it again; otherwise it could pass
+Snakemake left it here nor as recorded is marked as incomplete, and Snakemake rebuilds it; otherwise it could pass
 for what newer metadata describe.
 """
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 FINISHED = re.compile(r"Finished jobid: \d+ \(Rule: (\w+)\)")
 STEPS = re.compile(r"(\d+) of (\d+) steps \((\d+)%\) done")
-# What Snakemake says at every start or between two steps, without news in it.
+# What Snakemake prints at every start or between two steps, without news in it.
 NOISE = re.compile(
     r"Using workflow specific profile|Assuming unrestricted|Building DAG|Using shell|Provided cores|Rules claiming"
     r"|Singularity containers|Select jobs to execute|Execute \d+ jobs|Complete log|Elapsed time"
@@ -18,7 +18,7 @@ NOISE = re.compile(
 
 
 def duration(seconds: float) -> str:
-    """Write a time the way people say it: ``40 s``, ``7 min``, ``2 h 5 min``."""
+    """Write a time as people read it: ``40 s``, ``7 min``, ``2 h 5 min``."""
     if seconds < 60:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

@@ -27,7 +27,7 @@ def prune(params: Params, *, yes: bool) -> None:
     """List results that nothing requires any more, and delete them if the user agrees or `yes` is set."""
     found = unnamed(params)
     if not found:
-        print("every result is one that params.yaml asks for")
+        print("params.yaml requires every result")
         return
     for folder, files in found.items():
         print(f"{folder}: {len(files)} files, {sum(file.stat().st_size for file in files) / 2**20:,.1f} MB")

@@ -44,5 +44,5 @@ def refuse(name: str) -> None:
     taken = {*RESERVED, *studies.names(), *(f"{part.study}_{part.name}" for part in studies.parts())}
     if name in taken or NUMBERED.fullmatch(name):
         raise LowparamError(
-            f"params.yaml: experiments.{name}: the workflow has another use for this name; choose one of your own"
+            f"params.yaml: experiments.{name}: the workflow has another use for this name; choose another name"
         )

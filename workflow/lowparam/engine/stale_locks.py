@@ -42,7 +42,7 @@ def is_running(*, if_unknown: bool = True) -> bool:
             started_as = {Path(word).name for word in process.cmdline()[:3]}
             if process.pid not in mine and "snakemake" in started_as and works_here(process, if_unknown=if_unknown):
                 return True
-        except psutil.Error:  # it ended, or does not say what it is
+        except psutil.Error:  # it ended, or does not tell what it is
             continue
     return False
 

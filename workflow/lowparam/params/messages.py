@@ -64,7 +64,7 @@ def shortened(value: Any, length: int = 60) -> str:
 
 
 def _describe_name(finding: Mapping[str, Any]) -> str:
-    """Say what is wrong with a name that is the key of a mapping."""
+    """Describe what is wrong with a name that is the key of a mapping."""
     name = finding["input"]
     if finding["type"] == "value_error":  # `lowparam.params.names` names the name
         return finding["msg"].removeprefix("Value error, ")
@@ -74,7 +74,7 @@ def _describe_name(finding: Mapping[str, Any]) -> str:
 
 
 def _hint(kind: str, given: Any) -> str:
-    """Say how to write what was probably meant."""
+    """Explain how to write what was probably meant."""
     if kind in ("float_type", "int_type") and isinstance(given, str) and (number := _number(given)) is not None:
         whole = int(number) if number.is_integer() else number
         return f"; write it without quotes: {whole if kind == 'int_type' else number}"

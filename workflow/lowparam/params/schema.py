@@ -279,7 +279,7 @@ class Experiment(Section):
     minimum_width: int = Field(4, ge=1, description="no stage is narrower")
     overrides: dict[Architecture, dict[str, Any]] = Field({}, description="recipe values for one architecture")
     variants: dict[Variant, dict[str, Any]] = Field(
-        {}, description="recipe values by a name of your own; every scale is trained with each of them"
+        {}, description="recipe values by a name that you choose; every scale is trained with each of them"
     )
     tune: Tune | None = Field(None, description="recipe values to choose by validation accuracy before training")
     profile: Profile = Field(Profile(), description="how interference is measured")
@@ -328,7 +328,7 @@ class Experiment(Section):
 
 
 class Params(Section):
-    """The whole of params.yaml, with `defaults` already merged into the experiments."""
+    """All of params.yaml, with `defaults` already merged into the experiments."""
 
     data: dict[Name, Data] = Field(min_length=1, description="data sets by name")
     recipes: dict[Name, Recipe] = Field(min_length=1, description="recipes by name")

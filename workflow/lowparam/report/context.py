@@ -46,7 +46,7 @@ class Profiles:
 
 @dataclass(frozen=True)
 class Context:
-    """Everything a table or figure may use; files are read when first asked for.
+    """Everything a table or figure may use; files are read at first use.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Random changes of training images, a whole batch at a time, each image with its own draw.
+"""Random changes of training images, one batch at a time, each image with its own draw.
 
 All draws of an epoch are made before its first step, from the seed and the epoch alone. So two architectures with the
 same seed see the same images in the same order, changed in the same way, and a resumed run

@@ -241,7 +241,7 @@ def count_processes(device: str | None) -> int:
 
 def start_processes(count: int, arguments: list[str]) -> int:
     """Run ``lowparam`` with these arguments in `count` processes that know of each other; return the exit code."""
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # a process that fails says why itself
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # a process that fails prints the reason
     command = ["--standalone", "--nproc-per-node", str(count), "-m", "lowparam.cli", *arguments]
     try:
         torchrun(command)
@@ -279,7 +279,7 @@ def wait() -> None:
 
 
 def agree(answer: bool) -> bool:
-    """Take the answer of the first process for all, because files may change between two looks."""
+    """Take the answer of the first process for all, because files may change between two checks."""
     answers = [answer]
     if dist.is_initialized():
         dist.broadcast_object_list(answers, 0)

@@ -29,7 +29,7 @@ def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     if recipe.optimizer == "lamb":
         from timm.optim import Lamb  # slow to import, so only here
 
-        # Its own clipping is off, because the loop clips where a recipe says so.
+        # Its own clipping is off, because the loop clips where a recipe requires it.
         return Lamb(groups, recipe.lr, betas=tuple(recipe.betas), max_grad_norm=None)
     # The alpha and eps of TensorFlow's MobileNets.
     return torch.optim.RMSprop(groups, recipe.lr, alpha=0.9, eps=1e-3, momentum=recipe.momentum, foreach=True)

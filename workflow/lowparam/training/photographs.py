@@ -34,7 +34,7 @@ class PhotographChanges:
     Raises
     ------
     LowparamError
-        If timm does not know what ``rand_augment`` asks for.
+        If timm does not know what ``rand_augment`` requires.
     """
 
     def __init__(self, augment: Augment, size: int, mean: Tensor) -> None:
@@ -80,7 +80,7 @@ def _rand_augment(wanted: str, size: int, grey: list[int]) -> Callable[[Image.Im
 
 
 class _AtLeastOneBit:
-    """Keep one bit where timm asks for none at the strongest level, which Pillow refuses."""
+    """Keep one bit where timm requires none at the strongest level, which Pillow refuses."""
 
     def __init__(self, bits: Callable) -> None:
         self.bits = bits

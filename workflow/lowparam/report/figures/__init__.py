@@ -1,7 +1,7 @@
 """Figures of experiments, verdicts and studies: one file is one figure, found by itself.
 
 A file ``report/figures/<name>.py`` becomes ``results/<subject>/figures/<name>.{pdf,png}``. It has a docstring, whose
-first line says what the figure shows, and declares at its head, as literals (they are read without importing the file):
+first line describes what the figure shows, and declares at its head, as literals that are read without an import:
 
 ``CAPTION``
     A sentence or two that make the figure readable by itself. ``{experiment}``, ``{seeds}`` and ``{family}`` are

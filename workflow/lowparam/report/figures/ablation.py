@@ -33,7 +33,7 @@ def make(context: Context) -> Figure:
         blocks = test.plus["architecture"][0], test.minus["architecture"][0]
         changes.setdefault(blocks, {})[test.outcome] = finding.data["seeds"]
     for blocks, by_outcome in changes.items():
-        for outcome in ABLATED.keys() - by_outcome.keys():  # no test asks for it
+        for outcome in ABLATED.keys() - by_outcome.keys():  # no test needs it
             by_outcome[outcome] = _change(context, *blocks, outcome)
     if not changes:
         return only_text("No block was changed in one factor in these runs.")

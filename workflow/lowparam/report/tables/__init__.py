@@ -1,7 +1,7 @@
 """Tables of experiments, verdicts and studies: one file is one table, found by itself.
 
 A file ``report/tables/<name>.py`` becomes ``results/<subject>/tables/<name>.{csv,md,tex}``. It has a docstring, whose
-first line says what the table shows, and declares at its head, as literals (they are read without importing the file):
+first line describes what the table shows, and declares at its head, as literals that are read without an import:
 
 ``CAPTION``
     A sentence or two that make the table readable by itself: what, unit, spread, number of runs. ``{experiment}``,
@@ -19,5 +19,5 @@ and defines
 
 ``make(context: Context) -> Table``
     Compute the table. `lowparam.report.context.Context` gives the settings, the runs and everything else, read when
-    asked for. Name and caption are filled in by the writer.
+    requested. Name and caption are filled in by the writer.
 """

@@ -98,7 +98,7 @@ def _group(experiment: str, base: str, budget: str) -> str:
 def _notes(number: int, rows: list) -> list[str]:
     notes = []
     if number == 18:
-        notes.append("Designs II to V are readings of what the text says (docs/science/star.md).")
+        notes.append("Designs II to V are readings of the text (docs/science/star.md).")
     if any(NOT_RUN in row for row in rows):
         notes.append("Not run: this experiment has no such network.")
     return notes
