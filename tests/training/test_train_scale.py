@@ -76,6 +76,13 @@ def test_a_finished_seed_says_what_it_is_and_leaves_no_work_behind(place, capsys
     assert capsys.readouterr().out.count("validation accuracy") == 6
 
 
+def test_what_a_kill_left_of_a_file_that_was_being_published_is_removed(place):
+    (place.results / "seed0").mkdir(parents=True)
+    (place.results / "seed0/.metrics.4711.json").write_text('{"status": "fini')
+    place.train()
+    assert sorted(file.name for file in (place.results / "seed0").iterdir()) == sorted(runs.FILES)
+
+
 def test_a_seed_that_is_added_or_deleted_is_the_only_one_trained(place, trained):
     place.train()
     before, trained[:] = contents(place.results), []

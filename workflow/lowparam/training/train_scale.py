@@ -278,6 +278,8 @@ class SeedRun:
     def publish(self) -> None:
         """Copy the files of the run to the results, each in one step and metrics.json last."""
         (self.results / "metrics.json").unlink(missing_ok=True)
+        for temporary in self.results.glob(".*"):  # of a process that was killed while it published
+            temporary.unlink()
         for file in runs.FILES:
             with files.atomic(self.results / file) as temporary:
                 shutil.copyfile(self.work / file, temporary)
