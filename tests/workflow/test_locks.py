@@ -1,5 +1,6 @@
 """A kill leaves no lock that stops the next start, and a running workflow keeps its own."""
 
+import os
 import subprocess
 import sys
 import time
@@ -37,6 +38,19 @@ def test_the_lock_of_a_process_that_is_gone_is_removed(capsys):
     stale_locks.clear()
     assert not LOCK.exists()
     assert capsys.readouterr().err == "removed the lock of a snakemake that was killed\n"
+
+
+def test_files_that_a_killed_job_was_writing_go_with_the_lock():
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    folder = Path("results/digits/profiles")
+    folder.mkdir(parents=True)
+    left, ours = folder / f".seed0.{ended.pid}.csv", folder / f".seed1.{os.getpid()}.csv"
+    kept = [ours, folder / ".gitignore", folder / "seed0.csv"]
+    for file in (left, *kept):
+        file.touch()
+    stale_locks.clear()
+    assert not left.exists() and all(file.exists() for file in kept)
 
 
 def test_the_lock_of_a_running_process_stays(snakemake):

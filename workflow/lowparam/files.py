@@ -5,11 +5,13 @@ import hashlib
 import io
 import json
 import os
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 from ruamel.yaml import YAML, MappingNode, Node
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -23,6 +25,7 @@ __all__ = [
     "read_json",
     "read_text",
     "read_yaml",
+    "remove_unfinished",
     "sha256",
     "write_csv",
     "write_json",
@@ -61,6 +64,14 @@ def atomic(path: Path | str) -> Generator[Path]:
         raise LowparamError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove the temporary files of `atomic` below a folder whose process was killed while it wrote them."""
+    for path in folder.rglob(".*"):
+        process = re.fullmatch(r"\..+\.(\d+)(\.\w+)?", path.name)
+        if process and path.is_file() and not psutil.pid_exists(int(process[1])):
+            path.unlink(missing_ok=True)
 
 
 def write_text(path: Path | str, text: str) -> None:

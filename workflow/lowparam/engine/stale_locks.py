@@ -1,4 +1,4 @@
-"""Remove the lock of a Snakemake that was killed, so that starting again needs no `--unlock`.
+"""Remove what a killed Snakemake left: its lock, so that starting again needs no `--unlock`, and unfinished files.
 
 Snakemake cannot tell a lock that is in use from one that a kill or a power cut left behind. Here it is left behind if
 it was set on this machine and no other Snakemake runs in this folder, or may run there as another user.
@@ -10,6 +10,9 @@ from pathlib import Path
 
 import psutil
 
+from lowparam import paths
+from lowparam.files import remove_unfinished
+
 __all__ = ["clear", "is_used"]
 
 LOCKS = Path(".snakemake/locks")
@@ -17,7 +20,7 @@ HOST = Path(".snakemake/host")  # the machine that the locks are of
 
 
 def clear() -> None:
-    """Remove what a killed Snakemake left locked; called at every start of the workflow."""
+    """Remove what a killed Snakemake left; called at every start of the workflow."""
     locks = [*LOCKS.glob("*.lock")]
     here = socket.gethostname()
     if not locks:
@@ -26,6 +29,7 @@ def clear() -> None:
     elif HOST.exists() and HOST.read_text(encoding="utf-8") == here and not is_running():
         for lock in locks:
             lock.unlink(missing_ok=True)
+        remove_unfinished(paths.RESULTS)
         print("removed the lock of a snakemake that was killed", file=sys.stderr)
 
 

@@ -19,7 +19,7 @@ __all__ = ["prepare", "refuse_unprepared", "run"]
 
 
 def prepare(params: Params) -> None:
-    """Bring Snakemake's locks and metadata into line with what is on disk; writes into ``.snakemake`` only.
+    """Bring Snakemake's locks and metadata into line with what is on disk; changes no result.
 
     Writes nothing while another Snakemake works in the folder: what is on disk is then between two states, and the
     metadata are its own.
