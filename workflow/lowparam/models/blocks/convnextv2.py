@@ -5,7 +5,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from lowparam.models.blocks.base import Block, Site
+from lowparam.models.blocks.convnext import ConvNeXtBlock
 from lowparam.models.layers import LayerNorm2d
 from lowparam.models.make import Defaults
 from lowparam.models.skeletons.convnext import convnext_frame
@@ -33,34 +33,13 @@ class GlobalResponseNorm(nn.Module):
         return x + self.gamma * (x * response) + self.beta
 
 
-class ConvNeXtV2Block(Block):
-    """DW 7x7 -> LN -> PW to the hidden width, GELU, GRN -> PW; shortcut on the narrow side."""
+class ConvNeXtV2Block(ConvNeXtBlock):
+    """DW 7x7 -> LN -> PW to the hidden width, GELU, GRN -> PW; shortcut on the narrow side.
+
+    ConvNeXt's block with global response normalisation in place of layer scale.
+    """
 
     defaults = Defaults(norm=LayerNorm2d, activation=nn.GELU, gate=GlobalResponseNorm, bias=True)
-    expansion = 4.0
-    kernel_size = 7
-
-    def __init__(self, in_channels, out_channels, *, stride, hidden, make=None) -> None:
-        super().__init__(in_channels, out_channels, stride=stride, hidden=hidden, make=make)
-        make = self.bound(make)
-        self.depthwise = make.spatial(in_channels, self.kernel_size, stride)
-        self.norm = make.norm(in_channels)
-        self.expand = make.pointwise(in_channels, hidden)
-        self.act = make.activation(hidden)
-        self.respond = make.gate(hidden)
-        self.project = make.pointwise(hidden, out_channels)
-        self.scale = make.scale(out_channels) if self.residual else nn.Identity()
-
-    def branch(self, x: Tensor) -> Tensor:
-        x = self.norm(self.depthwise(x))
-        return self.scale(self.project(self.respond(self.act(self.expand(x)))))
-
-    def inner_sites(self) -> list[Site]:
-        return [
-            Site("spatial", self.depthwise),
-            Site("expansion", self.act, self.expand),
-            Site("projection", self.scale, self.project, scale=getattr(self.scale, "gamma", None)),
-        ]
 
 
 ARCHITECTURES = {"convnextv2": ConvNeXtV2Block}
