@@ -10,8 +10,10 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save_file
+from typer.testing import CliRunner
 
 from lowparam import params as parameters
+from lowparam.cli import app
 from lowparam.data import save
 from lowparam.errors import LowparamError
 from lowparam.interference.figure_data import read
@@ -23,6 +25,7 @@ from lowparam.interference.profile_scale import profile_scale
 from lowparam.interference.profile_timm import profile_timm
 from lowparam.interference.summary import summary
 from lowparam.models import timm_adapter
+from lowparam.models.weights import fit, read_weights
 from lowparam.params import Params, Profile
 from lowparam.training.train_scale import train_scale
 
@@ -150,6 +153,75 @@ def test_what_goes_through_a_classifier_of_other_classes_is_undefined(folder, mo
     kept, _ = read(folder / "out/profile.safetensors")
     assert not any(key.endswith("cross_talk") for key in kept)
     assert json.loads((folder / "out/summary.json").read_text())["weights"] == "pretrained"
+
+
+@pytest.mark.parametrize(
+    ("model", "classes", "channels", "same"),
+    [
+        ("mobilenetv3_small_050", 1000, 3, False),  # as every public file of ImageNet
+        ("test_vit", 100, 1, False),
+        ("mobilenetv3_small_050", 10, 1, True),
+    ],
+)
+def test_a_file_of_other_classes_and_channels_is_loaded_as_from_the_hub(model, classes, channels, same):
+    torch.manual_seed(1)
+    theirs = timm.create_model(model, num_classes=classes, in_chans=channels)
+    ours = timm.create_model(model, num_classes=10, in_chans=1, **({"img_size": 32} if "vit" in model else {}))
+    assert fit(ours, theirs.state_dict()) is same
+    image = torch.rand(1, 1, 160 if "vit" in model else 64, 160 if "vit" in model else 64)
+    if "vit" in model:
+        ours.set_input_size(img_size=160)
+        assert torch.equal(ours.blocks[0].attn.qkv.weight, theirs.blocks[0].attn.qkv.weight)
+    else:
+        images = image.expand(-1, channels, -1, -1)
+        seen, wanted = ours.eval().forward_features(image), theirs.eval().forward_features(images)
+        torch.testing.assert_close(seen, wanted, rtol=1e-4, atol=1e-5)
+    if same:
+        assert torch.equal(ours.classifier.weight, theirs.classifier.weight)
+
+
+def test_grey_weights_see_the_mean_of_colours():
+    theirs = timm.create_model("test_resnet", num_classes=7, in_chans=1).eval()
+    ours = timm.create_model("test_resnet", num_classes=10, in_chans=3).eval()
+    fit(ours, theirs.state_dict())
+    grey = torch.rand(1, 1, 32, 32)
+    torch.testing.assert_close(
+        ours.forward_features(grey.expand(-1, 3, -1, -1)), theirs.forward_features(grey), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_wrappers_around_the_names_are_taken_off(tmp_path):
+    state = timm.create_model("test_resnet", num_classes=7).state_dict()
+    wrapped = {f"state_dict.module._orig_mod.{name}": tensor for name, tensor in state.items()}
+    save_file(wrapped, tmp_path / "wrapped.safetensors")
+    assert read_weights(tmp_path / "wrapped.safetensors").keys() == state.keys()
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "is a pointer of Git LFS .* git lfs pull"),
+        (b"PK\x03\x04archive/data.pkl", "is a pickle of PyTorch, .* safetensors.torch.save_file"),
+        (b"\x80\x02}q\x00.", "is a pickle of PyTorch"),
+        (b"no weights", "is not a safetensors file, or is damaged"),
+        (None, "does not exist"),
+    ],
+)
+def test_a_file_that_holds_no_weights_is_called_what_it_is(tmp_path, content, says):
+    if content is not None:
+        (tmp_path / "w.pth").write_bytes(content)
+    with pytest.raises(LowparamError, match=says) as refusal:
+        read_weights(tmp_path / "w.pth")
+    assert "delete" not in str(refusal.value)
+
+
+def test_a_network_without_weights_is_called_random(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    result = CliRunner().invoke(app, ["inspect", "timm:test_resnet", "--data", "data", "--out", "out"])
+    assert result.exit_code == 0, result.output
+    assert "timm:test_resnet gets random weights; give --weights or --pretrained" in result.output
+    assert "timm:test_resnet with random weights" in (folder / "out/summary.md").read_text()
+    assert json.loads((folder / "out/summary.json").read_text())["weights"] == "random"
 
 
 def test_weights_of_another_network_of_timm_are_refused(folder):

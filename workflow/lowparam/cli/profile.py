@@ -27,7 +27,7 @@ def inspect(
     model: Annotated[str, typer.Argument(help="A network of timm, such as timm:mobilenetv2_050.")],
     data: Annotated[Path, typer.Option(help="Folder of prepared data, such as results/data/digits.")],
     out: Annotated[Path, typer.Option(help="Folder to write the profile to.")],
-    weights: Annotated[Path | None, typer.Option(help="Its weights, a safetensors file.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Its weights, a safetensors file; random without.")] = None,
     pretrained: Annotated[bool, typer.Option("--pretrained", help="Its weights from the Hugging Face hub.")] = False,
     device: Device = None,
 ) -> None:
@@ -35,8 +35,11 @@ def inspect(
     from lowparam.interference.profile_timm import profile_timm
     from lowparam.report.model_report import write_model_report
 
+    trained = weights is not None or pretrained
+    if not trained:
+        print(f"{model} gets random weights; give --weights or --pretrained to measure a trained network", flush=True)
     profile_timm(model, data, out, weights=weights, pretrained=pretrained, device=device)
-    write_model_report(out, model, "trained" if weights or pretrained else "as initialised")
+    write_model_report(out, model if trained else f"{model} with random weights", "trained" if trained else "random")
 
 
 @command(GROUP)

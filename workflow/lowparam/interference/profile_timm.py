@@ -13,7 +13,7 @@ from lowparam.interference.norm_statistics import recalibrate
 from lowparam.interference.profile import profile_run
 from lowparam.interference.summary import summary
 from lowparam.models import timm_adapter
-from lowparam.models.build import load_weights
+from lowparam.models.weights import fit, read_weights
 from lowparam.params import Profile
 
 __all__ = ["profile_timm"]
@@ -41,10 +41,10 @@ def profile_timm(
     out : Path
         Folder to write to.
     weights : Path, optional
-        A safetensors file with the weights, by timm's names; without it the network stays as it was initialised.
+        A safetensors file with the weights, by timm's names; without it the network stays as it was initialised. They
+        may be of other classes or input channels than the data (`lowparam.models.weights.fit`).
     pretrained : bool
-        Take the weights that timm has at the Hugging Face hub instead. If the data have other classes, what goes
-        through the classifier is undefined.
+        Take the weights that timm has at the Hugging Face hub instead.
     settings : Profile, optional
         Numbers of images, folds and draws, and which measures are added to the default ones.
     seed : int
@@ -56,6 +56,10 @@ def profile_timm(
     ------
     LowparamError
         If timm has no such network, it does not fit the data, the weights are not its own, or the hub has none.
+
+    Notes
+    -----
+    If the weights are of other classes than the data, what goes through the classifier is undefined.
     """
     if not model.startswith(timm_adapter.PREFIX):
         raise LowparamError(f"--model must be {timm_adapter.PREFIX} and a name of timm, not {model!r}")
@@ -72,21 +76,24 @@ def profile_timm(
 
     net, untrained = build(pretrained), build()
     recalibrate(untrained, dataset)
+    own_classes = True
     if weights is not None:
-        load_weights(net.net, Path(weights))
-    elif not pretrained:
+        own_classes = fit(net.net, read_weights(Path(weights)))
+    elif pretrained:
+        own_classes = net.net.pretrained_cfg["num_classes"] == len(dataset.classes)
+    else:
         recalibrate(net, dataset)
     arrays: dict[str, Tensor] = {}
     profile = profile_run(net, dataset, settings, seed=seed, untrained=untrained, figure_data=arrays)
-    if pretrained and net.net.pretrained_cfg["num_classes"] != len(dataset.classes):
+    if not own_classes:
         arrays = {key: array for key, array in arrays.items() if not key.endswith("/cross_talk")}
         rows = profile["measure"].isin(_of_logits(settings))
         profile.loc[rows, ["value", "lower", "upper", "null", "null_sd", "z", "ratio", "untrained"]] = float("nan")
-        profile.loc[rows, "note"] = "the pretrained classifier is of other classes than the data"
+        profile.loc[rows, "note"] = "the classifier of these weights is of other classes than the data"
     figure_data.write(out / "profile.safetensors", arrays, classes=dataset.classes)
     write_text(out / "profile.csv", profile.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
     short = {key: None if value != value else value for key, value in summary(profile).items()}
-    source = "pretrained" if pretrained else str(weights) if weights else None
+    source = "pretrained" if pretrained else str(weights) if weights else "random"
     write_json(out / "summary.json", {"model": model, "weights": source, **short})
 
 

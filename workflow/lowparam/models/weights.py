@@ -1,0 +1,116 @@
+"""Weights that somebody gives as a file: read without running anything, and fitted to a network of timm."""
+
+import sys
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from timm.models import adapt_input_conv
+from torch import Tensor, nn
+
+from lowparam.errors import LowparamError
+
+__all__ = ["fit", "read_weights"]
+
+WRAPPERS = ("module.", "_orig_mod.", "state_dict.", "model.")
+"""What DataParallel, torch.compile and trainers put before every name."""
+POINTER = b"version https://git-lfs"
+PICKLES = (b"PK", b"\x80")  # torch.save writes a zip of pickles, and wrote a bare one before 1.6
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Read a safetensors file, without the wrappers around its names.
+
+    Raises
+    ------
+    LowparamError
+        If the file is missing or is something else; the message tells what it is and what is wanted.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(POINTER))
+        if start == POINTER:
+            raise LowparamError(f"{path} is a pointer of Git LFS and not the weights; run: git lfs pull")
+        if start.startswith(PICKLES):
+            raise LowparamError(
+                f"{path} is a pickle of PyTorch, which may run code when it is read; where it comes from, save its "
+                "tensors with safetensors.torch.save_file, and give that file"
+            )
+        state = load_file(path)
+    except FileNotFoundError as error:
+        raise LowparamError(f"{path} does not exist") from error
+    except (OSError, SafetensorError) as error:
+        raise LowparamError(f"{path} is not a safetensors file, or is damaged: {error}") from error
+    while wrapper := next((w for w in WRAPPERS if state and all(key.startswith(w) for key in state)), None):
+        state = {key.removeprefix(wrapper): tensor for key, tensor in state.items()}
+    return state
+
+
+def fit(net: nn.Module, state: dict[str, Tensor]) -> bool:
+    """Load weights into a network of timm, which may have other classes or input channels than they were trained on.
+
+    The first layer is adapted to the channels as timm does for its own weights, and a classifier of other classes stays
+    random.
+
+    Parameters
+    ----------
+    net : nn.Module
+        The network of timm itself.
+    state : dict of str to Tensor
+        By timm's names, or by those that timm converts.
+
+    Returns
+    -------
+    bool
+        Whether the classifier is that of the file.
+
+    Raises
+    ------
+    LowparamError
+        If they are the weights of another network.
+    """
+    convert = getattr(sys.modules[type(net).__module__], "checkpoint_filter_fn", None)
+    if convert is not None:
+        try:
+            state = dict(convert(state, net))
+        except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise LowparamError(f"the weights are those of another network: {' '.join(str(error).split())}") from error
+    own = net.state_dict()
+    fitted, of_classifier = {}, _names(net, net.pretrained_cfg.get("classifier"))
+    missing = own.keys() - state.keys() - of_classifier
+    unknown = state.keys() - own.keys() - of_classifier
+    if missing or unknown:
+        names = [f"it lacks {min(missing)}"] * bool(missing) + [f"it has {min(unknown)}"] * bool(unknown)
+        raise LowparamError(f"the file holds the weights of another network: {' and '.join(names)}")
+    first = _names(net, net.pretrained_cfg.get("first_conv"))
+    for name, tensor in state.items():
+        wanted = own.get(name)
+        if name in of_classifier and (wanted is None or tensor.shape != wanted.shape):
+            continue
+        if name in first and tensor.ndim == 4 and tensor.shape[1] != wanted.shape[1]:
+            tensor = _of_channels(tensor, wanted.shape[1])
+        if tensor.shape != wanted.shape:
+            raise LowparamError(
+                f"the file holds the weights of another network: {name} is {tuple(tensor.shape)}, not "
+                f"{tuple(wanted.shape)}"
+            )
+        fitted[name] = tensor
+    net.load_state_dict(fitted, strict=False)
+    return of_classifier <= fitted.keys()
+
+
+def _of_channels(weight: Tensor, channels: int) -> Tensor:
+    """Adapt the first convolution to other channels; from grey, each channel gets an equal share."""
+    if weight.shape[1] == 1:
+        return weight.repeat(1, channels, 1, 1) / channels
+    return adapt_input_conv(channels, weight)
+
+
+def _names(net: nn.Module, modules: str | tuple[str, ...] | None) -> set[str]:
+    """Return the names of the tensors of some modules."""
+    places = (modules,) if isinstance(modules, str) else modules or ()
+    return {
+        f"{place}.{name}"
+        for place in places
+        for name in (net.get_submodule(place).state_dict() if place in dict(net.named_modules()) else ())
+    }
