@@ -1,9 +1,14 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestPower
 
-from lowparam.claims.statistics import holm, mean_interval, one_sided, seeds_needed, smallest_effect
+from lowparam.claims.finding import INCONCLUSIVE
+from lowparam.claims.judge import _reason
+from lowparam.claims.statistics import _power, holm, mean_interval, one_sided, seeds_needed, smallest_effect
 
 
 def test_the_interval_of_the_mean_is_students():
@@ -43,6 +48,19 @@ def test_the_seeds_needed_are_enough_and_not_too_many():
         assert (np.mean(p < 0.05) > 0.79) == enough
 
 
+def test_power_is_that_of_statsmodels_and_never_missing():
+    for effect in (0.3, 1.0, 2.0, 5.0, 6.83, 10.0, 30.0):
+        for n in (2, 3, 4, 10):
+            theirs, ours = TTestPower().power(effect, n, 0.05 / 9), _power(effect, n, 0.05 / 9)
+            assert 0 < ours <= 1 and (np.isnan(theirs) or ours == pytest.approx(theirs))
+
+
+def test_a_large_effect_needs_the_seeds_that_detect_it():
+    """The power of statsmodels is NaN for this effect with 3 seeds, which ended the search there."""
+    assert seeds_needed(6.47, 44.2, 0.05 / 9) == 4
+    assert smallest_effect(6.47, 3, 0.05 / 9) > 44.2 > smallest_effect(6.47, 4, 0.05 / 9)
+
+
 def test_no_effect_is_settled_by_no_number_of_seeds():
     assert seeds_needed(1.0, 0.0) == np.inf
 
@@ -53,3 +71,21 @@ def test_holm_counts_questions_without_runs():
     p = np.random.default_rng(0).uniform(0, 0.1, 12)
     assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
     assert holm([0.01], family=10)[0] == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("needed", "printed"),
+    [
+        (2.0, ""),
+        (3.0, ""),
+        (4.0, "4 seeds would settle it."),
+        (967.0, "100 of them would not"),
+        (np.inf, "100 of them"),
+    ],
+)
+def test_remarks_ask_for_more_seeds_than_there_are_and_for_no_absurd_number(needed, printed):
+    finding = SimpleNamespace(
+        note="", diverged=0, too_many_diverged=False, n=3, replicates="seeds", power_unit="", unit="points"
+    )
+    remark = _reason(finding, INCONCLUSIVE, (1.0, needed))
+    assert printed in remark and ("settle" in remark) == bool(printed)

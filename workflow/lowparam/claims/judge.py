@@ -42,6 +42,8 @@ COLUMNS = [
     "reason",
 ]
 """Columns of claims.csv."""
+MOST_NEEDED = 100
+"""Replicates that somebody might still run; a larger number is no advice."""
 
 DATA = {"runs": "trained networks", "ranks": "counted ranks"}
 
@@ -191,8 +193,8 @@ def _reason(finding: Finding, word: str, power: tuple[float, float]) -> str:
                 f"With {finding.n} {finding.replicates} and this correction, an effect {size} "
                 f"{finding.power_unit or finding.unit} from the margin would be detected 4 times in 5."
             )
-        if np.isfinite(needed):
+        if finding.n < needed <= MOST_NEEDED:
             parts.append(f"If the effect is as estimated, {needed:.0f} {finding.replicates} would settle it.")
-        elif np.isinf(needed):
-            parts.append("If the effect is as estimated, a thousand of them would not settle it.")
+        elif needed > MOST_NEEDED:
+            parts.append(f"If the effect is as estimated, {MOST_NEEDED} of them would not settle it.")
     return " ".join(part for part in parts if part)

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
-from statsmodels.stats.power import TTestPower
+from scipy import optimize, stats
 
 __all__ = [
     "CONFIDENCE",
@@ -119,7 +118,10 @@ def smallest_effect(sd: float, n: int, alpha: float = 1 - CONFIDENCE) -> float:
     """
     if not sd > 0 or n < 2:
         return np.nan
-    return float(sd * TTestPower().solve_power(nobs=n, alpha=alpha, power=POWER))
+    most = 1.0
+    while _power(most, n, alpha) < POWER:
+        most *= 2
+    return float(sd * optimize.brentq(lambda effect: _power(effect, n, alpha) - POWER, 0, most))
 
 
 def seeds_needed(sd: float, distance: float, alpha: float = 1 - CONFIDENCE, most: int = 1000) -> float:
@@ -150,9 +152,19 @@ def seeds_needed(sd: float, distance: float, alpha: float = 1 - CONFIDENCE, most
     if by_normal > most:
         return np.inf
     n = max(2, int(by_normal))
-    while TTestPower().power(effect, n, alpha) < POWER:
+    while not _power(effect, n, alpha) >= POWER:
         n += 1
     return float(n)
+
+
+def _power(effect: float, n: int, alpha: float) -> float:
+    """Compute the power of the two-sided t test, exact by the noncentral t distribution.
+
+    Equal to statsmodels' TTestPower, which is NaN for some large effects because the far tail underflows there.
+    """
+    df, shift = n - 1, effect * np.sqrt(n)
+    critical = stats.t.isf(alpha / 2, df)
+    return float(np.nansum([stats.nct.sf(critical, df, shift), stats.nct.cdf(-critical, df, shift)]))
 
 
 def holm(p: ArrayLike, family: int | None = None) -> np.ndarray:
