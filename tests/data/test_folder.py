@@ -2,6 +2,7 @@ import contextlib
 import errno
 import os
 import shutil
+import unicodedata
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -103,12 +104,135 @@ def test_a_class_may_be_called_train(place):
     assert "train" in prepared(path="vehicles").classes
 
 
-@pytest.mark.parametrize("other", ["validation", "valid"])
-@pytest.mark.parametrize("test", [False, True])
-def test_a_part_by_another_name_is_neither_a_class_nor_left_aside(place, other, test):
-    for split in ["train", other, *["test"] * test]:
+@pytest.mark.parametrize(
+    "names",
+    [("Training", "Testing"), ("TRAIN", "valid"), ("seg_train", "seg_test"), ("train", "validation", "test")],
+)
+def test_splits_are_recognised_by_the_usual_words(place, names):
+    for seed, name in enumerate(names):
+        draw_folder(place / "splits" / name, 4, seed=seed)
+    dataset = prepared(path="splits", split=None if len(names) == 3 else Split(train=0.75, validation=0.25))
+    assert dataset.classes == sorted(SHAPES)
+    assert len(dataset.test) == 12 and len(dataset.train) == (12 if len(names) == 3 else 9)
+
+
+def test_two_folders_for_one_split_are_refused(place):
+    for name in ("train", "val", "validation"):
+        draw_folder(place / "splits" / name, 2)
+    refused("splits has the folders 'val' and 'validation', both for validation; keep one", path="splits")
+
+
+def test_splits_without_classes_are_refused(place):
+    for name in ("train", "test"):
+        shutil.copytree(place / "images/Dreiecke", place / "splits" / name)
+    refused("the folders 'test', 'train' of splits have images, but no folders; each class needs one", path="splits")
+
+
+def test_a_path_one_level_too_high_is_refused(place):
+    (place / "up").mkdir()
+    (place / "images").rename(place / "up/images")
+    refused(
+        r"data\.mine\.path: up has one folder, 'images', and classes are at least two; it has .*'Dreiecke'.* in it; "
+        r"set data\.mine\.path to up/images$",
+        path="up",
+    )
+
+
+def test_folders_that_all_hold_the_same_folders_are_no_classes(place):
+    for seed, name in enumerate(("hospital a", "hospital b")):
+        draw_folder(place / "both" / name, 2, seed=seed)
+    refused("the folders 'hospital a', 'hospital b' of both all have the same folders 'Dreiecke'", path="both")
+
+
+def test_tiny_imagenet_as_published_is_named(place):
+    for name in ("train/n01443537/images", "train/n01629819/images", "val/images", "test/images"):
+        shutil.copytree(place / "images/Dreiecke", place / "tiny" / name)
+    (place / "tiny/val/val_annotations.txt").write_text("val_0.JPEG\tn01443537")
+    refused("tiny is Tiny ImageNet as published: .* move each image of val into a folder of its class", path="tiny")
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_names_that_look_the_same_are_shown_with_their_difference(place, form):
+    for split, this in (("train", form), ("val", "NFD" if form == "NFC" else "NFC")):
         draw_folder(place / "splits" / split, 2)
-    refused(rf"data\.mine\.path: splits/{other} is not read as a split; rename it to val", path="splits")
+        (place / "splits" / split / "Fünfecke").rename(
+            place / "splits" / split / unicodedata.normalize(this, "Fünfecke")
+        )
+    message = r"the same letters in NF[CD] and NF[CD]; rename one of them"
+    refused(message, path="splits", split=Split(train=0.5, validation=0.5))
+    (place / "images/Fünfecke").rename(place / "images" / unicodedata.normalize(form, "Fünfecke"))
+    other = unicodedata.normalize("NFD" if form == "NFC" else "NFC", "Fünfecke")
+    shutil.copytree(place / "images/Dreiecke", place / "images" / other)
+    refused("has two classes 'Fünfecke': 'Fu.*necke' and 'F.*necke', the same letters in NFD and NFC; join them")
+
+
+def test_a_path_in_another_form_of_unicode_is_found_out(place):
+    (place / "images").rename(place / unicodedata.normalize("NFD", "Füße"))
+    refused(r"Füße is not a folder; there is 'Fu\\u0308\\xdfe', the same letters in another form", path="Füße")
+
+
+def test_a_copy_without_the_files_that_git_ignores_is_named(place, monkeypatch):
+    (place / ".dvc/tmp/exps/standalone").mkdir(parents=True)
+    monkeypatch.chdir(place / ".dvc/tmp/exps/standalone")
+    refused("images is not a folder; this is a copy by dvc exp run without the files that git ignores")
+
+
+@pytest.mark.parametrize("suffix", [".jfif", ".tga", ".JPE", "", ".jpg_large", ".2019"])
+def test_whatever_pillow_decodes_is_an_image(place, suffix):
+    image = Image.new("RGB", (20, 20), "red")
+    image.save(place / f"images/Dreiecke/one{suffix}", "TGA" if suffix == ".tga" else "JPEG")
+    assert len(list_splits(place / "images", "")[0]["all"]) == 25
+
+
+def test_what_is_no_image_is_counted_and_named(place, capsys):
+    (place / "images/Dreiecke/photo.heic").write_bytes(b"no image")
+    (place / "images/notes.txt").write_text("for me")
+    (place / "images/README").write_text("for you")
+    prepared()
+    assert read_json("results/data/mine/manifest.json")["left_aside"] == {
+        "count": 3,
+        "suffixes": {"": 1, ".heic": 1, ".txt": 1},
+        "names": ["Dreiecke/photo.heic", "README", "notes.txt"],
+        "folders": [],
+    }
+    assert "data.mine: 3 files are not read: Dreiecke/photo.heic, README, notes.txt\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", [".ipynb_checkpoints", "@eaDir", "__MACOSX"])
+@pytest.mark.parametrize("above", ["", "Dreiecke", "Dreiecke/deep"])
+def test_hidden_and_service_folders_hold_no_images(place, name, above):
+    shutil.copytree(place / "images/Fünfecke", place / "images" / above / name)
+    assert len(list_splits(place / "images", "")[0]["all"]) == 24
+    prepared()
+    folders = read_json("results/data/mine/manifest.json")["left_aside"]["folders"]
+    assert folders == [str(Path(above, name))]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_copies_across_splits_are_refused_unless_they_are_allowed(place, stream):
+    for seed, (split, count) in enumerate({"train": 6, "val": 3, "test": 2}.items()):
+        draw_folder(place / "three" / split, count, seed=seed)
+    shutil.copy(place / "three/train/Dreiecke/Bild 003 für mich.jpg", place / "three/test/Dreiecke/other name.jpg")
+    options = {"path": "three", "split": None, "stream": stream}
+    refused(
+        r"1 images are in more than one split, such as test: test/Dreiecke/other name.jpg and train: train/Dreiecke/.*"
+        r"; delete the copies, or set data\.mine\.allow_copies: true$",
+        **options,
+    )
+    prepared(**options, allow_copies=True)
+    copies = read_json("results/data/mine/manifest.json")["copies"]
+    assert copies["count"] == 1 and len(copies["images"][0]) == 2
+
+
+def test_copies_in_published_splits_are_counted(capsys):
+    prepare("digits", Data(source="digits", split=HALF), "results/data/digits")
+    assert read_json("results/data/digits/manifest.json")["copies"]["count"] == 0
+
+
+def test_a_class_with_one_image_is_named(place):
+    for path in sorted((place / "images/Fünfecke").iterdir())[1:]:
+        path.unlink()
+    refused(r"data\.mine\.split\.test: the class 'Fünfecke' has only one image to divide, and each split needs one")
 
 
 def test_a_part_for_training_alone_is_not_a_class(place):
@@ -221,7 +345,10 @@ def test_links_to_folders_elsewhere_are_followed(place):
         ({"size": None}, "data.mine.size is missing"),
         ({"split": None}, "data.mine.split is missing"),
         ({"split": Split(train=0.5, validation=0.5)}, "data.mine.split.test is missing"),
-        ({"split": Split(train=0.98, validation=0.01, test=0.01)}, "data.mine.split: The test_size = 1"),
+        (
+            {"split": Split(train=0.98, validation=0.01, test=0.01)},
+            "the second part of 24 images has 1, fewer",
+        ),
         ({"source": "digits"}, "data.mine.path must go: it is not for digits"),
     ],
 )
@@ -296,7 +423,7 @@ def test_a_streamed_image_that_is_too_large_is_named(place, monkeypatch):
 
 def test_what_is_advised_for_a_bad_streamed_image_is_allowed(place):
     """Streamed images take no skip_bad."""
-    for path in (place / "images/Dreiecke").iterdir():
-        path.write_bytes(b"no image")
+    for number, path in enumerate((place / "images/Dreiecke").iterdir()):
+        path.write_bytes(b"no image" * (number + 1))
     with pytest.raises(LowparamError, match=r"bad files, listed above with reasons .*; fix or delete them$"):
         prepared(stream=True)

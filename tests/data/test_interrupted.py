@@ -15,7 +15,12 @@ from PIL import Image
 DRAWN, COPIES = 2_000, 25
 PARAMS = """
 data:
-  many: {source: image_folder, path: images, size: 32, split: {train: 0.8, validation: 0.1, test: 0.1}}
+  many:
+    source: image_folder
+    path: images
+    size: 32
+    allow_copies: true
+    split: {train: 0.8, validation: 0.1, test: 0.1}
 recipes: {r: {epochs: 1, batch_size: 64, lr: 0.004}}
 replicate: [e]
 experiments:

@@ -59,7 +59,13 @@ def folders(tmp_path_factory):
             image.resize(image.size).save(place / "photos" / split / "ab"[number % 2] / f"{split}_{name}", **options)
     found = {}
     for stream in (False, True):
-        about = {"source": "image_folder", "path": str(place / "photos"), "size": SIZE, "stream": stream}
+        about = {
+            "source": "image_folder",
+            "path": str(place / "photos"),
+            "size": SIZE,
+            "stream": stream,
+            "allow_copies": True,
+        }
         prepare("kinds", Data.model_validate(about), place / f"stream {stream}")
         found[stream] = place / f"stream {stream}"
     return found

@@ -2,15 +2,18 @@
 
 class/name.jpg                  without a split
 train/class/name.jpg, val/…     with a split; accuracy is reported on test/… if present, else on val/…
+
+`division.py` tells the two apart, `lowparam.image_files` which files are images.
 """
 
 import hashlib
 import json
 import os
 import shutil
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,14 +24,17 @@ from rich.progress import track
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from lowparam.data import Files, Images
+from lowparam import image_files
+from lowparam.data import SPLITS, Files, Images
 from lowparam.data.decode import decode
+from lowparam.data.division import check_classes, check_same_classes, find_splits, similar_folder
 from lowparam.errors import LowparamError
 from lowparam.files import atomic
+from lowparam.image_files import folders, is_image, walk
 
-__all__ = ["decode_all", "discard", "list_splits"]
+__all__ = ["decode_all", "discard", "left_aside", "list_splits"]
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+NAMED = 20  # files that are left aside whose names the manifest has
 CHUNK = 250  # images between two points from which an interrupted job resumes
 
 
@@ -52,76 +58,59 @@ def list_splits(root: Path, key: str) -> tuple[dict[str, Files], list[str]]:
     Raises
     ------
     LowparamError
-        If there is no such folder, a class has no images, splits are missing or have different classes, or a name
-        is not UTF-8.
+        If there is no such folder, a class has no images, splits are missing or have different classes, folders are
+        neither clearly classes nor clearly splits (`lowparam.data.division`), or a name is not UTF-8.
     """
     if not root.is_dir():
-        raise LowparamError(f"{key}: {root} is not a folder; it should have a folder of images for each class")
-    names = {"train": root / "train", "val": root / "val", "test": root / "test"}
-    given = {split: folder for split, folder in names.items() if folder.is_dir() and _folders(folder)}
-    if "train" in given:
-        _check_division(root, given, key)
-    if "train" not in given or len(given) == 1:
+        raise LowparamError(f"{key}: {root} is not a folder; {_advice(root)}")
+    splits = find_splits(root, key)
+    if not splits:
         files, classes = _list_split(root, root, key)
         return {"all": files}, classes
-    found = {split: _list_split(root, folder, key) for split, folder in given.items()}
+    found = {split: _list_split(root, root / splits[split], key) for split in SPLITS if split in splits}
+    check_same_classes(root, {splits[split]: classes for split, (_, classes) in found.items()}, key)
     classes = found["train"][1]
-    for split, (_, theirs) in found.items():
-        for name in sorted(set(classes) ^ set(theirs)):
-            where = split if name in classes else "train"
-            raise LowparamError(f"{key}: {root / where} has no class {name!r}, but another split has")
     if "test" not in found:
-        found = {"train": found["train"], "test": found["val"]}
-    read_as = {"train": "train", "val": "validation", "test": "test"}
-    return {read_as[split]: files for split, (files, _) in found.items()}, classes
+        found = {"train": found["train"], "test": found["validation"]}
+    return {split: files for split, (files, _) in found.items()}, classes
 
 
-def _folders(folder: Path) -> list[str]:
-    return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
-
-
-def _images(folder: Path) -> list[str]:
-    return [entry.name for entry in os.scandir(folder) if _is_image(entry.name)]
-
-
-def _is_image(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in SUFFIXES and not name.startswith(".")
+def _advice(root: Path) -> str:
+    """Say what to do about a folder that is not there."""
+    if (like := similar_folder(root)) is not None:
+        return f"there is {like.name!a}, the same letters in another form of Unicode than {root.name!a}"
+    if not root.is_absolute() and ".dvc" in Path.cwd().parts:
+        return "this is a copy by dvc exp run without the files that git ignores; set an absolute path"
+    return "it should have a folder of images for each class"
 
 
 def _list_split(root: Path, folder: Path, key: str) -> tuple[Files, list[str]]:
-    classes = _folders(folder)
-    if not classes:
-        raise LowparamError(f"{key}: {folder} has no folders; each class needs one, with its images")
+    classes = folders(folder)
     _check_names(classes, folder, key)
+    check_classes(folder, classes, key)
     names, labels = [], []
     for label, name in enumerate(classes):
-        images = [
-            os.path.join(os.path.relpath(path, root), file)
-            for path, files in _walk(folder / name, {os.path.realpath(root), os.path.realpath(folder)})
-            for file in files
-            if _is_image(file)
+        files = [
+            os.path.join(path, file)
+            for path, inside in walk(folder / name, {os.path.realpath(root), os.path.realpath(folder)})
+            for file in inside
         ]
+        images = sorted(os.path.relpath(file, root) for file in files if is_image(file))
         if not images:
-            raise LowparamError(f"{key}: {folder / name} has no images; delete the folder or put images into it")
-        names += sorted(images)
+            raise LowparamError(
+                f"{key}: {folder / name} has no images; delete the folder or put images into it{_other_files(files)}"
+            )
+        names += images
         labels += [label] * len(images)
     _check_names(names, root, key)
     return Files(root, np.array([os.fsencode(name) for name in names]), torch.tensor(labels)), classes
 
 
-def _check_division(root: Path, given: dict[str, Path], key: str) -> None:
-    """Refuse splits that would be read as classes called train and validation, or of which one would be ignored."""
-    train = root / "train"
-    if len(given) == 1 and (_images(train) or not any(_images(train / name) for name in _folders(train))):
-        return  # a class called train
-    for other in ("validation", "valid"):
-        if (root / other).is_dir():
-            raise LowparamError(f"{key}: {root / other} is not read as a split; rename it to val")
-    if len(given) == 1:
-        raise LowparamError(
-            f"{key}: {train} has folders of images, but there is no val or test next to it; add one, or set "
-            f"{key} to {train}"
-        )
+def _other_files(files: list[str]) -> str:
+    if not files:
+        return ""
+    suffixes = ", ".join(sorted({os.path.splitext(file)[1].lower() for file in files})[:5])
+    return f" (Pillow decodes none of the {len(files)} files in it: {suffixes})"
 
 
 def _check_names(names: list[str], folder: Path, key: str) -> None:
@@ -133,15 +122,31 @@ def _check_names(names: list[str], folder: Path, key: str) -> None:
             raise LowparamError(f"{key}: {folder}: the name {os.fsencode(name)!r} is not UTF-8; rename it") from error
 
 
-def _walk(folder: Path, seen: set[str]) -> Iterator[tuple[str, list[str]]]:
-    """Yield the subfolders of a folder with their files, each once, because links may form a cycle."""
-    for path, folders, files in os.walk(folder, followlinks=True):
-        folders.sort()  # which of two paths to a folder is taken must not depend on the disk
-        if (real := os.path.realpath(path)) in seen:
-            folders.clear()
-        else:
-            seen.add(real)
-            yield path, files
+def left_aside(name: str, splits: dict[str, Any]) -> dict[str, Any] | None:
+    """Count, name and print the files below a folder of images that are not read.
+
+    Returns
+    -------
+    dict or None
+        ``count``, ``suffixes`` (how many files of each), the first ``names``, and ``folders`` of operating systems and
+        storage. None if the images are no files.
+    """
+    files = [split for split in splits.values() if isinstance(split, Files)]
+    if not files:
+        return None
+    others = image_files.others(files[0].root, {os.fsdecode(file) for split in files for file in split.names.tolist()})
+    names = [os.fsencode(file).decode(errors="backslashreplace") for file in others["files"]]
+    if names:
+        print(f"data.{name}: {len(names)} files are not read: {_some(names)}", flush=True)
+    if others["folders"]:
+        print(f"data.{name}: hidden and service folders are not read: {_some(others['folders'])}", flush=True)
+    suffixes = Counter(os.path.splitext(file)[1].lower() for file in names)
+    named = {"names": names[:NAMED], "folders": others["folders"][:NAMED]}
+    return {"count": len(names), "suffixes": dict(sorted(suffixes.items())), **named}
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
 
 
 def decode_all(

@@ -1,16 +1,20 @@
 """Prepare a data set: read its source, split it, and store arrays or lists of files."""
 
+import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import torch
 from sklearn.model_selection import train_test_split
 
-from lowparam import registry
+from lowparam import image_files, registry
 from lowparam.data import Files, Images, channel_statistics, save, save_streamed
-from lowparam.data.folder import decode_all, discard
+from lowparam.data.copies import count_copies
+from lowparam.data.folder import decode_all, discard, left_aside
 from lowparam.errors import LowparamError
 from lowparam.params import Data, Split
 
@@ -18,7 +22,7 @@ __all__ = ["find_source", "prepare", "shape"]
 
 WORK = Path(".lowparam/data")
 SAMPLE = 1000  # training images for the mean and standard deviation of a streamed data set
-OPTIONS = ("path", "size", "channels", "stream", "skip_bad", "value_range", "licence", "citation")
+OPTIONS = ("path", "size", "channels", "stream", "skip_bad", "value_range", "allow_copies", "licence", "citation")
 
 
 def prepare(name: str, data: Data, folder: Path) -> None:
@@ -31,8 +35,9 @@ def prepare(name: str, data: Data, folder: Path) -> None:
     """
     source = find_source(name, data)
     splits, classes = source.read(name, data)
+    aside = left_aside(name, splits)
     splits, classes = first_classes(splits, classes, data.classes)
-    splits = divide(name, splits, data)
+    splits = divide(name, splits, data, classes)
     if data.train_per_class is not None:
         splits["train"] = splits["train"].take(limit_per_class(splits["train"].labels, data.train_per_class))
     manifest: dict[str, Any] = {
@@ -41,14 +46,20 @@ def prepare(name: str, data: Data, folder: Path) -> None:
         "licence": data.licence or source.LICENCE,
         "citation": data.citation or source.CITATION,
         "source_files": getattr(source, "FILES", {}),
+        "source_sha256": None if data.path is None else image_files.fingerprint(Path(data.path).expanduser()),
+        "left_aside": aside,
     }
+    may_be = data.allow_copies or "allow_copies" not in source.OPTIONS  # published splits are as they are
+    refuse_empty(name, splits, classes, "image")
     if data.stream:
         refuse_missing(name, splits)
+        manifest["copies"] = count_copies(name, splits, may_be=may_be)
         size = shape(name, data)["size"]
         mean, std = getattr(source, "MEAN_STD", None) or sample_statistics(name, splits["train"], data, size)
         save_streamed(folder, splits, classes, shape=[3, size, size], mean=mean, std=std, **manifest)
         discard(WORK / name)
         return
+    given = splits
     if isinstance(splits["train"], Files):
         splits, manifest["left_out"] = decode_all(
             splits,
@@ -59,12 +70,9 @@ def prepare(name: str, data: Data, folder: Path) -> None:
             key=f"data.{name}",
             value_range=data.value_range,
         )
-    for split in ("train", "test"):
-        missing = sorted(set(range(len(classes))) - set(splits[split].labels.tolist()))
-        if missing:
-            raise LowparamError(
-                f"data.{name}: {split} has no good image of the class {classes[missing[0]]!r}; add some"
-            )
+    refuse_empty(name, splits, classes, "good image")
+    good = {split: without(images, manifest.get("left_out", [])) for split, images in given.items()}
+    manifest["copies"] = count_copies(name, good, may_be=may_be)
     save(folder, splits, classes, **manifest)
     discard(WORK / name)
 
@@ -102,8 +110,10 @@ def first_classes(splits: dict[str, Any], classes: list[str], count: int | None)
     return {name: split.take((split.labels < count).nonzero()[:, 0]) for name, split in splits.items()}, classes[:count]
 
 
-def divide(name: str, splits: dict[str, Any], data: Data) -> dict[str, Any]:
+def divide(name: str, splits: dict[str, Any], data: Data, classes: Sequence[str] = ()) -> dict[str, Any]:
     """Split the images of a source into train, validation and test, stratified by class.
+
+    `classes` are the names of the classes, for messages.
 
     Raises
     ------
@@ -122,23 +132,58 @@ def divide(name: str, splits: dict[str, Any], data: Data) -> dict[str, Any]:
         if division.test is None:
             raise LowparamError(f"{key}.test is missing: {data.source} has no official test split")
         source, share = splits["all"], division.validation / (division.train + division.validation)
-        rest, test = _two(range(len(source)), division.test, source, division, key)
+        rest, test = _two(range(len(source)), division.test, source, division, f"{key}.test", classes)
         test = source.take(torch.tensor(sorted(test)))
     else:
         if division.test is not None:
             raise LowparamError(f"{key}.test must go: {data.source} has an official test split")
         source, rest, share, test = splits["train"], range(len(splits["train"])), division.validation, splits["test"]
-    train, validation = (source.take(torch.tensor(sorted(rows))) for rows in _two(rest, share, source, division, key))
+    two = _two(rest, share, source, division, f"{key}.validation", classes)
+    train, validation = (source.take(torch.tensor(sorted(rows))) for rows in two)
     return {"train": train, "validation": validation, "test": test}
 
 
-def _two(rows: Sequence[int], share: float, images: Images | Files, division: Split, key: str) -> list[list[int]]:
+def _two(
+    rows: Sequence[int], share: float, images: Images | Files, division: Split, key: str, classes: Sequence[str]
+) -> list[list[int]]:
     """Divide rows of images into two lists, the second with a given share of each class."""
     labels = images.labels.numpy()[rows]
-    try:
-        return train_test_split(rows, test_size=share, stratify=labels, random_state=division.seed)
-    except ValueError as error:
-        raise LowparamError(f"{key}: {error}") from error
+    known, counts = np.unique(labels, return_counts=True)
+    if counts.min() < 2:
+        label = int(known[counts.argmin()])
+        raise LowparamError(
+            f"{key}: the class {classes[label] if classes else label!r} has only one image to divide, and each split "
+            "needs one; add images, or take the class out"
+        )
+    second = math.ceil(share * len(rows))
+    for part, count in (("second", second), ("first", len(rows) - second)):
+        if count < len(known):
+            raise LowparamError(
+                f"{key}: the {part} part of {len(rows)} images has {count}, fewer than the {len(known)} classes; change "
+                "the shares or add images"
+            )
+    return train_test_split(rows, test_size=share, stratify=labels, random_state=division.seed)
+
+
+def without(images: Images | Files, names: Sequence[str]) -> Images | Files:
+    """Return images without those of some names; arrays have none."""
+    if not names or isinstance(images, Images):
+        return images
+    return images.take(torch.from_numpy(~np.isin(images.names, [os.fsencode(name) for name in names])).nonzero()[:, 0])
+
+
+def refuse_empty(name: str, splits: dict[str, Any], classes: Sequence[str], what: str) -> None:
+    """Refuse classes without images to train or test on.
+
+    Raises
+    ------
+    LowparamError
+        For the first; it lacks `what`.
+    """
+    for split in ("train", "test"):
+        missing = sorted(set(range(len(classes))) - set(splits[split].labels.tolist()))
+        if missing:
+            raise LowparamError(f"data.{name}: {split} has no {what} of the class {classes[missing[0]]!r}; add some")
 
 
 def limit_per_class(labels: torch.Tensor, count: int) -> torch.Tensor:

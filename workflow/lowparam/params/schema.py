@@ -70,6 +70,7 @@ class Data(Section):
         description="image folders: the values that are black and white in images of more than 8 bits",
     )
     skip_bad: bool = Field(False, description="image folders: leave bad files out, instead of refusing the folder")
+    allow_copies: bool = Field(False, description="image folders: accept images that are in more than one split")
     licence: str | None = Field(None, description="image folders: under which the images may be used")
     citation: str | None = Field(None, description="image folders: what to cite")
     classes: int | None = Field(None, ge=2, description="only the first so many classes")

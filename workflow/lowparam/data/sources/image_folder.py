@@ -10,7 +10,7 @@ from lowparam.params import Data
 __all__ = ["CITATION", "LICENCE", "OPTIONS", "read", "root", "shape"]
 
 CITATION = LICENCE = "not stated"
-OPTIONS = ("path", "size", "channels", "stream", "skip_bad", "value_range", "licence", "citation")
+OPTIONS = ("path", "size", "channels", "stream", "skip_bad", "value_range", "allow_copies", "licence", "citation")
 
 
 def root(name: str, data: Data) -> Path:

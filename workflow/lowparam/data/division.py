@@ -1,0 +1,164 @@
+"""Tell from the folders below a folder which of them are classes, and which are the splits of a data set.
+
+A folder is a split if its name has a usual word for one (``Training``, ``seg_train``, ``valid``) and it has folders
+with images in it, but no images of its own. What cannot be told is refused, with what was found.
+"""
+
+import re
+import unicodedata
+from pathlib import Path
+
+from lowparam.errors import LowparamError
+from lowparam.image_files import folders, images, walk
+
+__all__ = ["check_classes", "check_same_classes", "find_splits"]
+
+WORDS = {
+    "train": {"train", "training", "trn"},
+    "validation": {"val", "valid", "validation", "dev", "development", "eval", "evaluation"},
+    "test": {"test", "testing", "tst", "holdout"},
+}
+
+
+def find_splits(root: Path, key: str) -> dict[str, str]:
+    """Return the folders of ``train`` and of one or both of ``validation`` and ``test``; none if all are classes.
+
+    Parameters
+    ----------
+    root : Path
+        The folder.
+    key : str
+        The key in params.yaml that names it, for messages.
+
+    Raises
+    ------
+    LowparamError
+        If a folder may be a split or a class, two folders are for the same split, or splits have no classes.
+    """
+    _refuse_tiny_imagenet(root, key)
+    names = folders(root)
+    found: dict[str, str] = {}
+    for name in names:
+        split = _split(name)
+        if split is None or not _has_classes(root / name):
+            continue
+        if split in found:
+            raise LowparamError(
+                f"{key}: {root} has the folders {found[split]!r} and {name!r}, both for {split}; keep one of them there"
+            )
+        found[split] = name
+    if len(found) > 1 and "train" in found:
+        return found
+    for split, name in found.items():
+        if name.lower() in WORDS[split]:
+            missing = "val or test" if split == "train" else "train"
+            raise LowparamError(
+                f"{key}: {root / name} has folders of images, but there is no {missing} with folders of images next to "
+                f"it; add one, or set {key} to {root / name}"
+            )
+    flat = {split: name for split, words in WORDS.items() for name in names if name.lower() in words}
+    if len(flat) > 1 and "train" in flat and set(names) == set(flat.values()):
+        raise LowparamError(
+            f"{key}: the folders {_quoted(names)} of {root} have images, but no folders; each class needs one"
+        )
+    return {}
+
+
+def check_classes(folder: Path, classes: list[str], key: str) -> None:
+    """Refuse folders that are no classes.
+
+    Raises
+    ------
+    LowparamError
+        If there are fewer than two, all have the same folders in them, or two have names that look the same.
+    """
+    if not classes:
+        raise LowparamError(f"{key}: {folder} has no folders; each class needs one, with its images")
+    inside = [(name, folders(folder / name)) for name in classes]
+    if len(classes) == 1:
+        name, subfolders = inside[0]
+        advice = f"it has {_quoted(subfolders)} in it; set {key} to {folder / name}" if subfolders else "add another"
+        raise LowparamError(f"{key}: {folder} has one folder, {name!r}, and classes are at least two; {advice}")
+    first = inside[0][1]
+    if len(first) > 1 and all(theirs == first for _, theirs in inside) and not images(folder / classes[0]):
+        raise LowparamError(
+            f"{key}: the folders {_quoted(classes)} of {folder} all have the same folders {_quoted(first)} in them, so "
+            f"which of them are classes is unclear; set {key} to one of them, or rename them to train, val and test"
+        )
+    _refuse_look_alikes(folder, classes, key)
+
+
+def check_same_classes(root: Path, classes: dict[str, list[str]], key: str) -> None:
+    """Check that splits have the same classes; `classes` maps their folders to these.
+
+    Raises
+    ------
+    LowparamError
+        If one has a class that another has not.
+    """
+    (first, known), *rest = classes.items()
+    for other, theirs in rest:
+        for name in sorted(set(known) ^ set(theirs)):
+            having, lacking = (first, other) if name in known else (other, first)
+            like = next((each for each in classes[lacking] if _composed(each) == _composed(name)), None)
+            if like is not None:
+                raise LowparamError(
+                    f"{key}: the class {name!r} is {name!a} in {root / having} and {like!a} in "
+                    f"{root / lacking}: the same letters in {_form(name)} and {_form(like)}; rename one of them"
+                )
+            raise LowparamError(f"{key}: {root / lacking} has no class {name!r}, but {root / having} has")
+
+
+def similar_folder(path: Path) -> Path | None:
+    """Return a folder whose name has the same letters in another of Unicode's forms, or None."""
+    if not path.parent.is_dir():
+        return None
+    return next((each for each in path.parent.iterdir() if _composed(each.name) == _composed(path.name)), None)
+
+
+def _split(name: str) -> str | None:
+    """Return the split that a name has a word for; None if it has none, or words for several."""
+    words = {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
+    found = [split for split, known in WORDS.items() if words & known]
+    return found[0] if len(found) == 1 else None
+
+
+def _has_classes(folder: Path) -> bool:
+    """Whether a folder has folders with images below, and no images of its own."""
+    if images(folder):
+        return False
+    return any(images(Path(path)) for name in folders(folder) for path, _ in walk(folder / name, set()))
+
+
+def _refuse_tiny_imagenet(root: Path, key: str) -> None:
+    validation = root / "val"
+    if (validation / "val_annotations.txt").is_file() and (validation / "images").is_dir():
+        raise LowparamError(
+            f"{key}: {root} is Tiny ImageNet as published: the images of val are all in one folder, with their classes "
+            "in val/val_annotations.txt, and those of test have no classes; move each image of val into a folder of "
+            "its class, such as val/n01443537, and delete val/images and test"
+        )
+
+
+def _refuse_look_alikes(folder: Path, classes: list[str], key: str) -> None:
+    known: dict[str, str] = {}
+    for name in classes:
+        other = known.setdefault(_composed(name), name)
+        if other != name:
+            raise LowparamError(
+                f"{key}: {folder} has two classes {name!r}: {other!a} and {name!a}, the same letters in "
+                f"{_form(other)} and {_form(name)}; join them under one name"
+            )
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def _form(name: str) -> str:
+    """Return the name of the form of Unicode that a name is in."""
+    return next((form for form in ("NFC", "NFD") if unicodedata.is_normalized(form, name)), "neither NFC nor NFD")
+
+
+def _quoted(names: list[str]) -> str:
+    return ", ".join(repr(name) for name in names[:3]) + (f" and {len(names) - 3} others" if len(names) > 3 else "")

@@ -1,0 +1,158 @@
+"""Which files below a folder are images, and whether they are the ones that a data set was prepared from.
+
+This module imports neither torch nor pandas, because the Snakefile asks it at every start.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+__all__ = ["fingerprint", "folders", "images", "is_image", "is_service", "others", "walk"]
+
+SERVICE = {"__macosx", "#recycle", "#snapshot", "$recycle.bin", "lost+found", "system volume information"}
+SERVICE |= {"__pycache__", "thumbs.db", "desktop.ini"}
+"""What operating systems and storage put among files, in lower case."""
+
+NOT_DECODED = {"EPS", "MPEG"}
+"""Formats that Pillow opens and does not decode itself, besides those of its stubs."""
+
+SAMPLE, HEAD = 64, 1 << 16
+"""Files, and bytes of each, that `fingerprint` reads."""
+
+
+def is_service(name: str) -> bool:
+    """Whether a file or folder is hidden, or there for an operating system or a storage: ``@eaDir`` is."""
+    return name.startswith((".", "@")) or name.lower() in SERVICE
+
+
+def folders(folder: Path) -> list[str]:
+    """Return the names of the folders in a folder, sorted, without hidden and service folders."""
+    return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not is_service(entry.name))
+
+
+def images(folder: Path) -> list[str]:
+    """Return the names of the images in a folder itself."""
+    return [entry.name for entry in os.scandir(folder) if not entry.is_dir() and is_image(entry.path)]
+
+
+def is_image(path: str | Path) -> bool:
+    """Whether Pillow decodes files of such a name, or, of a file without a proper suffix, finds out that it does."""
+    name = os.path.basename(path)
+    if is_service(name):
+        return False
+    suffix = os.path.splitext(name)[1].lower()
+    if suffix in _suffixes():
+        return True
+    # Such as "photo", "photo.2019" and "photo.jpg_large", but not raw files, which hold a small image for display.
+    undecided = not re.search("[a-z]", suffix) or re.match(r"\.[a-z0-9]+", suffix)[0] in _suffixes()
+    return undecided and _has_signature(path)
+
+
+@cache
+def _suffixes() -> frozenset[str]:
+    Image.init()
+    return frozenset(suffix for suffix, form in Image.registered_extensions().items() if form in _decoded_formats())
+
+
+@cache
+def _decoded_formats() -> frozenset[str]:
+    Image.init()
+    stubs = {
+        form
+        for form, (opener, _) in Image.OPEN.items()
+        if isinstance(opener, type) and issubclass(opener, ImageFile.StubImageFile)
+    }
+    return frozenset(Image.OPEN) - stubs - NOT_DECODED
+
+
+def _has_signature(path: str | Path) -> bool:
+    """Whether a file begins as an image of a format that has a signature; Pillow guesses at the others."""
+    signed = [form for form in sorted(_decoded_formats()) if Image.OPEN[form][1] is not None]
+    try:
+        with Image.open(path, formats=signed):
+            return True
+    except (UnidentifiedImageError, OSError):
+        return False
+    except Exception:  # an image that Pillow does not like, which decoding will name
+        return True
+
+
+def walk(folder: Path, seen: set[str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield a folder and its subfolders with their files, each once, because links may form a cycle.
+
+    Hidden and service folders and files are left out; `seen` has the real paths of folders not to enter.
+    """
+    for path, inside, files in os.walk(folder, followlinks=True):
+        inside[:] = sorted(name for name in inside if not is_service(name))  # the order must not depend on the disk
+        if (real := os.path.realpath(path)) in seen:
+            inside.clear()
+        else:
+            seen.add(real)
+            yield path, [file for file in files if not is_service(file)]
+
+
+def below(root: Path) -> list[str]:
+    """Return the names of all files below a folder, relative to it, sorted, without hidden and service files."""
+    return sorted(
+        os.path.relpath(os.path.join(path, file), root) for path, files in walk(root, set()) for file in files
+    )
+
+
+def others(root: Path, taken: set[str]) -> dict[str, list[str]]:
+    """Return the files below a folder that are not `taken`, and its service folders.
+
+    Returns
+    -------
+    dict
+        ``files`` and ``folders``, names relative to `root`, sorted.
+    """
+    services = (
+        os.path.relpath(os.path.join(path, entry.name), root)
+        for path, _ in walk(root, set())
+        for entry in os.scandir(path)
+        if entry.is_dir() and is_service(entry.name)
+    )
+    return {"files": [name for name in below(root) if name not in taken], "folders": sorted(services)}
+
+
+@cache
+def fingerprint(folder: Path) -> str | None:
+    """Identify the images below a folder, wherever the folder is; if there are none, all files.
+
+    The names and sizes of all of them count, and the first bytes of some.
+
+    Returns
+    -------
+    str or None
+        A sha256 in hexadecimal; None if there is no such folder here, as in a clone of the results.
+    """
+    if not folder.is_dir():
+        return None
+    names = below(folder)
+    names = [name for name in names if is_image(folder / name)] or names
+    listed = [[os.fsencode(name).hex(), _size(folder / name)] for name in names]
+    found = hashlib.sha256(json.dumps(listed).encode())
+    for name in names[:: max(1, len(names) // SAMPLE)]:
+        found.update(_head(folder / name))
+    return found.hexdigest()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # such as a broken link
+        return -1
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return hashlib.sha256(file.read(HEAD)).digest()
+    except OSError:
+        return b""
