@@ -159,8 +159,8 @@ def _two(
     for part, count in (("second", second), ("first", len(rows) - second)):
         if count < len(known):
             raise LowparamError(
-                f"{key}: the {part} part of {len(rows)} images has {count}, fewer than the {len(known)} classes; change "
-                "the shares or add images"
+                f"{key}: the {part} part of {len(rows)} images has {count}, fewer than the {len(known)} classes; "
+                "change the shares or add images"
             )
     return train_test_split(rows, test_size=share, stratify=labels, random_state=division.seed)
 
