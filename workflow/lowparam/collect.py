@@ -11,14 +11,14 @@ from lowparam.interference.summary import summary
 from lowparam.params import Params, Run, format_size, run_spec, without_defaults
 from lowparam.runs import choice
 
-__all__ = ["collect"]
+__all__ = ["collect", "summarise"]
 
 
 def collect(params: Params, experiment: str) -> None:
     """Write ``runs.csv`` and ``metrics.json`` of an experiment.
 
     ``runs.csv`` has one row a run, in the order of params.yaml; accuracies are shares, memory is in bytes.
-    ``metrics.json`` has the mean test accuracy by scale, for ``dvc metrics``.
+    ``metrics.json`` has the mean test accuracy by scale (`summarise`), for ``dvc metrics``.
 
     Raises
     ------
@@ -29,12 +29,18 @@ def collect(params: Params, experiment: str) -> None:
     folder = Path("results", experiment)
     with atomic(folder / "runs.csv") as temporary:
         runs.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
-    means = runs.groupby(["architecture", "probe", "budget"], sort=False)["test_accuracy"].mean()
+    write_json(folder / "metrics.json", summarise(runs))
+
+
+def summarise(runs: pd.DataFrame) -> dict[str, Any]:
+    """Return the numbers of runs, and the mean test accuracy by scale; None where a seed diverged, as in the tables."""
+    scales = runs.groupby(["architecture", "probe", "budget"], sort=False)["test_accuracy"]
+    means = scales.agg(lambda accuracies: accuracies.mean(skipna=False))
     summarised: dict[str, Any] = {"runs": len(runs), "diverged": int((runs["status"] == "diverged").sum())}
     for (architecture, probe, budget), mean in means.items():
         place = summarised.setdefault("test_accuracy", {}).setdefault(f"{architecture}-{probe}", {})
         place[budget] = None if pd.isna(mean) else round(mean, 6)
-    write_json(folder / "metrics.json", summarised)
+    return summarised
 
 
 def _row(params: Params, run: Run) -> dict[str, Any]:

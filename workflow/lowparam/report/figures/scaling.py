@@ -4,15 +4,16 @@ import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from lowparam.claims.statistics import mean_interval
 from lowparam.report.context import Context
 from lowparam.report.estimates import in_order
-from lowparam.report.figures._tests import SIZES, finite_interval, size_axis
+from lowparam.report.figures._tests import SIZES, size_axis
 from lowparam.report.labels import architecture_label
 from lowparam.report.style import MARKERS, TEXT_WIDTH
 
 CAPTION = (
     "Test accuracy against size, counted with the classifier, without it, and in multiply-adds: mean over seeds "
-    "with 95 % t interval, one line for each architecture."
+    "with 95 % t interval, one line for each architecture. No point where a seed diverged."
 )
 OF = "verdicts"
 ORDER = 2
@@ -31,11 +32,12 @@ def make(context: Context) -> Figure:
     for ax, (column, label) in zip(axes[0], SIZES.items(), strict=True):
         for place, (name, colour) in enumerate(zip(architectures, colours, strict=True)):
             groups = base[base["architecture"] == name].groupby("budget", sort=False)
-            points = sorted((g[column].mean(), *finite_interval(100 * g["test_accuracy"])) for _, g in groups)
+            points = [(g[column].mean(), mean_interval(100 * g["test_accuracy"])) for _, g in groups]
+            points.sort(key=lambda point: point[0])
             ax.errorbar(
-                [size for size, _, _ in points],
-                [mean for _, mean, _ in points],
-                yerr=[half for _, _, half in points],
+                [size for size, _ in points],
+                [accuracy.mean for _, accuracy in points],
+                yerr=[accuracy.half_width for _, accuracy in points],
                 color=colour,
                 marker=MARKERS[place % len(MARKERS)],
                 label=architecture_label(name),
