@@ -1,12 +1,13 @@
 """Every kind of test against simulated experiments with a known effect, none, and one at the margin."""
 
 from functools import partial
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy.special import expit, logit
 from scipy.stats import spearmanr
+from statsmodels.regression.mixed_linear_model import MixedLM
 
 from lowparam.claims.associations import resampled
 from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, SUPPORTED, NotTested, verdict
@@ -381,6 +382,11 @@ class TestSlopes:
     def test_a_slope_between_is_not_seen_within(self):
         make = lambda rng: associated(rng, between=2.0)  # noqa: E731
         assert definite(verdicts(self.within, make)) <= allowed()
+
+    def test_no_number_of_a_mixed_model_that_did_not_converge_is_printed(self, monkeypatch):
+        monkeypatch.setattr(MixedLM, "fit", lambda self, **_: SimpleNamespace(converged=False))
+        note = self.between.find(associated(np.random.default_rng(1), between=2.0, within=-1.0)).note
+        assert note == "The mixed model did not converge on these runs, so its numbers are not given."
 
     def test_the_mixed_model_recovers_both_slopes(self):
         runs = associated(np.random.default_rng(1), between=2.0, within=-1.0)

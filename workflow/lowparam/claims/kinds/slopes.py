@@ -102,6 +102,10 @@ class Slopes(Sided):
         )
 
 
+class DidNotConverge(Exception):
+    """A fit ended before it reached an optimum."""
+
+
 def mixed_model(data: Configurations, scale: float) -> pd.DataFrame:
     """Fit y ~ bin + z_within + z_between + (1 | architecture) + (1 | architecture:bin).
 
@@ -112,6 +116,11 @@ def mixed_model(data: Configurations, scale: float) -> pd.DataFrame:
     DataFrame
         Index ``within`` and ``between``, columns ``slope``, ``low`` and ``high`` (Wald interval, for comparison only:
         it is too narrow with few architectures).
+
+    Raises
+    ------
+    DidNotConverge
+        If the fit ended before it reached an optimum.
     """
     mean = np.nanmean(data.x, axis=2, keepdims=True)
     parts = {"within": (data.x - mean) / scale, "between": np.broadcast_to(mean / scale, data.x.shape)}
@@ -127,6 +136,8 @@ def mixed_model(data: Configurations, scale: float) -> pd.DataFrame:
             data=frame,
         )
         fit = model.fit(reml=True)
+    if not fit.converged:
+        raise DidNotConverge
     interval = fit.conf_int(alpha=1 - CONFIDENCE)
     keys = ["within", "between"]
     return pd.DataFrame({"slope": fit.params[keys], "low": interval.loc[keys, 0], "high": interval.loc[keys, 1]})
@@ -136,6 +147,8 @@ def mixed_note(data: Configurations, scale: float) -> str:
     """Fit the mixed model and describe it in a sentence."""
     try:
         fitted = mixed_model(data, scale)
+    except DidNotConverge:
+        return "The mixed model did not converge on these runs, so its numbers are not given."
     except (np.linalg.LinAlgError, ValueError):
         return "The mixed model has no solution on these runs."
     if fitted.isna().any(axis=None):
