@@ -50,7 +50,8 @@ def is_image(path: str | Path) -> bool:
     if suffix in _suffixes():
         return True
     # Such as "photo", "photo.2019" and "photo.jpg_large", but not raw files, which hold a small image for display.
-    undecided = not re.search("[a-z]", suffix) or re.match(r"\.[a-z0-9]+", suffix)[0] in _suffixes()
+    beginning = re.match(r"\.[a-z0-9]+", suffix)
+    undecided = not re.search("[a-z]", suffix) or (beginning is not None and beginning[0] in _suffixes())
     return undecided and _has_signature(path)
 
 
@@ -121,7 +122,6 @@ def others(root: Path, taken: set[str]) -> dict[str, list[str]]:
     return {"files": [name for name in below(root) if name not in taken], "folders": sorted(services)}
 
 
-@cache
 def fingerprint(folder: Path) -> str | None:
     """Identify the images below a folder, wherever the folder is; if there are none, all files.
 

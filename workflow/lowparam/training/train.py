@@ -6,7 +6,8 @@ torch is imported inside the function, after the environment is set that it read
 import os
 from collections.abc import Sequence
 
-from lowparam import paths
+from lowparam import paths, runs
+from lowparam.errors import LowparamError
 from lowparam.params import Params, Scale
 
 __all__ = ["train"]
@@ -48,6 +49,11 @@ def train(
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch: large pages for large maps
     experiment = scales[0].experiment
     source = params.experiment(experiment).data
+    if "WORLD_SIZE" not in os.environ and runs.is_from_other_files(params, source):
+        raise LowparamError(
+            f"{paths.data(source)} was prepared from other files than those in data.{source}.path; "
+            f"run: lowparam prepare {source}"
+        )
     if not params.data[source].stream:
         from lowparam.training.train_scale import train_scale
 
