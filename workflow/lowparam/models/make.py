@@ -191,13 +191,16 @@ class Make:
         return self._part("head", lambda part: part.make(features, classes), lambda: None)
 
     def finish(self, net: nn.Module) -> None:
-        """Let the part for kernels make those of a network, and check that every part was used.
+        """Let the parts finish a network, make its kernels if a part does, and check that every part was used.
 
         Raises
         ------
         LowparamError
             If the block has no place for a part, or already has what a part gives.
         """
+        for part in self.parts.values():
+            if hasattr(part, "finish"):
+                part.finish(net)
         if "kernel" in self.parts:
             self._make_kernels(net, self.parts["kernel"])
         block, _ = split(self.name)

@@ -7,7 +7,7 @@ has that name in its class attribute ``drawn``; otherwise its children are drawn
 
 from lowparam.models.layers.conv import ConvNormAct, conv_norm_act, make_divisible
 from lowparam.models.layers.gate import SqueezeExcite
-from lowparam.models.layers.initialise import kaiming, truncated_normal
+from lowparam.models.layers.initialise import kaiming, rectifier_normal, truncated_normal
 from lowparam.models.layers.join import Product, Sum
 from lowparam.models.layers.norm import LayerNorm2d
 from lowparam.models.layers.scale import LayerScale
@@ -24,5 +24,6 @@ __all__ = [
     "kaiming",
     "leaves",
     "make_divisible",
+    "rectifier_normal",
     "truncated_normal",
 ]

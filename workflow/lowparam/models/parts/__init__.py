@@ -26,5 +26,12 @@ slot            ``make``
 ``head``        ``make(features, classes)``: from the last map (N, features, H, W) to logits, in controlled mode
 ==============  =================================================================================================
 
-A new file is found by itself. `lowparam.models.make.Make` puts the parts in.
+A part that depends on where it is in the network, or that initialises it in its own way, may also define
+
+``finish``  a function of the complete network, whose weights are initialised; it changes the network in place, and is
+            called before kernels are made. Convolutions that a block made have a ``role``, as in ``ON``.
+
+Settings that a paper compares are files of their own, such as ``se_r8`` and ``se_r16``; what they share is in a file of
+this folder whose name begins with an underscore, or in ``layers``. A new file is found by itself.
+`lowparam.models.make.Make` puts the parts in.
 """
