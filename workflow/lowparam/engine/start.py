@@ -74,12 +74,13 @@ def run(arguments: Sequence[str]) -> NoReturn:
 def keep_digests(params: Params) -> None:
     """Compute the digests of code that the Snakefile will ask for, so that it only has to read them."""
     for name in [name for name in params.experiments if name in params.replicate or paths.runs(name).is_dir()]:
-        runs.data_identity(params, params.experiment(name).data)
-        runs.collect_identity(params, name)
-        runs.bilinear_identity(params, name)
-        runs.report_identity(params, name)
-        for scale in params.scales(name):
-            runs.profile_identity(params, scale)
+        with contextlib.suppress(LowparamError):  # Snakemake names what is unknown, if the experiment is wanted
+            runs.data_identity(params, params.experiment(name).data)
+            runs.collect_identity(params, name)
+            runs.bilinear_identity(params, name)
+            runs.report_identity(params, name)
+            for scale in params.scales(name):
+                runs.profile_identity(params, scale)
     runs.baseline_identity()
     provenance.keep()
 
