@@ -10,7 +10,7 @@ from lowparam import paths, registry, studies
 from lowparam.catalogue import Output
 from lowparam.errors import LowparamError
 from lowparam.files import read_csv, read_json
-from lowparam.params import Experiment, Params, Scale, format_size
+from lowparam.params import Experiment, Params, Scale, are_numbers, format_size
 from lowparam.report.labels import architecture_label, probe_label
 
 if TYPE_CHECKING:
@@ -116,10 +116,11 @@ class Context:
     def tuning(self) -> "pd.DataFrame":
         """One row a training of tuning: architecture, probe, budget, a column for each tuned recipe key, and more.
 
-        ``status``, ``train_accuracy`` and ``validation_accuracy`` are those of the training; ``added`` tells whether
-        the list did not have the value, ``chosen`` whether it was chosen, and ``at_edge`` at which end of the list it
-        then is. ``check`` is empty, but for trainings at the largest budget, which compare the choice with its
-        neighbours: there it is ``holds`` or ``fails``.
+        ``status``, ``train_accuracy`` and ``validation_accuracy`` are those of the training; ``added`` has the keys
+        whose list did not have the value, ``chosen`` tells whether the values were chosen, and ``at_edge`` has the keys
+        at the end of whose list they then are, separated by commas. Values that are no numbers are text. ``check`` is
+        empty, but for trainings at the largest budget, which compare the choice with its neighbours: there it is
+        ``holds`` or ``fails``.
         """
         import pandas as pd
 
@@ -166,17 +167,25 @@ def _trials(scale: Scale) -> Iterator[dict[str, Any]]:
     agrees = "holds" if found["check"] and found["check"]["agrees"] else "fails"
     for trial in found["trials"]:
         values = trial["values"]
+        chosen = values == found["chosen"]
         yield {
             "architecture": scale.label,
             "probe": scale.probe,
             "budget": trial["budget"],
-            **values,
+            **{key: _shown(value) for key, value in values.items()},
             **{key: trial[key] for key in ("seed", "status", "train_accuracy", "validation_accuracy")},
-            "added": any(values[key] in added for key, added in found["added"].items()),
-            "chosen": values == found["chosen"],
-            "at_edge": ", ".join(found["at_edge"].values()) if values == found["chosen"] else "",
+            "added": ",".join(key for key, added in found["added"].items() if values[key] in added),
+            "chosen": chosen,
+            "at_edge": ",".join(found["at_edge"]) if chosen else "",
             "check": "" if trial["budget"] == format_size(scale.budget) else agrees,
         }
+
+
+def _shown(value: Any) -> float | int | str:
+    """Return a recipe value as a column of a table can have it: a number, or text for a list, a switch or none."""
+    if value is None:
+        return "none"
+    return value if are_numbers([value]) else str(value).strip("[]").lower()
 
 
 class _Placeholders(dict):

@@ -1,12 +1,14 @@
 """Means over seeds, and differences paired by seed, that tables and figures share."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 
 from lowparam.claims.statistics import mean_interval
+from lowparam.params import are_numbers
 
-__all__ = ["GRID", "gap_by_seed", "in_order", "mean_by_scale"]
+__all__ = ["GRID", "gap_by_seed", "in_order", "mean_by_scale", "rising"]
 
 GRID = ["architecture", "probe", "budget"]
 """Columns of runs.csv that name a scale."""
@@ -15,6 +17,12 @@ GRID = ["architecture", "probe", "budget"]
 def in_order(values: Iterable[str]) -> list[str]:
     """Return the distinct values in the order of their first occurrence."""
     return list(dict.fromkeys(values))
+
+
+def rising(values: Iterable[Any]) -> list[Any]:
+    """Return the distinct values in rising order if all are numbers, else as in `in_order`."""
+    found = in_order(values)
+    return sorted(found) if are_numbers(found) else found
 
 
 def mean_by_scale(runs: pd.DataFrame, column: str) -> pd.DataFrame:

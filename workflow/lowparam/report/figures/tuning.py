@@ -1,5 +1,7 @@
 """Validation accuracy against each tuned recipe value, a panel for each probe."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -9,14 +11,14 @@ from matplotlib.figure import Figure
 
 from lowparam.params import are_numbers
 from lowparam.report.context import Context
-from lowparam.report.estimates import in_order
-from lowparam.report.figures._lines import legend
+from lowparam.report.estimates import in_order, rising
 from lowparam.report.labels import architecture_label, probe_label
 from lowparam.report.style import MARKERS, TEXT_WIDTH
 
 CAPTION = (
     "Validation accuracy against the recipe values that were tried, one panel for each probe and one line for each "
-    "architecture: mean over tuning seeds. Large marks: chosen. Crosses: a training diverged or learned nothing."
+    "architecture: mean over tuning seeds, at the best of the other tuned values if there are any. Large marks: "
+    "chosen. Crosses: a training diverged or learned nothing."
 )
 APPLIES = ("is_tuned",)
 ORDER = 60
@@ -33,39 +35,59 @@ def draw(trials: pd.DataFrame, keys: list[str]) -> Figure:
     """Draw the figure from `Context.tuning`."""
     trials = trials[trials["check"] == ""]
     probes = in_order(trials["probe"])
-    size = (min(TEXT_WIDTH, 1.6 + 2.6 * len(probes)), 2.6 * len(keys))
+    size = (min(TEXT_WIDTH, 1.6 + 2.6 * len(probes)), 0.4 + 2.4 * len(keys))
     figure, axes = plt.subplots(
         len(keys), len(probes), figsize=size, sharey=True, sharex="row", squeeze=False, layout="constrained"
     )
     for row, key in zip(axes, keys, strict=True):
+        values = rising(trials[key].tolist())  # of all panels, which share their axis
         for ax, probe in zip(row, probes, strict=True):
-            _lines(ax, trials[trials["probe"] == probe], key)
+            _lines(ax, trials[trials["probe"] == probe], key, keys, values)
             ax.set_xlabel(key.replace("_", " "))
             ax.set_title(probe_label(probe))
         row[0].set_ylabel("validation accuracy (%)")
-    legend(figure, [axes[0][0]])
+    # Below the panels, because several probes need all of the width for their titles.
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False)
     return figure
 
 
-def _lines(ax: Axes, trials: pd.DataFrame, key: str) -> None:
+def _lines(ax: Axes, trials: pd.DataFrame, key: str, keys: list[str], values: list[Any]) -> None:
     names = in_order(trials["architecture"])
-    values = sorted(trials[key].unique()) if are_numbers(trials[key].tolist()) else in_order(trials[key])
-    logarithmic = are_numbers(values) and float(values[0]) > 0
+    logarithmic = are_numbers(values) and values[0] > 0
     place = {value: value if logarithmic else position for position, value in enumerate(values)}
     for number, (name, colour) in enumerate(zip(names, sns.color_palette("colorblind", len(names)), strict=True)):
-        rows = trials[trials["architecture"] == name]
-        means = {value: 100 * group["validation_accuracy"].mean() for value, group in rows.groupby(key, sort=False)}
-        order = [value for value in values if value in means]
+        best = _best_of_the_others(trials[trials["architecture"] == name], key, keys)
+        order = [value for value in values if value in best.index]
         marker = MARKERS[number % len(MARKERS)]
-        x, y = np.array([place[value] for value in order]), np.array([means[value] for value in order])
+        x, y = [place[value] for value in order], best["accuracy"][order].to_numpy()
         ax.plot(x, y, color=colour, marker=marker, label=architecture_label(name))
-        chosen = rows.loc[rows["chosen"], key].iloc[0]
-        ax.plot(place[chosen], means[chosen], color=colour, marker=marker, markersize=8)
-        out = {value for value, group in rows.groupby(key, sort=False) if (group["status"] != "finished").any()}
-        for value in out:
-            ax.plot(place[value], np.nan_to_num(means[value]), color="black", marker="x", linestyle="")
+        chosen = best.index[best["chosen"]][0]
+        ax.plot(place[chosen], best["accuracy"][chosen], color=colour, marker=marker, markersize=8)
+        for value in best.index[best["failed"]]:
+            _cross(ax, place[value], best["accuracy"][value])
     if logarithmic:
         ax.set_xscale("log")
         ax.minorticks_off()
     labels = [f"{value:g}" if are_numbers([value]) else str(value) for value in values]
     ax.set_xticks([place[value] for value in values], labels, rotation=45 if len(values) > 4 else 0)
+
+
+def _cross(ax: Axes, x: float, accuracy: float) -> None:
+    """Mark a value that is out; without an accuracy at the lower end, because a 0 would flatten all lines."""
+    unknown = np.isnan(accuracy)
+    where = {"transform": ax.get_xaxis_transform()} if unknown else {}
+    ax.plot(x, 0.03 if unknown else accuracy, color="black", marker="x", linestyle="", **where)
+
+
+def _best_of_the_others(trials: pd.DataFrame, key: str, keys: list[str]) -> pd.DataFrame:
+    """Return a row for each value of a key, with the values of the other keys that are best next to it.
+
+    The columns are ``accuracy`` in %, ``failed``, whether a training diverged or stayed untrained, and ``chosen``.
+    Next to the chosen value these are the chosen ones, and values with which all trained precede all others.
+    """
+    groups = trials.assign(
+        accuracy=100 * trials["validation_accuracy"].astype(float), failed=trials["status"] != "finished"
+    ).groupby(keys, sort=False)
+    rows = groups.agg({"accuracy": "mean", "failed": "any", "chosen": "first"}).reset_index()
+    ranked = rows.sort_values(["chosen", "failed", "accuracy"], ascending=[False, True, False], kind="stable")
+    return ranked.drop_duplicates(key).set_index(key)

@@ -1,10 +1,12 @@
 """Every recipe value that was tried for each architecture, and the chosen ones."""
 
+from typing import Any
+
 import pandas as pd
 
 from lowparam.claims.statistics import mean_interval
 from lowparam.report.context import Context
-from lowparam.report.estimates import in_order
+from lowparam.report.estimates import in_order, rising
 from lowparam.report.formats import Cell
 from lowparam.report.labels import architecture_label, probe_label
 from lowparam.report.table_format import Table
@@ -41,14 +43,13 @@ def summarise(trials: pd.DataFrame, keys: list[str], seeds: int) -> Table:
     """
     rows, numbers = [], []
     groups = ["architecture", "probe", "budget", "check"]
-    for (architecture, probe, budget, check), family in trials.groupby(groups, sort=False):
-        for _, group in family.groupby(keys, sort=True):
+    for (architecture, probe, budget, _), family in trials.groupby(groups, sort=False):
+        family = family.sort_values(keys, key=_places, kind="stable")
+        for _, group in family.groupby(keys, sort=False):
             first = group.iloc[0]
             out = [f"{count} {status}" for status, count in _failures(group).items()]
             estimate = mean_interval(100 * group["validation_accuracy"].astype(float))
-            marks = (EXTENDED if first["added"] else "") + (AT_EDGE if first["at_edge"] and not check else "")
-            values = [f"{first[key]:g}" if isinstance(first[key], float) else str(first[key]) for key in keys]
-            values[-1] += marks
+            values = [_value(first[key]) + _marks(key, first) for key in keys]
             cell = Cell(estimate, 1, best=bool(first["chosen"]))
             rows.append([architecture_label(architecture), probe_label(probe), budget, *values, ", ".join(out), cell])
             numbers.append(
@@ -76,6 +77,20 @@ def summarise(trials: pd.DataFrame, keys: list[str], seeds: int) -> Table:
     )
 
 
+def _places(column: pd.Series) -> pd.Series:
+    order = rising(column.tolist())
+    return column.map(order.index)
+
+
+def _value(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _marks(key: str, row: pd.Series) -> str:
+    at_edge = key in row["at_edge"].split(",") and not row["check"]
+    return EXTENDED * (key in row["added"].split(",")) + AT_EDGE * at_edge
+
+
 def _failures(group: pd.DataFrame) -> dict[str, int]:
     statuses = group["status"][group["status"] != "finished"]
     return {status: int((statuses == status).sum()) for status in in_order(statuses)}
@@ -84,7 +99,7 @@ def _failures(group: pd.DataFrame) -> dict[str, int]:
 def notes(trials: pd.DataFrame) -> list[str]:
     """Explain the marks, and say what the check at the largest budget gave."""
     lines = []
-    if trials["added"].any():
+    if (trials["added"] != "").any():
         lines.append(f"{EXTENDED} added, because the best value was at the end of the list.")
     if (trials["at_edge"] != "").any():
         lines.append(f"{AT_EDGE} chosen, but still at the end of the list.")
