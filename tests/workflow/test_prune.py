@@ -22,6 +22,7 @@ OWN = ["results/notes/ideas.md", "results/data/raw/a.png", "results/claims.md"]
 SEED = "results/digits/runs/mobilenetv1-none-10k/seed7/metrics.json"
 SCALE = "results/digits/runs/gone-none-10k/seed0/model.safetensors"
 GONE = [SEED, SCALE, "results/gone/runs.csv", "results/gone/tables/a.md", "results/data/gone/manifest.json"]
+TUNED = "results/tuned/tuning/mobilenetv1-none.json"
 
 
 @pytest.fixture
@@ -81,3 +82,9 @@ def test_snakemake_tells_the_runs_that_are_not_named(tmp_path):
     assert "nothing deleted" not in workspace.run("lowparam", "prune", "--yes")
     files = {str(path.relative_to(tmp_path)) for path in (tmp_path / "results").rglob("*") if path.is_file()}
     assert files == {*NAMED, *OWN}
+
+
+def test_an_experiment_that_was_only_tuned_is_found(results):
+    Path(TUNED).parent.mkdir(parents=True)
+    Path(TUNED).write_text("{}")
+    assert prune.unnamed(parameters.load())[Path("results/tuned")] == [Path(TUNED)]

@@ -25,7 +25,7 @@ def is_checked(params: Params, experiment: str) -> bool:
         shape = _known_shape(params.experiment(experiment).data, params, known)
         return shape is not None and all(
             json.dumps(question) in known
-            for scale in params.scales(experiment)
+            for scale in _scales(params, experiment)
             for question in _questions(params, scale, shape)
         )
     except LowparamError:  # an architecture that does not exist: `check_scales` words it
@@ -46,7 +46,7 @@ def check_scales(params: Params, experiments: Iterable[str]) -> None:
     for name in experiments:
         questions = {}
         shape = _shape(params, params.experiment(name).data, answers, questions)
-        for scale in params.scales(name):
+        for scale in _scales(params, name):
             try:
                 for question in _questions(params, scale, shape):
                     key = json.dumps(question)
@@ -58,6 +58,12 @@ def check_scales(params: Params, experiments: Iterable[str]) -> None:
         answers |= questions
         if questions != stored.get(name):
             write_json(paths.scale_checks(name), questions)
+
+
+def _scales(params: Params, name: str) -> list[Scale]:
+    """Return the scales that an experiment trains, those of tuning among them: its budget may be none of the grid."""
+    tuned = params.families(name) if params.experiment(name).tune else []
+    return [*params.scales(name), *tuned]
 
 
 def _stored(file: Path) -> dict:
