@@ -346,6 +346,7 @@ def test_a_trial_has_its_values_and_its_length(params):
         ({"budget": None}, "tune needs a budget, such as 25k"),
         ({"seeds": [0]}, "tune.seeds has 0, which is also a seed of the results; choose others, such as 100"),
         ({"budgets": ["10k"]}, "tune: 'budgets' cannot be tuned"),
+        ({"seeds": [100, 100]}, "tune: seeds has 100 twice"),
     ],
 )
 def test_tuning_that_cannot_be_meant_is_refused(params, change, says):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import product
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -186,6 +186,20 @@ def _lists_of_recipe_values(tree: dict[str, Any]) -> dict[str, Any]:
     return {key: {"type": "array", "minItems": 2, "description": f"values of {key} to try"} for key in TUNABLE}
 
 
+def _as_typed(key: str, options: list[Any]) -> list[Any]:
+    """Return the values of a recipe key with whole numbers as floats where the key is one, so that 1 is 1.0.
+
+    A list of whole numbers is continued by whole numbers, which is right for a batch size only.
+    """
+    if not _is_float(Recipe.model_fields[key].annotation):
+        return options
+    return [float(option) if type(option) is int and abs(option) < 2**63 else option for option in options]
+
+
+def _is_float(annotation: Any) -> bool:
+    return annotation is float or any(_is_float(part) for part in get_args(annotation))
+
+
 class Profile(Section):
     """How the interference inside a finished network is measured. Nothing here changes the training."""
 
@@ -239,6 +253,7 @@ class Tune(Section):
                 raise ValueError(f"{key!r} cannot be tuned; {registry.nearest(str(key), TUNABLE)}")
             if not isinstance(options, list) or len(options) < 2:
                 raise ValueError(f"{key}: write a list of at least two values to try, not {options!r}")
+            values[key] = options = _as_typed(key, options)
             if any(options.count(option) > 1 for option in options):
                 raise ValueError(f"{key} has a value twice")
             if are_numbers(options) and options != sorted(options):
@@ -246,6 +261,13 @@ class Tune(Section):
         if not values:
             raise ValueError("a recipe key with values to try is missing, such as lr: [0.003, 0.01, 0.03]")
         return {**own, "values": values}
+
+    @model_validator(mode="after")
+    def _no_seed_twice(self) -> "Tune":
+        twice = next((seed for seed in self.seeds if self.seeds.count(seed) > 1), None)
+        if twice is not None:
+            raise ValueError(f"seeds has {twice} twice")
+        return self
 
     @property
     def combinations(self) -> list[dict[str, Any]]:
