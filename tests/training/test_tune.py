@@ -5,9 +5,11 @@ from types import SimpleNamespace
 import pytest
 
 from lowparam import paths, runs
+from lowparam.engine.check import check_scales, is_checked
 from lowparam.errors import LowparamError
 from lowparam.params import Params, Run
 from lowparam.training import loop, tune
+from lowparam.training.plan import plan
 from lowparam.training.train_scale import train_scale
 from lowparam.training.untrained import is_untrained, threshold
 from quick import make_params
@@ -15,7 +17,7 @@ from quick import make_params
 
 def tuned_params(lr=(0.003, 0.01, 0.03), architectures=("mobilenetv1", "convnext"), **tuning):
     """The quick experiment with tuning."""
-    params = make_params(architectures=architectures).model_dump()
+    params = make_params(architectures=architectures).model_dump(exclude_unset=True)
     settings = {"lr": list(lr), "budget": 5000, "seeds": [100], **tuning}
     params["experiments"]["quick"] |= {"tune": settings, "budgets": [5000, 8000]}
     return Params.model_validate(params)
@@ -199,3 +201,46 @@ def test_untrained_is_what_has_learned_little_more_than_the_largest_class():
     assert threshold(0.1) == pytest.approx(0.2) and threshold(0.005) == pytest.approx(0.01)
     assert threshold(0.6) == pytest.approx(0.7)
     assert is_untrained(0.2, 0.1) and not is_untrained(0.21, 0.1)
+
+
+def test_changes_for_streamed_images_are_refused_before_anything_is_tuned(here):
+    params = tuned_params().model_dump()
+    params["experiments"]["quick"]["tune"] = {"lr": [0.003, 0.01], "budget": 5000, "seeds": [100]}
+    params["recipes"]["quick"]["augment"]["erasing"] = 0.5
+    with pytest.raises(LowparamError, match=r"recipes\.quick\.augment\.erasing is for images that are streamed"):
+        choose(Params.model_validate(params), here)
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(here):
+    work = paths.trials("quick", "mobilenetv1-none")
+    work.parent.mkdir(parents=True)
+    work.write_text("a file where a folder should be")
+    with pytest.raises(LowparamError, match=f"cannot write {work}"):
+        choose(tuned_params(), here)
+
+
+def test_rates_that_are_written_as_whole_numbers_are_extended_below_one(here, planted):
+    planted.optimum = {"mobilenetv1": 0.5}
+    found = choose(tuned_params(lr=[1, 2], check=0), here)
+    assert found["chosen"] == {"lr": 0.5} and found["added"] == {"lr": [0.5, 0.25]}
+
+
+def test_a_warmup_that_only_trials_may_have_is_planned(here):
+    params = make_params(architectures=["mobilenetv1"]).model_dump()
+    params["recipes"]["quick"]["warmup_epochs"] = 2
+    params["experiments"]["quick"]["tune"] = {
+        "warmup_epochs": [0, 1],
+        "epochs": 2,
+        "budget": 5000,
+        "seeds": [100, 101],
+    }
+    rows = plan(Params.model_validate(params), "quick", data=paths.DATA)
+    assert dict(zip(rows["scale"], rows["runs"], strict=True))["mobilenetv1-none (tuning)"] == 4
+
+
+def test_a_budget_of_tuning_that_no_network_reaches_is_found_before_anything_runs(here):
+    with pytest.raises(LowparamError, match=r"experiments\.quick: .*mobilenetv1"):
+        check_scales(tuned_params(budget=5), ["quick"])
+    assert not is_checked(tuned_params(budget=5), "quick")
+    check_scales(tuned_params(), ["quick"])
+    assert is_checked(tuned_params(), "quick")

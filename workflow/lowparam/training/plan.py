@@ -56,8 +56,8 @@ def plan(params: Params, experiment: str, *, data: Path = Path("results/data"), 
     Returns
     -------
     DataFrame
-        A row for each tuning, with its listed values only, and a row for each scale: ``scale``, ``parameters``,
-        ``macs``, ``runs``, ``images_per_second`` in training,
+        A row for each tuning, with its listed values only, of which all take as long as the first; and a row for each
+        scale: ``scale``, ``parameters``, ``macs``, ``runs``, ``images_per_second`` in training,
         ``seconds`` of the job with all its seeds on one core, ``memory_mb`` of its process.
 
     Raises
@@ -96,7 +96,12 @@ def plan(params: Params, experiment: str, *, data: Path = Path("results/data"), 
 
     tune = chosen.tune
     tuning = [
-        row(f"{scale.family} (tuning)", scale, params.trial_recipe(scale, {}), len(tune.combinations) * len(tune.seeds))
+        row(
+            f"{scale.family} (tuning)",
+            scale,
+            params.trial_recipe(scale, tune.combinations[0]),
+            len(tune.combinations) * len(tune.seeds),
+        )
         for scale in (params.families(experiment) if tune else [])
         if tune
     ]

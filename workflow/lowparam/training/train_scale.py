@@ -27,7 +27,7 @@ from lowparam.params import Augment, Params, Recipe, Run, Scale, run_spec, witho
 from lowparam.training import checkpoint
 from lowparam.training.loop import Training, pick_device
 
-__all__ = ["SeedRun", "choice_for", "image_shape", "job_lock", "seed_runs", "train_scale"]
+__all__ = ["SeedRun", "choice_for", "image_shape", "job_lock", "refuse_folder_augmentation", "seed_runs", "train_scale"]
 
 
 def train_scale(
@@ -71,7 +71,7 @@ def train_scale(
     with job_lock(work):
         dataset = data.load(data_folder)
         recipe = params.recipe(scale, choice_for(params, scale))
-        _refuse_folder_augmentation(recipe, params.experiment(scale.experiment).recipe)
+        refuse_folder_augmentation(recipe, params.experiment(scale.experiment).recipe)
         try:
             seeds = seed_runs(params, scale, dataset.sha256, work=work, results=results)
             if again:
@@ -89,7 +89,8 @@ def train_scale(
             raise LowparamError(f"cannot write {error.filename}: {error.strerror}") from error
 
 
-def _refuse_folder_augmentation(recipe: Recipe, name: str) -> None:
+def refuse_folder_augmentation(recipe: Recipe, name: str) -> None:
+    """Raise `LowparamError` if a recipe, of which the name is given, has changes that images in memory cannot have."""
     for key in ("crop_area", "rand_augment", "color_jitter", "erasing"):
         if getattr(recipe.augment, key) != Augment.model_fields[key].default:
             raise LowparamError(

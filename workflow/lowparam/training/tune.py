@@ -14,9 +14,10 @@ import torch
 
 from lowparam import data, files, paths, runs
 from lowparam.data import Dataset
+from lowparam.errors import LowparamError
 from lowparam.params import Params, Run, Scale, Tune, are_numbers, format_size, run_spec
 from lowparam.training.loop import Training, pick_device
-from lowparam.training.train_scale import SeedRun, job_lock
+from lowparam.training.train_scale import SeedRun, job_lock, refuse_folder_augmentation
 from lowparam.training.untrained import is_untrained
 
 __all__ = ["EXTENSIONS", "Trials", "best_of", "edges", "next_value", "tune"]
@@ -57,31 +58,39 @@ def tune(
     settings = params.experiment(scale.experiment).tune
     assert settings is not None
     work = work or paths.trials(scale.experiment, scale.family)
+    refuse_folder_augmentation(params.recipe(scale), params.experiment(scale.experiment).recipe)
     with job_lock(work):
         dataset = data.load(data_folder)
-        identity = runs.tuning_identity(params, scale, data_sha256=dataset.sha256)
         trials = Trials(params, scale, settings, dataset, work, pick_device(device))
-        tried = {key: list(values) for key, values in settings.values.items()}
-        added: dict[str, list[Any]] = {key: [] for key in tried}
-        candidates = {frozen(values): trials.run(values) for values in settings.combinations}
+        try:
+            content = _choose(params, scale, settings, trials)
+            content["identity"] = runs.tuning_identity(params, scale, data_sha256=dataset.sha256)
+            files.write_json(paths.tuning(scale.experiment, scale.family), runs.seal(content))
+        except OSError as error:
+            raise LowparamError(f"cannot write {error.filename}: {error.strerror}") from error
+        print(f"{scale.family}: chose {describe(content['chosen'])}", flush=True)
+
+
+def _choose(params: Params, scale: Scale, settings: Tune, trials: "Trials") -> dict[str, Any]:
+    """Train the listed values and what extends the lists; return what was chosen and why."""
+    tried = {key: list(values) for key, values in settings.values.items()}
+    added: dict[str, list[Any]] = {key: [] for key in tried}
+    candidates = {frozen(values): trials.run(values) for values in settings.combinations}
+    chosen = best_of(candidates, tried)
+    while extension := _extension(params, scale, chosen, tried, added):
+        for key, value in extension.items():
+            tried[key] = sorted([*tried[key], value])
+            added[key].append(value)
+            values = {**chosen, key: value}
+            candidates[frozen(values)] = trials.run(values)
         chosen = best_of(candidates, tried)
-        while extension := _extension(params, scale, chosen, tried, added):
-            for key, value in extension.items():
-                tried[key] = sorted([*tried[key], value])
-                added[key].append(value)
-                values = {**chosen, key: value}
-                candidates[frozen(values)] = trials.run(values)
-            chosen = best_of(candidates, tried)
-        content = {
-            "chosen": chosen,
-            "at_edge": edges(chosen, tried),
-            "added": {key: values for key, values in added.items() if values},
-            "check": _check(params, scale, trials, chosen, tried),
-            "trials": trials.rows,
-            "identity": identity,
-        }
-        files.write_json(paths.tuning(scale.experiment, scale.family), runs.seal(content))
-        print(f"{scale.family}: chose {describe(chosen)}", flush=True)
+    return {
+        "chosen": chosen,
+        "at_edge": edges(chosen, tried),
+        "added": {key: values for key, values in added.items() if values},
+        "check": _check(params, scale, trials, chosen, tried),
+        "trials": trials.rows,
+    }
 
 
 class Trials:
