@@ -5,11 +5,22 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-__all__ = ["Cost", "Parameters", "cost", "count_macs", "count_parameters", "peak_activation_elements", "shapes_only"]
+__all__ = [
+    "Cost",
+    "Parameters",
+    "cost",
+    "count_macs",
+    "count_parameters",
+    "count_values",
+    "peak_activation_elements",
+    "shapes_only",
+    "weight_bytes",
+]
 
 FP32, INT8 = 4, 1  # bytes a value
 
@@ -40,7 +51,7 @@ class Cost:
     peak_activation_bytes, peak_activation_bytes_int8 : int
         Largest memory of activations at 4 bytes and at 1 byte a value (see `peak_activation_elements`).
     weight_bytes, weight_bytes_int8 : int
-        Memory of the parameters at 4 bytes and at 1 byte a value.
+        Memory of the weights at 4 bytes and at 1 byte a real value.
     """
 
     parameters: Parameters
@@ -56,10 +67,31 @@ def count_parameters(net: nn.Module) -> Parameters:
 
     The head is what ``net.head_modules()`` gives, and ``net.classifier`` for a module that does not have it.
     """
-    total = sum(p.numel() for p in net.parameters())
+    total = count_values(net)
     modules = net.head_modules() if hasattr(net, "head_modules") else [net.classifier]
-    head = sum(p.numel() for module in modules for p in module.parameters())
+    head = sum(count_values(module) for module in modules)
     return Parameters(total, total - head, head)
+
+
+def count_values(module: nn.Module) -> int:
+    """Count the elements of the parameters of one module; of a kernel that collapses, those of the kernel."""
+    total = sum(p.numel() for p in module.parameters())
+    for layer in _made_modules(module):
+        made = layer.parametrizations["weight"]
+        if getattr(made[0], "collapses", False):
+            total += layer.weight.numel() - sum(p.numel() for p in made.parameters())
+    return total
+
+
+def weight_bytes(net: nn.Module, size: int) -> int:
+    """Compute the memory of the weights at `size` bytes a real value, with what kernels store that is not learned."""
+    bits = 8 * size * count_values(net)
+    for layer in _made_modules(shapes_only(net)):
+        made = layer.parametrizations["weight"]
+        if hasattr(made[0], "stored_bits"):
+            learned = sum(p.numel() for p in made.parameters())
+            bits += made[0].stored_bits(layer.weight, 8 * size) - 8 * size * learned
+    return -(-bits // 8)
 
 
 def count_macs(net: nn.Module, in_channels: int, size: int) -> int:
@@ -92,8 +124,8 @@ def cost(net: nn.Module, in_channels: int, size: int) -> Cost:
         macs=macs,
         peak_activation_bytes=peak * FP32,
         peak_activation_bytes_int8=peak * INT8,
-        weight_bytes=parameters.total * FP32,
-        weight_bytes_int8=parameters.total * INT8,
+        weight_bytes=weight_bytes(net, FP32),
+        weight_bytes_int8=weight_bytes(net, INT8),
     )
 
 
@@ -102,12 +134,20 @@ def shapes_only(net: nn.Module) -> nn.Module:
     return copy.deepcopy(net).to("meta").eval()
 
 
+def _made_modules(net: nn.Module) -> list[nn.Module]:
+    """Return the layers whose kernel a part makes."""
+    return [module for module in net.modules() if parametrize.is_parametrized(module, "weight")]
+
+
 def _run(net: nn.Module, in_channels: int, size: int) -> tuple[int, int]:
     """Run one image through the shapes of a network; return its MACs and the peak of its activations."""
     shapes = shapes_only(net)
     image = torch.empty(1, in_channels, size, size, device="meta")
-    with FlopCounterMode(display=False) as counter, _Trace() as trace, torch.no_grad():
-        shapes(image)
+    with torch.no_grad(), parametrize.cached():
+        for made in _made_modules(shapes):  # before counting: a kernel is a constant once it has been learned
+            made.weight  # noqa: B018
+        with FlopCounterMode(display=False) as counter, _Trace() as trace:
+            shapes(image)
     return counter.get_total_flops() // 2, trace.peak(image)
 
 

@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from lowparam.architectures import is_timm, split
 from lowparam.models import blocks, timm_adapter
 from lowparam.models.budget import solve_width
-from lowparam.models.cost import cost, shapes_only
+from lowparam.models.cost import cost, count_values, shapes_only
 from lowparam.models.layers import leaves
 from lowparam.models.skeletons import controlled, published
 from lowparam.models.skeletons.controlled import Network
@@ -137,7 +137,7 @@ def layers(net: Network, *, in_channels: int, size: int) -> pd.DataFrame:
                     "layer": name,
                     "type": type(module).__name__,
                     "output": " x ".join(str(n) for n in output.shape[1:]),
-                    "parameters": sum(p.numel() for p in module.parameters()),
+                    "parameters": count_values(module),
                 }
 
         return hook

@@ -218,7 +218,10 @@ class Make:
     def _make_kernels(self, net: nn.Module, part: ModuleType) -> None:
         for module in [module for module in net.modules() if getattr(module, "role", None) in part.ON]:
             # After the weights are initialised, so that a part can begin at them (its right_inverse).
-            parametrize.register_parametrization(module, "weight", part.make(tuple(module.weight.shape)))
+            made = part.make(tuple(module.weight.shape))
+            parametrize.register_parametrization(module, "weight", made, unsafe=True)  # it may be larger
+            module.kernel_size = tuple(module.weight.shape[2:])
+            module.padding = tuple(size // 2 for size in module.kernel_size)
             self._asked.add("kernel")
             self._differs.add("kernel")
 

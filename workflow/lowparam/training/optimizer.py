@@ -4,6 +4,7 @@ import math
 
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
 
 from lowparam.params import Recipe
 
@@ -13,13 +14,28 @@ __all__ = ["make_optimizer", "make_schedule", "rate_factor"]
 def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """Return the optimiser for a network; only the weights of convolutions and linear layers decay.
 
-    Norms, biases, layer scale and other values that are one per channel do not.
+    Norms, biases, layer scale and other values that are one per channel do not. What a part learns in place of a
+    weight decays as the weight would, but for what it declares as ``undecayed``.
     """
-    decaying = [m.weight for m in net.modules() if isinstance(m, nn.Linear | nn.modules.conv._ConvNd)]
-    known = set(decaying)
+    decaying, rates = [], {}
+    for module in net.modules():
+        if not isinstance(module, nn.Linear | nn.modules.conv._ConvNd):
+            continue
+        if not parametrize.is_parametrized(module, "weight"):
+            decaying.append(module.weight)
+            continue
+        made = module.parametrizations["weight"]
+        undecayed = getattr(made[0], "undecayed", {})
+        for name, parameter in made.named_parameters():
+            if name in undecayed:
+                rates.setdefault(undecayed[name], []).append(parameter)
+            else:
+                decaying.append(parameter)
+    known = {*decaying, *(parameter for group in rates.values() for parameter in group)}
     groups = [
         {"params": decaying, "weight_decay": recipe.weight_decay},
         {"params": [p for p in net.parameters() if p not in known], "weight_decay": 0.0},
+        *({"params": group, "weight_decay": 0.0, "lr": rate * recipe.lr} for rate, group in rates.items()),
     ]
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(groups, recipe.lr, betas=tuple(recipe.betas), fused=True)

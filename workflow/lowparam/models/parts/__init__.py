@@ -13,7 +13,8 @@ slot            ``make``
 ==============  =================================================================================================
 ``kernel``      ``make(shape)``: the parametrization (`torch.nn.utils.parametrize`) of a weight of that shape. Its
                 ``forward`` maps what is learned to the weight, its ``right_inverse`` maps the initial weight to what
-                is learned; a tuple ``ON`` names the convolutions: ``"spatial"``, ``"pointwise"`` or both
+                is learned, one tensor or a tuple of any length; a tuple ``ON`` names the convolutions:
+                ``"spatial"``, ``"pointwise"`` or both. See below
 ``spatial``     ``make(channels, kernel, stride)``: (N, C, H, W) to (N, C, H / stride, W / stride), rounded up
 ``gate``        ``make(channels)``: (N, C, H, W) to the same shape, on the map that the last pointwise layer reads,
                 where MobileNetV3 has its squeeze-and-excitation
@@ -25,6 +26,15 @@ slot            ``make``
                 convolution that strode before and now does not
 ``head``        ``make(features, classes)``: from the last map (N, features, H, W) to logits, in controlled mode
 ==============  =================================================================================================
+
+A made kernel may be larger than the block's: the padding grows with it. What is learned decays as a weight does, and is
+what a budget counts; a buffer is neither learned nor counted. The module may have attributes that change this:
+
+``undecayed``    names of learned tensors that do not decay (``original0``, ``original1`` and so on, in the order of
+                 ``right_inverse``), each with the factor of its learning rate
+``collapses``    True: count the weight and not what is learned, because only the weight remains after training
+``stored_bits``  a function of the weight and of the bits of a real value: bits that store the weight, where they are
+                 not those of what is counted
 
 A part that depends on where it is in the network, or that initialises it in its own way, may also define
 
