@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -27,7 +26,7 @@ class Handler(BaseHTTPRequestHandler):
         self.server.asked.append((self.path, wanted))
         start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and self.path != "/whole" else 0
         if self.path == "/silent":
-            time.sleep(5)
+            self.server.given_up.wait()
             return
         if self.path == "/missing":
             self.send_error(404)
@@ -52,6 +51,7 @@ class Handler(BaseHTTPRequestHandler):
 def server():
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
         running.asked, running.daemon_threads, running.block_on_close = [], True, False
+        running.given_up = threading.Event()
         threading.Thread(target=running.serve_forever, daemon=True).start()
         running.url = f"http://127.0.0.1:{running.server_port}"
         yield running
@@ -106,10 +106,22 @@ def test_a_wrong_file_is_not_kept(server, tmp_path):
 
 def test_a_server_that_does_not_answer_is_given_up(server, tmp_path, monkeypatch):
     monkeypatch.setattr(download, "PATIENCE", 0.5)
-    start = time.monotonic()
     with pytest.raises(LowparamError, match=r"no answer within 0\.5 s\); fetch http.*/silent and put it into"):
         download.fetch([f"{server.url}/silent"], tmp_path / "file", CHECKSUM)
-    assert time.monotonic() - start < 3
+    server.given_up.set()  # only now could it have answered
+
+
+def test_all_mirrors_together_have_the_patience_of_one(monkeypatch, tmp_path):
+    waited = []
+
+    def ask(url, start, patience):
+        waited.append(patience)
+        raise download.requests.Timeout(f"no answer within {patience:g} s")
+
+    monkeypatch.setattr(download, "_ask", ask)
+    with pytest.raises(LowparamError, match="no answer within"):
+        download.fetch(["http://a/x", "http://b/x", "http://c/x"], tmp_path / "x", CHECKSUM)
+    assert len(waited) == 3 and sum(waited) == pytest.approx(download.PATIENCE) and download.PATIENCE < 10
 
 
 def test_without_network_one_line_says_what_to_fetch_and_where_to_put_it(tmp_path):
@@ -125,16 +137,13 @@ experiments:
     )
     # 192.0.2.0/24 is for documentation: nothing is there (RFC 5737).
     away = {"https_proxy": "http://192.0.2.1:9", "LOWPARAM_DATA": str(tmp_path / "cache")}
-    start = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "lowparam.cli", "prepare", "cifar"],
         cwd=tmp_path,
         env={**os.environ, **away},
         capture_output=True,
         text=True,
-        timeout=60,
     )
-    took = time.monotonic() - start
     assert done.returncode == 1
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
@@ -142,12 +151,4 @@ experiments:
     assert line.endswith(
         f"fetch https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz and put it into {tmp_path}/cache/cifar"
     )
-    assert took < 10 + took_to_import()
     assert not (tmp_path / "results").exists()
-
-
-def took_to_import() -> float:
-    """How long the imports alone take on this machine as it is now loaded, beyond the 4 seconds they take otherwise."""
-    start = time.monotonic()
-    subprocess.run([sys.executable, "-c", "import lowparam.data.prepare"], check=True)
-    return max(0.0, time.monotonic() - start - 4)

@@ -5,7 +5,8 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,28 +23,47 @@ def busy() -> float:
 
 
 def kill(process: subprocess.Popen) -> None:
-    """Kill a process and all that it started, at once and without asking."""
-    tree = [process, *psutil.Process(process.pid).children(recursive=True)]
-    for member in tree:
-        try:
+    """Kill a process and all that it started, at once and without asking; one that has ended is left alone."""
+    for member in stopped(process):
+        with contextlib.suppress(psutil.NoSuchProcess):
             member.kill()
-        except psutil.NoSuchProcess:
-            continue
     process.communicate()
 
 
 @contextlib.contextmanager
 def paused(process: subprocess.Popen) -> Iterator[None]:
     """Stop a process and all that it started while the block runs, so that the two do not race."""
-    tree = [psutil.Process(process.pid)]
-    for member in tree:  # grows; a parent that is stopped starts no child and lets none vanish
-        member.suspend()
-        tree += member.children()
+    tree = stopped(process)
     try:
         yield
     finally:
         for member in tree:
-            member.resume()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.resume()
+
+
+def stopped(process: subprocess.Popen) -> list[psutil.Process]:
+    """Stop a process and all that it started, parents first, and return them; none if it has ended."""
+    if process.poll() is not None:  # asked for, so its number may be that of another process by now
+        return []
+    tree = [psutil.Process(process.pid)]  # not asked for yet, so there, even if it has ended just now
+    for member in tree:  # grows; a parent that is stopped starts no child and lets none vanish
+        with contextlib.suppress(psutil.NoSuchProcess):
+            member.suspend()
+            tree += member.children()
+    return tree
+
+
+def await_that(happened: Callable[[], bool], process: subprocess.Popen) -> bool:
+    """Wait until something has happened, or until a process has ended; whether it happened.
+
+    It takes as long as it takes: a limit in seconds would be one for the machine and what else it does.
+    """
+    while not happened():
+        if process.poll() is not None:
+            return happened()
+        time.sleep(0.01)
+    return True
 
 
 def small_params() -> dict:
@@ -70,7 +90,6 @@ class Workspace:
 
     folder: Path
     bin: Path | None = None  # commands that stand before the real ones
-    seconds: float = 0.0  # that the workflow took
 
     @classmethod
     def of_this_repository(cls, folder: Path) -> "Workspace":
@@ -163,8 +182,20 @@ class Workspace:
 LISTENER = """\
 #!/bin/bash
 # Precedes the real command on the PATH and keeps all that trainings print, also after a job started again.
-exec > >(tee -a {heard}) 2>&1
-exec {real} "$@"
+set -o pipefail
+{real} "$@" 2>&1 | tee -a {heard}
+"""
+
+HOLDER = """\
+#!/bin/bash
+# The same, but the first job that trains does not end when it has trained, until `released` is there.
+set -o pipefail
+{real} "$@" 2>&1 | tee -a {heard}
+code=$?
+if [ "$1" = train ] && mkdir {held} 2> /dev/null; then
+    while [ ! -e {released} ]; do sleep 0.05; done
+fi
+exit $code
 """
 
 
@@ -175,6 +206,15 @@ def stand_before(workspace: Workspace, script: str, **values: Path) -> None:
     command = workspace.bin / "lowparam"
     command.write_text(script.format(real=shutil.which("lowparam"), **values))
     command.chmod(0o755)
+
+
+def hold(workspace: Workspace) -> tuple[Path, Path]:
+    """Let the first job that trains wait when it has trained; return what tells that it does, and what ends that."""
+    listen(workspace)
+    beside = {name: workspace.folder.with_name(name) for name in ("heard", "held", "released")}
+    shutil.rmtree(workspace.folder.with_name("bin"))
+    stand_before(workspace, HOLDER, **beside)
+    return beside["held"], beside["released"]
 
 
 def listen(workspace: Workspace) -> None:

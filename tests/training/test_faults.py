@@ -5,16 +5,17 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from workspace import paused
+
 SCRIPT = Path(__file__).parents[1] / "helpers/train_quick.py"
 
 
-def start(data, work, results, seeds=2):
-    command = [sys.executable, SCRIPT, data, work, results, str(seeds)]
+def start(data, work, results, seeds=2, *dies):
+    command = [sys.executable, SCRIPT, data, work, results, seeds, *dies]
     return subprocess.Popen(
         [str(part) for part in command],
         stdout=subprocess.PIPE,
@@ -40,21 +41,13 @@ def kill_and_resume(times, seed, tmp_path, data_folder):
     """Kill a job at random moments of its training, start it again each time, and let the last start finish."""
     chance, kills, resumed = random.Random(seed), 0, 0
     while True:
-        process = start(data_folder, tmp_path / "work", tmp_path / "results")
-        if kills == times:
-            output, errors = process.communicate()
-            assert process.returncode == 0, errors
-            return kills, resumed + output.count("resumes")
-        first = process.stdout.readline()  # training has begun
-        resumed += "resumes" in first
-        if "all seeds are trained" in first:  # it was faster; only its end is left, which takes a second
-            assert process.wait() == 0
+        dies = [chance.uniform(0, 0.8)] if kills < times else []
+        process = start(data_folder, tmp_path / "work", tmp_path / "results", 2, *dies)
+        output, errors = process.communicate()
+        resumed += output.count("resumes")
+        if process.returncode == 0:  # it was faster, or may live
             return kills, resumed
-        time.sleep(chance.uniform(0, 0.15))
-        process.send_signal(signal.SIGKILL)
-        output, _ = process.communicate()
-        if process.returncode == 0:  # it was faster
-            return kills, resumed
+        assert process.returncode == -signal.SIGPROF, errors
         kills += 1
 
 
@@ -73,13 +66,15 @@ def test_twenty_kills_and_more_end_with_the_same_bytes(tmp_path, data_folder, un
 
 
 def test_of_two_processes_one_works_and_the_other_says_that_it_waits(tmp_path, data_folder):
-    first = start(data_folder, tmp_path / "work", tmp_path / "results", seeds=20)
+    first = start(data_folder, tmp_path / "work", tmp_path / "results")
     assert "seed 0 epoch 1/3" in first.stdout.readline()
-    second = start(data_folder, tmp_path / "work", tmp_path / "results", seeds=20)
+    with paused(first):
+        second = start(data_folder, tmp_path / "work", tmp_path / "results")
+        assert "another process trains" in second.stdout.readline()
     output, errors = second.communicate()
     assert first.communicate() and first.returncode == 0 and second.returncode == 0, errors
-    assert "another process trains" in output and "all seeds are trained" in output and "epoch" not in output
-    assert len(list((tmp_path / "results").glob("seed*/metrics.json"))) == 20
+    assert "all seeds are trained" in output and "epoch" not in output
+    assert len(list((tmp_path / "results").glob("seed*/metrics.json"))) == 2
 
 
 @pytest.fixture

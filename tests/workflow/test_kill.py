@@ -1,12 +1,18 @@
 """A power cut costs no finished run and changes no bit."""
 
+import os
 import random
 import shutil
+import signal
+import subprocess
 import time
 
+import psutil
 import pytest
 
-from workspace import Workspace, epochs, kill, listen, small_params
+from workspace import Workspace, await_that, epochs, hold, kill, listen, paused, small_params
+
+EPOCHS = 24  # of the small grid: two architectures, two probes, two seeds, three epochs
 
 
 def published(workspace: Workspace) -> set[str]:
@@ -23,12 +29,16 @@ def test_kills_of_make_replicate_repeat_no_finished_run_and_change_no_bit(finish
     (tmp_path / ".installed").touch()
     command = ("make", f"VENV={tmp_path}", "replicate")
     draw, interrupted, at_kills = random.Random(0), 0, []
-    for _ in range(kills):
+
+    def done() -> int:
+        """How much is done: epochs that were trained, and files that are there."""
+        return len(epochs(workspace)) + len([*workspace.folder.glob("results/digits/**/*.*")])
+
+    whole_work = EPOCHS + len([*finished.folder.glob("results/digits/**/*.*")])
+    for share in sorted(draw.uniform(0.1, 0.7) for _ in range(kills)):
         process = workspace.start(*command)
-        ends = time.monotonic() + finished.seconds * draw.uniform(0.2, 0.5)
-        while time.monotonic() < ends and process.poll() is None:
-            time.sleep(0.1)
-        interrupted += process.poll() is None
+        interrupted += await_that(lambda share=share: done() >= share * whole_work, process)
+        time.sleep(draw.uniform(0, 0.1))  # so that a kill may also meet a file that is being written
         kill(process)
         at_kills.append((published(workspace), len(epochs(workspace))))
     assert interrupted > kills / 2, "most kills must have met a running workflow"
@@ -49,15 +59,38 @@ def test_a_kill_after_the_last_run_but_before_the_end_of_its_job_repeats_no_run(
     before = workspace.contents(f"runs/{scale}/*/*")
     runs = {f"{scale}/seed{seed}" for seed in (0, 1)}
     shutil.rmtree(workspace.folder / "results/digits/runs" / scale)
-    listen(workspace)
+    held, released = hold(workspace)
     process = workspace.start("snakemake", "--cores", "2")
-    while not runs <= published(workspace):
-        assert process.poll() is None
-        time.sleep(0.002)
+    assert await_that(held.exists, process)
+    assert runs <= published(workspace)
     kill(process)
+    released.touch()
     assert set(epochs(workspace)) == runs
     before_the_kill = len(epochs(workspace))
     assert workspace.jobs()["train"] == 1, "Snakemake did not see the job end"
     workspace.snakemake()
     assert len(epochs(workspace)) == before_the_kill
     assert workspace.contents(f"runs/{scale}/*/*") == before
+
+
+@pytest.mark.parametrize("noticed", [True, False])
+def test_a_process_that_has_ended_is_neither_killed_nor_paused(noticed):
+    process = subprocess.Popen(["true"], stdout=subprocess.PIPE)
+    process.stdout.read()  # until it has closed it
+    if noticed:
+        process.wait()
+    else:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    with paused(process):
+        pass
+    kill(process)
+    assert process.returncode == 0
+
+
+def test_a_kill_reaches_what_a_process_started():
+    script = "sleep 1000 & sleep 1000 & echo $!; wait"
+    process = subprocess.Popen(["bash", "-c", script], stdout=subprocess.PIPE, text=True)
+    grandchild = psutil.Process(int(process.stdout.readline()))
+    kill(process)
+    grandchild.wait()
+    assert process.returncode == -signal.SIGKILL

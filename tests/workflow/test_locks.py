@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -26,8 +25,8 @@ def locked(tmp_path, monkeypatch) -> None:
 @pytest.fixture
 def snakemake(tmp_path):
     """A process that looks like a Snakemake that runs in this folder."""
-    (tmp_path / "snakemake").write_text("import time; print('ready', flush=True); time.sleep(60)")
-    process = subprocess.Popen([sys.executable, "snakemake"], stdout=subprocess.PIPE)
+    (tmp_path / "snakemake").write_text("import sys; print('ready', flush=True); sys.stdin.read()")
+    process = subprocess.Popen([sys.executable, "snakemake"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     process.stdout.readline()
     yield process
     process.kill()
@@ -58,7 +57,6 @@ def test_the_lock_of_a_running_process_stays(snakemake):
     assert LOCK.exists()
     snakemake.kill()
     snakemake.wait()
-    time.sleep(0.1)
     stale_locks.clear()
     assert not LOCK.exists()
 

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import time
 from collections import Counter
 
 import numpy as np
@@ -15,7 +14,7 @@ from scipy import stats
 
 from lowparam import data
 from lowparam.models import network_for
-from workspace import Workspace, epochs, listen, paused, small_params
+from workspace import Workspace, await_that, epochs, hold, listen, small_params
 
 
 def test_runs_csv_has_a_row_for_each_run_of_the_grid(finished):
@@ -243,17 +242,16 @@ def test_a_second_start_beside_a_running_one_is_refused(workspace):
     (workspace.folder / "results/digits/runs.csv").unlink()
     train = workspace.folder / "results/digits/runs/mobilenetv1-none-10k"
     shutil.rmtree(train)
+    held, released = hold(workspace)
     first = workspace.start("snakemake", "--cores", "1")
     try:
-        waiting = time.monotonic() + 120
-        while not [*workspace.folder.glob(".snakemake/locks/*.lock")]:
-            assert time.monotonic() < waiting and first.poll() is None
-            time.sleep(0.2)
-        with paused(first):
-            assert "Directory cannot be locked" in workspace.snakemake(fails=True)
-            assert workspace.jobs(), "a dry run may look"
+        assert await_that(held.exists, first)
+        assert "Directory cannot be locked" in workspace.snakemake(fails=True)
+        assert workspace.jobs(), "a dry run may look"
     finally:
-        assert first.wait() == 0
+        released.touch()
+        output, _ = first.communicate()
+        assert first.returncode == 0, output
     assert workspace.jobs() == {}
 
 
