@@ -220,8 +220,8 @@ class Make:
             # After the weights are initialised, so that a part can begin at them (its right_inverse).
             made = part.make(tuple(module.weight.shape))
             parametrize.register_parametrization(module, "weight", made, unsafe=True)  # it may be larger
-            module.kernel_size = tuple(module.weight.shape[2:])
-            module.padding = tuple(size // 2 for size in module.kernel_size)
+            kernel = tuple(module.weight.shape[2:])
+            module.kernel_size, module.padding = kernel, tuple(size // 2 for size in kernel)
             self._asked.add("kernel")
             self._differs.add("kernel")
 

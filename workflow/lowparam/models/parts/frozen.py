@@ -14,6 +14,8 @@ EQUALS = "The block at its initialisation. It learns 0 values for each kernel."
 class Frozen(nn.Module):
     """Keep the initial weight for ever: a buffer, saved with the network, that no optimiser sees."""
 
+    weight: Tensor
+
     def forward(self) -> Tensor:
         return self.weight
 

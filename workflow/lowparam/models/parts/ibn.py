@@ -50,9 +50,9 @@ def make(channels: int) -> nn.Module:
 
 def finish(net: nn.Module) -> None:
     """Leave IBN in the first norm of each block but those of the last stage; make the other ones batch norms."""
-    *stages, last = net.stages
-    for stage in (*stages, last):
-        for block in stage:
+    stages = list(net.get_submodule("stages").children())
+    for stage in stages:
+        for block in stage.children():
             found = [
                 (parent, name, norm)
                 for parent in block.modules()
@@ -61,5 +61,5 @@ def finish(net: nn.Module) -> None:
             ]
             first = next((m for m in block.modules() if isinstance(m, InstanceBatchNorm2d)), None)
             for parent, name, norm in found:
-                if norm is not first or stage is last:
+                if norm is not first or stage is stages[-1]:
                     setattr(parent, name, nn.BatchNorm2d(norm.channels))
