@@ -165,11 +165,8 @@ def tuning_check(params: Params, scale: Scale) -> int | None:
 def is_current_choice(found: Mapping[str, Any], identity: Mapping[str, Any]) -> bool:
     """Whether a file of a choice is unaltered and of this identity; a data hash of None matches any."""
     try:
-        made, wanted = dict(found["identity"]["made_with"]), dict(identity["made_with"])
-        if wanted["data_sha256"] is None:
-            wanted["data_sha256"] = made["data_sha256"]
-        same = {**found["identity"], "made_with": made} == {**identity, "made_with": wanted}
-        return same and found["sha256"] == _sha256_of(found)
+        wanted = {**identity, "made_with": _with_data_of(found["identity"], identity)}
+        return found["identity"] == wanted and found["sha256"] == _sha256_of(found)
     except (KeyError, TypeError):
         return False
 
@@ -328,13 +325,19 @@ def _sha256_of(metrics: Mapping[str, Any]) -> str:
 def is_same(metrics: Mapping[str, Any], identity: Mapping[str, Any]) -> bool:
     """Whether recorded metrics are unaltered and of a run with this identity; a data hash of None matches any."""
     try:
-        made, wanted = dict(metrics["made_with"]), dict(identity["made_with"])
-        if wanted["data_sha256"] is None:
-            wanted["data_sha256"] = made["data_sha256"]
-        same = without_defaults(metrics["spec"]) == identity["spec"] and made == wanted
+        same = without_defaults(metrics["spec"]) == identity["spec"]
+        same = same and metrics["made_with"] == _with_data_of(metrics, identity)
         return same and metrics["sha256"] == _sha256_of(metrics)
     except (KeyError, TypeError, AttributeError):  # recorded by another version of lowparam
         return False
+
+
+def _with_data_of(recorded: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an identity is made with; where its data are not known, with those of what was recorded."""
+    wanted = dict(identity["made_with"])
+    if wanted["data_sha256"] is None:
+        wanted["data_sha256"] = recorded["made_with"]["data_sha256"]
+    return wanted
 
 
 def find_damage(folder: Path, metrics: Mapping[str, Any]) -> str | None:

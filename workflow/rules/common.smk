@@ -68,8 +68,8 @@ def scales(experiment):
 def families(experiment):
     """The scales of each architecture with each probe, one for each budget."""
     found = {}
-    for name, scale in scales(experiment).items():
-        found.setdefault(name.rpartition("-")[0], []).append(scale)
+    for scale in scales(experiment).values():
+        found.setdefault(scale.family, []).append(scale)
     return found
 
 

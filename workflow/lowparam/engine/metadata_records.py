@@ -43,7 +43,7 @@ def save(stage: str, name: str) -> None:
     Parameters
     ----------
     stage : str
-        data, train, profile or report.
+        data, tune, train, profile or report.
     name : str
         Name of an experiment, or of a data set if the stage is data.
 
