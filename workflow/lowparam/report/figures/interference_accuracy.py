@@ -14,7 +14,8 @@ from lowparam.report.style import MARKERS, TEXT_WIDTH
 
 CAPTION = (
     "Test accuracy against interference at equal budget: points are configurations, whiskers the standard "
-    "deviation over seeds. Dashed: slope between configurations; short strokes: slope within them, over seeds."
+    "deviation over seeds. Dashed: slope between configurations; short strokes: slope within them, over seeds. "
+    "No point where a seed diverged."
 )
 OF = "verdicts"
 ORDER = 4
@@ -28,7 +29,9 @@ def make(context: Context) -> Figure:
     the seeds of a configuration have in common (slope within). The two may differ in sign.
     """
     runs = context.runs
-    base = runs[(runs["probe"] == "none") & runs["r_projection"].notna() & runs["test_accuracy"].notna()]
+    base = runs[runs["probe"] == "none"]
+    known = base[["r_projection", "test_accuracy"]].notna().all(axis=1)
+    base = base[known.groupby([base["architecture"], base["budget"]]).transform("all")]  # no mean of survivors
     budgets = sorted(base["budget"].unique(), key=parse_budget)[:4]
     architectures = in_order(base["architecture"])
     colours = sns.color_palette("colorblind", len(architectures))
