@@ -11,6 +11,7 @@ from lowparam.catalogue import Output
 from lowparam.errors import LowparamError
 from lowparam.files import read_csv, read_json
 from lowparam.params import Experiment, Params, Scale, are_numbers, format_size
+from lowparam.report.estimates import blank_diverged
 from lowparam.report.labels import architecture_label, probe_label
 
 if TYPE_CHECKING:
@@ -99,8 +100,8 @@ class Context:
 
     @cached_property
     def runs(self) -> "pd.DataFrame":
-        """One row a run, as in runs.csv: accuracies are shares, memory is in bytes."""
-        return read_csv(paths.runs_table(self.name))
+        """One row a run, as in runs.csv: accuracies are shares, memory is in bytes, diverged runs have no measures."""
+        return blank_diverged(read_csv(paths.runs_table(self.name)))
 
     @property
     def seeds(self) -> int:

@@ -6,9 +6,10 @@ from typing import Any
 import pandas as pd
 
 from lowparam.claims.statistics import mean_interval
+from lowparam.interference.summary import measure_columns
 from lowparam.params import are_numbers
 
-__all__ = ["GRID", "gap_by_seed", "in_order", "mean_by_scale", "rising"]
+__all__ = ["GRID", "blank_diverged", "gap_by_seed", "in_order", "mean_by_scale", "rising"]
 
 GRID = ["architecture", "probe", "budget"]
 """Columns of runs.csv that name a scale."""
@@ -23,6 +24,17 @@ def rising(values: Iterable[Any]) -> list[Any]:
     """Return the distinct values in rising order if all are numbers, else as in `in_order`."""
     found = in_order(values)
     return sorted(found) if are_numbers(found) else found
+
+
+def blank_diverged(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return runs.csv without anything that was measured on a run that diverged.
+
+    Its accuracies are missing anyway. Its weights may be finite, but what they give is no property of a trained
+    network, so there is no mean over the seeds of such a scale.
+    """
+    measured = [*measure_columns(runs.columns), *runs.filter(regex="_(accuracy|loss)$").columns]
+    diverged = runs["status"] == "diverged"
+    return runs.assign(**{name: runs[name].astype(float).mask(diverged) for name in measured})
 
 
 def mean_by_scale(runs: pd.DataFrame, column: str) -> pd.DataFrame:

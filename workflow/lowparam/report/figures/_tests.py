@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
@@ -16,7 +15,7 @@ from lowparam.params import format_budget
 from lowparam.report.context import Context
 from lowparam.report.style import TEXT_WIDTH
 
-__all__ = ["SIZES", "draw_means", "findings_in", "finite_interval", "make_panels", "size_axis"]
+__all__ = ["SIZES", "draw_means", "findings_in", "make_panels", "size_axis"]
 
 SIZES = {"parameters_total": "parameters", "parameters_body": "parameters without head", "macs": "multiply-adds"}
 """Accountings of the size of a network, columns of runs.csv, with their names in print."""
@@ -50,16 +49,13 @@ def make_panels(count: int) -> tuple[Figure, np.ndarray]:
     return figure, axes
 
 
-def finite_interval(values: np.ndarray | pd.Series) -> tuple[float, float]:
-    """Return mean and half-width of the 95 % interval over the finite values."""
-    estimate = mean_interval(np.asarray(values)[np.isfinite(values)])
-    return estimate.mean, estimate.half_width
-
-
 def draw_means(ax: Axes, x: np.ndarray, values: np.ndarray, **style) -> None:
-    """Draw the mean over seeds with its 95 % interval, for values of shape (k, seeds)."""
-    means, halves = zip(*map(finite_interval, values), strict=True)
-    ax.errorbar(x, means, yerr=halves, capsize=1.5, **style)
+    """Draw the mean over seeds with its 95 % interval, for values of shape (k, seeds).
+
+    There is no point where a seed is missing because it diverged.
+    """
+    estimates = [mean_interval(seeds) for seeds in values]
+    ax.errorbar(x, [e.mean for e in estimates], yerr=[e.half_width for e in estimates], capsize=1.5, **style)
 
 
 def size_axis(ax: Axes) -> None:

@@ -10,8 +10,8 @@ from lowparam.report.style import only_text
 
 CAPTION = (
     "Lead of one scaling curve over another with the fitted line, one panel for each test. Thin lines are seeds, "
-    "points the mean with 95 % t interval. The band is Fieller's interval of the crossing point, clipped to the "
-    "range of sizes."
+    "points the mean with 95 % t interval, none where a seed diverged. The band is Fieller's interval of the crossing "
+    "point, clipped to the range of sizes."
 )
 OF = "verdicts"
 ORDER = 3
@@ -28,8 +28,10 @@ def make(context: Context) -> Figure:
         sizes, values = finding.data["sizes"], finding.data["lead"]
         ax.plot(sizes, values, color="0.75", linewidth=0.6)
         draw_means(ax, sizes, values, color="C0", marker="o", linestyle="")
-        line = np.polyfit(np.log(sizes), np.nanmean(values, axis=1), 1)
-        ax.plot(sizes, np.polyval(line, np.log(sizes)), color="C0", linewidth=1)
+        complete = np.isfinite(values).all(axis=1)
+        if complete.sum() > 1:
+            line = np.polyfit(np.log(sizes[complete]), values[complete].mean(axis=1), 1)
+            ax.plot(sizes, np.polyval(line, np.log(sizes)), color="C0", linewidth=1)
         ax.axhline(0, color="0.3", linewidth=0.8)
         limits = sizes[0] / 1.1, sizes[-1] * 1.1
         if finding.low < limits[1] and finding.high > limits[0]:

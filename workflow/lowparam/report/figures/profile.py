@@ -15,7 +15,8 @@ from lowparam.report.style import MARKERS, TEXT_WIDTH
 
 CAPTION = (
     "{family}: four measures of interference block by block, at the largest size. Trained and untrained networks: mean "
-    "over seeds with 95 % interval. Dashed: null; dotted: limit that the shape of the layer forces."
+    "over seeds with 95 % interval, none where a seed diverged. Dashed: null; dotted: limit that the shape of the "
+    "layer forces."
 )
 PER = "family"
 ORDER = 200
@@ -79,7 +80,7 @@ def _panel(
 ) -> None:
     """Draw one measure over the blocks of one network."""
     rows = [p[(p["measure"] == measure) & p["kind"].isin(kinds)].set_index("site") for p in profiles]
-    if rows[0]["value"].isna().all():
+    if all(row["value"].isna().all() for row in rows):
         axis.text(0.5, 0.5, "undefined", transform=axis.transAxes, ha="center", color="0.5")
         return
     blocks = np.arange(1, len(rows[0]) + 1)
@@ -112,7 +113,7 @@ def _lines(axis: Axes, rows: list[pd.DataFrame], line: str) -> None:
         if np.isnan(seeds).all():
             continue
         if len(rows) > 1:
-            estimates = [mean_interval(block[~np.isnan(block)]) for block in seeds.T]
+            estimates = [mean_interval(block) for block in seeds.T]
             mean = np.array([estimate.mean for estimate in estimates])
             half = np.array([estimate.half_width for estimate in estimates])
             lower, upper = mean - half, mean + half

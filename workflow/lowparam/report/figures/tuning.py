@@ -88,6 +88,7 @@ def _best_of_the_others(trials: pd.DataFrame, key: str, keys: list[str]) -> pd.D
     groups = trials.assign(
         accuracy=100 * trials["validation_accuracy"].astype(float), failed=trials["status"] != "finished"
     ).groupby(keys, sort=False)
-    rows = groups.agg({"accuracy": "mean", "failed": "any", "chosen": "first"}).reset_index()
+    whole = lambda accuracies: accuracies.mean(skipna=False)  # noqa: E731 - no mean of those that did not diverge
+    rows = groups.agg({"accuracy": whole, "failed": "any", "chosen": "first"}).reset_index()
     ranked = rows.sort_values(["chosen", "failed", "accuracy"], ascending=[False, True, False], kind="stable")
     return ranked.drop_duplicates(key).set_index(key)

@@ -24,6 +24,7 @@ from lowparam.errors import LowparamError
 from lowparam.files import read_csv, write_text
 from lowparam.params import Params
 from lowparam.report.context import Context
+from lowparam.report.estimates import blank_diverged
 from lowparam.report.formats import format_number, format_spread
 from lowparam.report.table_format import Table
 from lowparam.report.verdicts.view import ClaimVerdict, count_verdicts, view
@@ -91,7 +92,7 @@ def write_page(params: Params, experiment: str) -> None:
         tables=[_table(context, table) for of in (None, "verdicts") for table in make_tables(context, of, page=True)],
         figures=figures,
         missing=[name for name in catalogue.known_figures("verdicts") if name not in figures],
-        scales=_scales(runs) if judged_on.experiment else [],
+        scales=_scales(blank_diverged(runs)) if judged_on.experiment else [],
     )
     write_text(folder / "report.html", text)
 
