@@ -39,11 +39,11 @@ status: $(INSTALLED)  ## show runs, disk, and what dvc repro would do
 prune: $(INSTALLED)  ## delete results that params.yaml no longer requires, after confirmation
 	@lowparam prune
 
-test: $(INSTALLED)  ## run the fast tests
-	pytest
+test: $(INSTALLED)  ## run the fast tests, as many files at a time as there are cores
+	pytest -n auto --maxprocesses 8 --dist loadfile
 
 test-all: $(INSTALLED)  ## run all tests, the slow ones too
-	pytest -m ''
+	pytest -m '' -n auto --maxprocesses 8 --dist loadfile
 
 lint: $(INSTALLED)  ## check code, types, spelling and workflow, as .pre-commit-config.yaml lists it
 	pre-commit run --all-files --show-diff-on-failure
