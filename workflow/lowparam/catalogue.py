@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from lowparam import paths, registry, studies
+from lowparam.architectures import probe_entry
 from lowparam.claims.availability import CLAIMS, figure_of, planned
 from lowparam.errors import LowparamError
 from lowparam.params import Experiment
@@ -39,10 +40,12 @@ __all__ = [
     "is_bilinear",
     "is_judged",
     "known_figures",
+    "nodepth_readings",
     "outputs",
     "report_files",
     "report_outputs",
     "shown_in_report",
+    "solu_readings",
     "tables",
 ]
 
@@ -291,6 +294,16 @@ def is_bilinear(architecture: str) -> bool:
     return found is not None and (found.family, found.operator, found.variant) == ("demonet", "star", "noact")
 
 
+def solu_readings(experiment: Experiment) -> list[str]:
+    """Return the probes of an experiment that are readings of SoLU; none without networks to compare them with."""
+    return [name for name in experiment.probes if probe_entry(name) == "solu"] if "none" in experiment.probes else []
+
+
+def nodepth_readings(experiment: Experiment) -> list[str]:
+    """Return the architectures of an experiment that are readings of NoDepth, unchanged by parts."""
+    return [name for name in experiment.architectures if name.startswith("nodepth_") and "+" not in name]
+
+
 # Conditions, which files name in APPLIES.
 
 CONDITIONS: dict[str, Callable[[Experiment], bool]] = {}
@@ -324,6 +337,12 @@ def has_several_sizes(experiment: Experiment) -> bool:
 def compares_probes(experiment: Experiment) -> bool:
     """Whether the same scale is trained with and without a probe."""
     return "none" in experiment.probes and len(experiment.probes) > 1
+
+
+@condition
+def compares_readings(experiment: Experiment) -> bool:
+    """Whether several readings of SoLU, or of NoDepth, are trained."""
+    return len(solu_readings(experiment)) > 1 or len(nodepth_readings(experiment)) > 1
 
 
 @condition

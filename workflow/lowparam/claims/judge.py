@@ -140,10 +140,12 @@ def _plain(name: str, paper: str, claim: Claim, test: ClaimTest) -> dict[str, ob
         "test": test.id,
         "primary": test.primary,
         "kind": test.kind,
+        "verdict": "",  # filled in after correction, as is the reason
         "paper_value": test.paper_value,
         "paper_where": test.paper_where,
         "about": test.about,
         "command": f"snakemake {name}",
+        "reason": "",
     }
 
 
