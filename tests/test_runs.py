@@ -57,11 +57,11 @@ def is_trained(params=None):
 
 def test_a_scale_is_trained_when_every_seed_is_complete_and_current(here):
     assert is_trained()
-    assert set(runs.states(make_params(), "quick").values()) == {"finished"}
+    assert set(runs.states(make_params(), "quick").values()) == {"untrained"}
     assert not is_trained(make_params(lr=0.5))
     assert set(runs.states(make_params(lr=0.5), "quick").values()) == {"stale"}
     assert not is_trained(make_params(seeds=[0, 1, 2]))
-    assert list(runs.states(make_params(seeds=[0, 1, 2]), "quick").values()) == ["finished", "finished", "missing"]
+    assert list(runs.states(make_params(seeds=[0, 1, 2]), "quick").values()) == ["untrained", "untrained", "missing"]
 
 
 @pytest.mark.parametrize("name", ["torch", "data_sha256", "code_sha256"])
@@ -103,7 +103,7 @@ def test_a_diverged_run_is_of_its_settings_too(here):
 
 def test_without_data_the_settings_code_and_torch_decide(here):
     shutil.rmtree("results/data")
-    assert runs.state(make_params(), RUN) == "finished"
+    assert runs.state(make_params(), RUN) == "untrained"
 
 
 def test_metrics_of_an_older_format_are_stale(here):
@@ -118,7 +118,7 @@ def test_a_run_that_is_being_trained_is_running(here):
     with runs.lock_of(work):
         assert runs.state(make_params(lr=0.5), RUN) == "running"
         assert runs.state(make_params(lr=0.5), Run(SCALE, 0)) == "stale"
-        assert runs.state(make_params(), RUN) == "finished"
+        assert runs.state(make_params(), RUN) == "untrained"
 
 
 def test_an_identity_leaves_out_what_equals_its_default():
@@ -136,7 +136,7 @@ def test_an_explicit_value_of_a_nested_section_is_kept_alone():
 
 def test_a_new_key_with_a_default_changes_nothing_and_a_changed_default_makes_runs_stale(here, monkeypatch):
     edit(lambda metrics: metrics["spec"]["recipe"].pop("clip_norm"))  # as recorded before there was such a key
-    assert runs.state(make_params(), RUN) == "finished"
+    assert runs.state(make_params(), RUN) == "untrained"
     monkeypatch.setattr(Recipe.model_fields["label_smoothing"], "default", 0.1)
     assert runs.state(make_params(label_smoothing=0.1), RUN) == "stale"
 

@@ -1,4 +1,4 @@
-"""An experiment that trains in a second or two."""
+"""An experiment that trains in a second or two, too short to learn anything: its runs end `untrained`."""
 
 from lowparam.params import Params
 

@@ -52,7 +52,8 @@ def context(runs=RUNS):
 
 def test_the_summary_for_dvc_and_the_tables_have_no_mean_of_survivors():
     summary = json.loads(json.dumps(summarise(RUNS)))
-    assert summary == {"runs": 6, "diverged": 1, "test_accuracy": {"mobilenetv1-none": {"10k": 0.9, "25k": None}}}
+    accuracy = {"mobilenetv1-none": {"10k": 0.9, "25k": None}}
+    assert summary == {"runs": 6, "diverged": 1, "untrained": 0, "test_accuracy": accuracy}
     assert mean_by_scale(RUNS, "test_accuracy")["mean"].isna().tolist() == [False, True]
 
 
@@ -63,6 +64,13 @@ def test_a_diverged_run_counts_in_no_measure_though_its_weights_are_finite(tmp_p
     monkeypatch.setattr(interference_table, "schedule", lambda context: "")
     table = interference_table.make(Context(Params.model_construct(), "some"))
     assert [cell.plain() for cell in table.rows[0][2:]] == ["0.90 ± 0.25", "–"]
+
+
+def test_the_summary_counts_untrained_runs_and_keeps_their_numbers():
+    runs = RUNS.assign(status=["untrained", *RUNS["status"][1:]])
+    summary = summarise(runs)
+    assert (summary["untrained"], summary["diverged"]) == (1, 1)
+    assert summary["test_accuracy"]["mobilenetv1-none"]["10k"] == 0.9
 
 
 def test_the_figure_of_scaling_has_no_point_of_survivors():

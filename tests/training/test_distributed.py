@@ -18,7 +18,7 @@ from lowparam.data.prepare import prepare
 from lowparam.errors import LowparamError
 from lowparam.models.skeletons.controlled import build
 from lowparam.params import Data
-from lowparam.training import distributed
+from lowparam.training import distributed, loop
 from lowparam.training.distributed import StreamedTraining, train_streamed
 from quick import make_params
 
@@ -91,6 +91,15 @@ def test_images_are_standardised_as_the_data_set_says(streamed):
     seen = torch.cat([images for images, _ in run.evaluation_batches("train")])
     assert seen.mean((0, 2, 3)).abs().max() < 0.1
     assert (seen.std((0, 2, 3)) - 1).abs().max() < 0.2  # scaling smooths the noise
+
+
+def test_of_a_large_training_split_evenly_spaced_files_are_evaluated(streamed, monkeypatch):
+    monkeypatch.setattr(loop, "MOST_TRAINING_IMAGES", 5)
+    run = training(streamed)
+    files = run.evaluated_images("train")
+    count = len(run.data.train)
+    assert list(files.names) == [run.data.train.names[row * count // 5] for row in range(5)]
+    assert sum(len(labels) for _, labels in run.evaluation_batches("train")) == 5
 
 
 def test_a_network_learns_from_folders(streamed):

@@ -120,6 +120,19 @@ def test_evaluation_counts_every_image_once(dataset):
     assert 0 <= result["accuracy"] <= 1
 
 
+@pytest.mark.parametrize(("most", "rows"), [(300, range(200)), (50, range(0, 200, 4)), (3, [0, 66, 133])])
+def test_of_a_large_training_split_evenly_spaced_images_are_evaluated(dataset, monkeypatch, most, rows):
+    run = training(dataset)
+    monkeypatch.setattr(loop, "MOST_TRAINING_IMAGES", most)
+    assert torch.equal(run.evaluated_images("train").labels, dataset.train.labels[list(rows)])
+    assert run.evaluated_images("validation") is run.data.validation
+    run.net.eval()
+    with torch.no_grad():
+        right = run.net(dataset.normalise(dataset.train.pixels)).argmax(1) == dataset.train.labels
+    run.average = None
+    assert run.evaluate("train")["accuracy"] == right[list(rows)].double().mean()
+
+
 def test_a_single_image_over_makes_no_batch_of_one(dataset):
     """33 images in batches of 32: a batch of one would leave batch norm without a variance at the last maps."""
     few = replace(dataset, train=Images(dataset.train.pixels[:33], dataset.train.labels[:33]))

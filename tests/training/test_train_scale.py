@@ -59,7 +59,7 @@ def test_a_finished_seed_says_what_it_is_and_leaves_no_work_behind(place, capsys
     for seed in (0, 1):
         folder = place.results / f"seed{seed}"
         metrics = json.loads((folder / "metrics.json").read_text())
-        assert metrics["status"] == "finished" and metrics["diverged_at_step"] is None
+        assert metrics["status"] == "untrained" and metrics["diverged_at_step"] is None
         assert metrics["spec"] == run_spec(params, Run(params.scales("quick")[0], seed))
         assert abs(metrics["parameters"]["total"] - 5000) <= 100
         assert metrics["parameters"]["total"] == metrics["parameters"]["body"] + metrics["parameters"]["head"]
@@ -232,12 +232,26 @@ def test_a_run_that_diverges_is_recorded_and_the_next_goes_on(place, trained, mo
 
     monkeypatch.setattr(loop.Training, "__init__", poisoned)
     place.train()
-    diverged, finished = (json.loads((place.results / f"seed{seed}/metrics.json").read_text()) for seed in (0, 1))
+    diverged, other = (json.loads((place.results / f"seed{seed}/metrics.json").read_text()) for seed in (0, 1))
     assert (diverged["status"], diverged["diverged_at_step"]) == ("diverged", 0)
     assert diverged["test"] == {"loss": None, "accuracy": None}
-    assert finished["status"] == "finished" and finished["test"]["accuracy"] > 0
+    assert other["diverged_at_step"] is None and other["test"]["accuracy"] > 0
     assert (place.results / "seed0/history.csv").read_text().splitlines()[1].split(",")[2] == ""
     assert trained == [0, 1, 1, 1]
+
+
+def test_a_network_that_learned_hardly_anything_is_untrained_and_keeps_its_numbers(place):
+    place.train(make_params(seeds=[0], lr=1e-8))
+    metrics = json.loads((place.results / "seed0/metrics.json").read_text())
+    assert metrics["status"] == "untrained"
+    assert metrics["largest_class_share"] == pytest.approx(0.105)
+    assert 0 < metrics["train"]["accuracy"] <= 0.205 and metrics["test"]["accuracy"] > 0
+
+
+def test_a_network_that_learned_something_is_finished(place):
+    place.train(make_params(seeds=[0], epochs=8, batch_size=16, lr=0.03, augment={}))
+    metrics = json.loads((place.results / "seed0/metrics.json").read_text())
+    assert metrics["status"] == "finished" and metrics["train"]["accuracy"] > 0.5
 
 
 def test_augmentation_for_folders_is_refused_by_name(place):

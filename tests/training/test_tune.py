@@ -3,6 +3,7 @@ import math
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from lowparam import paths, runs
 from lowparam.engine.check import check_scales, is_checked
@@ -11,7 +12,7 @@ from lowparam.params import Params, Run
 from lowparam.training import loop, tune
 from lowparam.training.plan import plan
 from lowparam.training.train_scale import train_scale
-from lowparam.training.untrained import is_untrained, threshold
+from lowparam.training.untrained import is_untrained, largest_share, threshold
 from quick import make_params
 
 
@@ -161,7 +162,7 @@ def test_training_uses_the_choice_and_refuses_to_start_without_it(here):
     train_scale(params, scale, data_folder=here, device="cpu")
     metrics = json.loads((scale.folder / "seed0/metrics.json").read_text())
     assert metrics["spec"]["recipe"]["lr"] == chosen["lr"]
-    assert runs.state(params, Run(scale, 0)) == "finished"
+    assert runs.state(params, Run(scale, 0)) == "untrained"
     file = paths.tuning("quick", "mobilenetv1-none")
     text = file.read_text()
     file.write_text(text.replace(f'"lr": {chosen["lr"]}', '"lr": 0.5', 1))
@@ -201,6 +202,7 @@ def test_untrained_is_what_has_learned_little_more_than_the_largest_class():
     assert threshold(0.1) == pytest.approx(0.2) and threshold(0.005) == pytest.approx(0.01)
     assert threshold(0.6) == pytest.approx(0.7)
     assert is_untrained(0.2, 0.1) and not is_untrained(0.21, 0.1)
+    assert largest_share(torch.tensor([0, 1, 1, 1, 3])) == 0.6
 
 
 def test_changes_for_streamed_images_are_refused_before_anything_is_tuned(here):

@@ -44,10 +44,11 @@ def words(params: Params) -> dict[tuple[str, int], str]:
     return {(run.scale.architecture, run.seed): word for run, word in runs.states(params, "digits").items()}
 
 
-def test_finished_and_diverged_runs_are_told_from_missing_ones(params):
+def test_what_came_of_a_run_is_told_from_missing_ones(params):
     finish(params, "mobilenetv1", 0)
     finish(params, "nodepth_a", 1, status="diverged")
-    assert words(params) == dict(zip(KEYS, ["finished", "missing", "missing", "diverged"], strict=True))
+    finish(params, "nodepth_a", 0, status="untrained")
+    assert words(params) == dict(zip(KEYS, ["finished", "missing", "untrained", "diverged"], strict=True))
 
 
 @pytest.mark.parametrize("changed", [{"torch": "1.0.0"}, {"code_sha256": "other"}, {"data_sha256": "other"}])
@@ -134,5 +135,7 @@ def test_the_screen_names_the_experiments_with_results(params):
     console = Console(width=120, file=io.StringIO())
     console.print(status.experiments_table(params, {name: runs.states(params, name) for name in params.experiments}))
     header, row = console.file.getvalue().splitlines()
-    assert header.split() == ["experiment", "runs", "finished", "running", "diverged", "stale", "missing", "recorded"]
+    assert header.split() == [
+        *("experiment", "runs", "finished", "running", "untrained", "diverged", "stale", "missing", "recorded")
+    ]
     assert row.split() == ["digits", "4", "1", "3", "no"]

@@ -33,10 +33,14 @@ def collect(params: Params, experiment: str) -> None:
 
 
 def summarise(runs: pd.DataFrame) -> dict[str, Any]:
-    """Return the numbers of runs, and the mean test accuracy by scale; None where a seed diverged, as in the tables."""
+    """Return the numbers of runs, and the mean test accuracy by scale.
+
+    The mean is None where a seed diverged, as in the tables; runs that are untrained have an accuracy and count.
+    """
     scales = runs.groupby(["architecture", "probe", "budget"], sort=False)["test_accuracy"]
     means = scales.agg(lambda accuracies: accuracies.mean(skipna=False))
-    summarised: dict[str, Any] = {"runs": len(runs), "diverged": int((runs["status"] == "diverged").sum())}
+    counts = {status: int((runs["status"] == status).sum()) for status in ("diverged", "untrained")}
+    summarised: dict[str, Any] = {"runs": len(runs), **counts}
     for (architecture, probe, budget), mean in means.items():
         place = summarised.setdefault("test_accuracy", {}).setdefault(f"{architecture}-{probe}", {})
         place[budget] = None if pd.isna(mean) else round(mean, 6)

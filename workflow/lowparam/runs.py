@@ -62,7 +62,7 @@ __all__ = [
 FILES = ("model.safetensors", "history.csv", "metrics.json")
 """The files of a run, in the order in which they are published: the last one means that the run is complete."""
 
-State = Literal["finished", "diverged", "running", "stale", "missing"]
+State = Literal["finished", "untrained", "diverged", "running", "stale", "missing"]
 
 
 def identity(params: Params, run: Run, *, data_sha256: str | None = None) -> dict[str, Any]:
@@ -374,7 +374,8 @@ def state(params: Params, run: Run) -> State:
 
     Returns
     -------
-    {"finished", "diverged", "running", "stale", "missing"}
+    {"finished", "untrained", "diverged", "running", "stale", "missing"}
+        ``untrained``: the training ended, and the network has learned hardly more than which class is the largest.
         ``stale``: there is a run, but of other settings, data, code or torch, or its metrics were altered. Weights are
         not hashed here (`is_trained` does). ``running``: a process has begun it, whether there is an older one or not.
     """

@@ -56,10 +56,10 @@ class Subject:
         """Describe in a sentence what was judged."""
         if self.experiment is None:
             return _constants(self.name)["ABOUT"].format(rows=len(rows))
-        diverged = int((rows["status"] == "diverged").sum())
+        diverged, untrained = (int((rows["status"] == status).sum()) for status in ("diverged", "untrained"))
         return (
             f"Data: {self.experiment.data}. {len(rows)} runs of {rows['architecture'].nunique()} architectures with "
-            f"{rows['seed'].nunique()} seeds, {diverged} diverged."
+            f"{rows['seed'].nunique()} seeds, {diverged} diverged, {untrained} untrained."
         )
 
 

@@ -24,7 +24,14 @@ from lowparam.params import Params, Run
 
 __all__ = ["disk", "pending", "seconds", "show_status"]
 
-STATES = {"finished": "green", "running": "cyan", "diverged": "red", "stale": "yellow", "missing": ""}
+STATES = {
+    "finished": "green",
+    "running": "cyan",
+    "untrained": "magenta",
+    "diverged": "red",
+    "stale": "yellow",
+    "missing": "",
+}
 PROFILE = 1.1  # a profile takes about a tenth of the training
 
 

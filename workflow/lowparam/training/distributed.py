@@ -108,7 +108,7 @@ class StreamedTraining(Training):
 
     def evaluation_batches(self, split: str) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield this process's share of a split."""
-        files = getattr(self.data, split)
+        files = self.evaluated_images(split)
         mine = torch.arange(self.rank, len(files), self.world)
         size = max(1, self.recipe.batch_size // self.world)
         images = Decoded(files, self.data, Augment())

@@ -26,6 +26,7 @@ from lowparam.models.cost import Cost, cost
 from lowparam.params import Augment, Params, Recipe, Run, Scale, run_spec, without_defaults
 from lowparam.training import checkpoint
 from lowparam.training.loop import Training, pick_device
+from lowparam.training.untrained import is_untrained, largest_share
 
 __all__ = ["SeedRun", "choice_for", "image_shape", "job_lock", "refuse_folder_augmentation", "seed_runs", "train_scale"]
 
@@ -242,19 +243,21 @@ class SeedRun:
     def _write(self, training: Training, network_cost: Cost, accuracies: dict[str, dict[str, float | None]]) -> None:
         (self.work / "metrics.json").unlink(missing_ok=True)
         dataset = training.data
+        share = largest_share(dataset.train.labels)
         weights = checkpoint.pack(training.evaluated.state_dict(), self._metadata(dataset))
         history = _table(training.history)
         with files.atomic(self.work / "model.safetensors") as temporary:
             temporary.write_bytes(weights)
         files.write_text(self.work / "history.csv", history)
         metrics = {
-            "status": "finished" if training.diverged_at_step is None else "diverged",
+            "status": _status(accuracies["train"]["accuracy"], share),
             "spec": self.spec,
             "width": width_for(self.spec, **image_shape(dataset)),
             "parameters": vars(network_cost.parameters),
             "macs": network_cost.macs,
             "peak_activation_bytes": network_cost.peak_activation_bytes,
             **accuracies,
+            "largest_class_share": share,
             "diverged_at_step": training.diverged_at_step,
             "files": {
                 "model.safetensors": hashlib.sha256(weights).hexdigest(),
@@ -284,6 +287,13 @@ class SeedRun:
         for file in runs.FILES:
             with files.atomic(self.results / file) as temporary:
                 shutil.copyfile(self.work / file, temporary)
+
+
+def _status(train_accuracy: float | None, share: float) -> runs.State:
+    """Return what came of a training that has ended; `train_accuracy` is None if it diverged."""
+    if train_accuracy is None:
+        return "diverged"
+    return "untrained" if is_untrained(train_accuracy, share) else "finished"
 
 
 def image_shape(dataset: Dataset | Streamed) -> dict[str, int]:

@@ -18,7 +18,6 @@ from lowparam.errors import LowparamError
 from lowparam.params import Params, Run, Scale, Tune, are_numbers, format_size, run_spec
 from lowparam.training.loop import Training, pick_device
 from lowparam.training.train_scale import SeedRun, job_lock, refuse_folder_augmentation
-from lowparam.training.untrained import is_untrained
 
 __all__ = ["EXTENSIONS", "Trials", "best_of", "edges", "next_value", "tune"]
 
@@ -113,7 +112,6 @@ class Trials:
     ) -> None:
         self.params, self.scale, self.settings, self.dataset = params, scale, settings, dataset
         self.work, self.device = work, device
-        self.largest_share = float(dataset.train.labels.bincount().max() / len(dataset.train))
         self.rows: list[dict[str, Any]] = []
 
     def run(self, values: Values, budget: int | None = None) -> list[dict[str, Any]]:
@@ -136,14 +134,11 @@ class Trials:
         if not run.is_done():
             run.train(Training, self.dataset, recipe, self.device)
         metrics = files.read_json(run.work / "metrics.json")
-        status = metrics["status"]
-        if status == "finished" and is_untrained(metrics["train"]["accuracy"], self.largest_share):
-            status = "untrained"
         return {
             "values": values,
             "budget": format_size(scale.budget),
             "seed": seed,
-            "status": status,
+            "status": metrics["status"],
             "train_loss": metrics["train"]["loss"],
             "train_accuracy": metrics["train"]["accuracy"],
             "validation_accuracy": metrics["validation"]["accuracy"],

@@ -171,7 +171,7 @@ def _scales(runs: pd.DataFrame) -> list[dict]:
                 "folder": folder,
                 "parameters": format_number(group["parameters_total"].iloc[0], "parameters"),
                 "seeds": ", ".join(map(str, group["seed"])),
-                "diverged": int((group["status"] == "diverged").sum()),
+                **{status: int((group["status"] == status).sum()) for status in ("diverged", "untrained")},
                 "accuracy": format_spread(mean_interval(100 * group["test_accuracy"]), 1),
                 "r": format_spread(mean_interval(group["r_projection"]), 2),
             }

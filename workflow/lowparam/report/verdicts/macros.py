@@ -35,7 +35,8 @@ def macros(claims: list[ClaimVerdict], subject: Subject, runs: pd.DataFrame, par
     if subject.experiment is not None:
         recipe = params.recipes[subject.experiment.recipe]
         add(["seeds"], str(runs["seed"].nunique()))
-        add(["diverged"], str(int((runs["status"] == "diverged").sum())))
+        for status in ("diverged", "untrained"):
+            add([status], str(int((runs["status"] == status).sum())))
         add(["architectures"], str(runs["architecture"].nunique()))
         add(["budgets"], ", ".join(map(format_size, subject.experiment.sizes)))
         add(["data"], subject.experiment.data)
