@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lowparam import data, runs
+from lowparam import data
 from lowparam.data.decode import decode
 from lowparam.data.folder import CHUNK, decode_all, list_splits
 from lowparam.data.prepare import prepare, shape
@@ -19,9 +19,7 @@ from lowparam.errors import LowparamError
 from lowparam.files import read_json
 from lowparam.params import Augment, Data, Split
 from lowparam.training.distributed import Decoded
-from lowparam.training.train import train
 from pictures import SHAPES, draw_folder
-from quick import make_params
 
 HALF = Split(train=0.5, validation=0.25, test=0.25)
 
@@ -429,21 +427,3 @@ def test_what_is_advised_for_a_bad_streamed_image_is_allowed(place):
         path.write_bytes(b"no image" * (number + 1))
     with pytest.raises(LowparamError, match=r"bad files, listed above with reasons .*; fix or delete them$"):
         prepared(stream=True)
-
-
-def test_other_files_under_the_same_name_are_noticed_and_a_move_is_none(place):
-    params = make_params()
-    params.data["digits"] = settings()
-    assert not runs.is_from_other_files(params, "digits"), "nothing is prepared"
-    prepare("digits", settings(), "results/data/digits")
-    identity = runs.data_identity(params, "digits")
-    draw_folder(place / "others", 8, seed=1)
-    params.data["digits"] = settings(path="others")
-    assert runs.is_from_other_files(params, "digits") and runs.data_identity(params, "digits") != identity
-    with pytest.raises(LowparamError, match=r"other files than those in data\.digits\.path; run: lowparam"):
-        train(params, params.scales("quick"))
-    (place / "images").rename(place / "moved")
-    for path in ("moved", "images"):  # elsewhere, and not here at all, as in a clone
-        params.data["digits"] = settings(path=path)
-        assert not runs.is_from_other_files(params, "digits") and runs.data_identity(params, "digits") == identity
-    assert str(place) not in Path("results/data/digits/manifest.json").read_text()

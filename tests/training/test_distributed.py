@@ -196,6 +196,5 @@ def test_what_stops_a_streamed_training_is_said_in_one_line(place, processes):
     stopped = place.run(folder, *TRAIN, "--processes", processes)
     assert stopped.returncode == 1
     assert stopped.stderr.splitlines() == [
-        "lowparam: results/data/digits/files.json is not the file its manifest describes; delete results/data/digits "
-        "and prepare it again"
+        "lowparam: results/data/digits/files.json is not the file its manifest describes; run: lowparam prepare digits"
     ]

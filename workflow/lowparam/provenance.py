@@ -65,6 +65,7 @@ WITHOUT_EFFECT = {
     "files",
     "params",
     "paths",
+    "prepared_data",
     "provenance",
     "registry",
     "runs",

@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
-from lowparam import catalogue, image_files, paths, provenance, studies
+from lowparam import catalogue, paths, provenance, studies
 from lowparam.errors import LowparamError
 from lowparam.files import read_json, sha256
 from lowparam.interference import measures
@@ -36,11 +36,9 @@ __all__ = [
     "code_of_training",
     "code_of_tuning",
     "collect_identity",
-    "data_identity",
     "find_damage",
     "identity",
     "is_current_choice",
-    "is_from_other_files",
     "is_locked",
     "is_same",
     "is_trained",
@@ -224,37 +222,6 @@ def profile_identity(params: Params, scale: Scale) -> dict[str, Any]:
 def reads_from_disk(params: Params, experiment: str) -> bool:
     """Whether the images of an experiment stay on disk while it trains."""
     return params.data[params.experiment(experiment).data].stream
-
-
-def data_identity(params: Params, name: str) -> dict[str, Any]:
-    """Return what determines a prepared data set: its settings, and the code that reads and divides it.
-
-    Where images are that were read once makes no difference, but which they are does, as long as they are there;
-    training has to find those that stay on disk.
-    """
-    data = params.data[name]
-    source = {} if data.path is None else {"source_sha256": _source(name, data.path)}
-    return {
-        **source,
-        "data": data.model_dump(exclude_defaults=True, exclude=set() if data.stream else {"path"}),
-        "code_sha256": provenance.digest(provenance.ENTRIES["prepare"], *provenance.of_source(data.source)),
-    }
-
-
-def _source(name: str, path: str) -> str | None:
-    """Identify the files of a source, or, where they are not, those that the data set was prepared from."""
-    return image_files.fingerprint(Path(path).expanduser()) or _prepared_from(name)
-
-
-def _prepared_from(name: str) -> str | None:
-    manifest = paths.manifest(name)
-    return read_json(manifest).get("source_sha256") if manifest.exists() else None
-
-
-def is_from_other_files(params: Params, name: str) -> bool:
-    """Whether a data set was prepared from other files than those that its ``path`` has now, if it has any."""
-    path, before = params.data[name].path, _prepared_from(name)
-    return path is not None and before is not None and _source(name, path) != before
 
 
 def baseline_identity() -> dict[str, str]:

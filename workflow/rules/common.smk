@@ -8,7 +8,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from lowparam import catalogue, paths, runs, studies
+from lowparam import catalogue, paths, prepared_data, runs, studies
 from lowparam import params as parameters
 from lowparam.engine import again, check, plans, rule_names, start
 from lowparam.errors import LowparamError

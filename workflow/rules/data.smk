@@ -16,7 +16,9 @@ for on_disk in (False, True):
         wildcard_constraints:
             data=any_of(n for n, data in PARAMS.data.items() if data.stream == on_disk),
         params:
-            identity=lambda wildcards: runs.data_identity(PARAMS, wildcards.data),
+            identity=lambda wildcards: prepared_data.rule_identity(
+                PARAMS, wildcards.data
+            ),
         shell:
             "lowparam prepare {wildcards.data} > {log} 2>&1 || {{ tail -n 1 {log} >&2; exit 1; }}"
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from lowparam import params as parameters
-from lowparam import paths, registry
+from lowparam import paths, prepared_data, registry
 from lowparam.cli._app import Experiment, command
 
 GROUP = "Data"
@@ -13,11 +13,16 @@ GROUP = "Data"
 
 @command(GROUP)
 def prepare(name: Annotated[str, typer.Argument(help="Name of a data set in params.yaml.")]) -> None:
-    """Read a data set, divide it, and store it in results/data."""
+    """Read a data set, divide it, and store it in results/data, unless it is there as params.yaml describes it."""
+    params = parameters.load()
+    data = registry.get(name, params.data, "data set")
+    if prepared_data.is_valid(params, name):
+        print(f"{paths.data(name)} is up to date")
+        return
+
     from lowparam.data.prepare import prepare
 
-    params = parameters.load()
-    prepare(name, registry.get(name, params.data, "data set"), paths.data(name))
+    prepare(name, data, paths.data(name), identity=prepared_data.identity(params, name))
 
 
 @command(GROUP)
@@ -26,4 +31,4 @@ def baseline(experiment: Experiment) -> None:
     from lowparam.training.baseline import fit_baseline
 
     params = parameters.load()
-    fit_baseline(paths.data(params.experiment(experiment).data), paths.baseline(experiment))
+    fit_baseline(prepared_data.folder_for(params, experiment), paths.baseline(experiment))

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from lowparam import params as parameters
-from lowparam import paths
+from lowparam import prepared_data
 from lowparam.cli._app import Device, Experiment, Scales, command, find_scales
 
 GROUP = "Train and measure"
@@ -19,7 +19,7 @@ def profile(experiment: Experiment, scales: Scales, device: Device = None) -> No
 
     params = parameters.load()
     for scale in find_scales(params, experiment, scales):
-        profile_scale(params, scale, data_folder=paths.data(params.experiment(experiment).data), device=device)
+        profile_scale(params, scale, data_folder=prepared_data.folder_for(params, experiment), device=device)
 
 
 @command(GROUP)

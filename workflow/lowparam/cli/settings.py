@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from lowparam import params as parameters
-from lowparam import runs
+from lowparam import prepared_data
 from lowparam.cli._app import command, show
 from lowparam.errors import LowparamError
 
@@ -27,8 +27,8 @@ def check(
     check_scales(params, names)
     if not quiet:
         for data in dict.fromkeys(params.experiment(name).data for name in names):
-            if runs.is_from_other_files(params, data):
-                print(f"results/data/{data} was prepared from other files than those in data.{data}.path")
+            if difference := prepared_data.find_difference(params, data):
+                print(difference)
         for name in names:
             scales, seeds = len(params.scales(name)), len(params.experiment(name).seeds)
             print(f"{name}: {scales} scales x {seeds} seeds = {scales * seeds} runs")

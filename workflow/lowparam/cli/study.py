@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from lowparam import params as parameters
-from lowparam import paths
+from lowparam import paths, prepared_data
 from lowparam.cli._app import Experiment, command, show
 
 GROUP = "Studies"
@@ -37,6 +37,6 @@ def bilinear(experiment: Experiment) -> None:
     write_bilinear(
         params,
         experiment,
-        data_folder=paths.data(params.experiment(experiment).data),
+        data_folder=prepared_data.folder_for(params, experiment),
         folder=paths.experiment(experiment),
     )

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from lowparam import params as parameters
-from lowparam import paths, registry
+from lowparam import prepared_data, registry
 from lowparam.cli._app import Device, Experiment, Scales, command, find_scales
 from lowparam.errors import LowparamError
 
@@ -27,7 +27,7 @@ def tune(
     known = {scale.family: scale for scale in params.families(experiment)}
     chosen = [registry.get(name, known, f"architecture with a probe in {experiment}") for name in families]
     for scale in chosen:
-        tune_family(params, scale, data_folder=paths.data(params.experiment(experiment).data), device=device)
+        tune_family(params, scale, data_folder=prepared_data.folder_for(params, experiment), device=device)
 
 
 @command("Train and measure")

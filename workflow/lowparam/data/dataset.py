@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lowparam.errors import LowparamError
 from lowparam.files import atomic, read_json, sha256, write_json
+from lowparam.prepared_data import seal
 
 __all__ = [
     "SPLITS",
@@ -232,18 +233,16 @@ def save_streamed(
 
 def _write_manifest(folder, stored, splits, classes, shape, mean, std, manifest) -> None:
     counts = {name: torch.bincount(split.labels, minlength=len(classes)).tolist() for name, split in splits.items()}
-    write_json(
-        folder / "manifest.json",
-        {
-            **manifest,
-            "classes": classes,
-            "images_per_class": counts,
-            "shape": shape,
-            "mean": mean.tolist(),
-            "std": std.tolist(),
-            "sha256": sha256(folder / stored),
-        },
-    )
+    content = {
+        **manifest,
+        "classes": classes,
+        "images_per_class": counts,
+        "shape": shape,
+        "mean": mean.tolist(),
+        "std": std.tolist(),
+        "sha256": sha256(folder / stored),
+    }
+    write_json(folder / "manifest.json", seal(content))
 
 
 def channel_statistics(pixels: Tensor) -> tuple[Tensor, Tensor]:
@@ -264,20 +263,23 @@ def load(folder: Path | str) -> Dataset | Streamed:
     Raises
     ------
     LowparamError
-        If a file is missing, or if the images do not match the manifest.
+        If a file is missing, or if the images do not match the manifest, or the manifest itself was changed.
     """
     folder = Path(folder)
+    again = f"run: lowparam prepare {folder.name}"
     if not (folder / "manifest.json").exists():
-        raise LowparamError(f"{folder} has no prepared data; run: lowparam prepare {folder.name}")
+        raise LowparamError(f"{folder} has no prepared data; {again}")
     manifest = read_json(folder / "manifest.json")
+    if "manifest_sha256" in manifest and seal(manifest) != manifest:
+        raise LowparamError(f"{folder / 'manifest.json'} was changed after the data were prepared; {again}")
     streaming = manifest.get("streaming", False)
     path = folder / ("files.json" if streaming else "images.safetensors")
     try:
         if sha256(path) != manifest["sha256"]:
-            raise LowparamError(f"{path} is not the file its manifest describes; delete {folder} and prepare it again")
+            raise LowparamError(f"{path} is not the file its manifest describes; {again}")
         splits = _files(folder, manifest["classes"]) if streaming else _images(path)
     except (OSError, SafetensorError) as error:
-        raise LowparamError(f"cannot read {path}: {error}") from error
+        raise LowparamError(f"cannot read {path}: {error}; {again}") from error
     about = {
         "classes": manifest["classes"],
         "mean": torch.tensor(manifest["mean"]),

@@ -25,8 +25,10 @@ SAMPLE = 1000  # training images for the mean and standard deviation of a stream
 OPTIONS = ("path", "size", "channels", "stream", "skip_bad", "value_range", "allow_copies", "licence", "citation")
 
 
-def prepare(name: str, data: Data, folder: Path) -> None:
+def prepare(name: str, data: Data, folder: Path, *, identity: str | None = None) -> None:
     """Read the source of a data set, split it unless the source does, and store it in `folder`.
+
+    The manifest keeps `identity` (`lowparam.prepared_data.identity`), by which the data set is recognised later.
 
     Raises
     ------
@@ -42,6 +44,7 @@ def prepare(name: str, data: Data, folder: Path) -> None:
         splits["train"] = splits["train"].take(limit_per_class(splits["train"].labels, data.train_per_class))
     manifest: dict[str, Any] = {
         "name": name,
+        "identity": identity,
         "settings": data.spec(),
         "licence": data.licence or source.LICENCE,
         "citation": data.citation or source.CITATION,

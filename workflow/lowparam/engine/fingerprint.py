@@ -10,7 +10,7 @@ import tokenize
 from pathlib import Path
 from typing import Any
 
-from lowparam import paths, runs
+from lowparam import paths, prepared_data, runs
 from lowparam.files import write_json
 from lowparam.params import Params
 
@@ -35,7 +35,7 @@ def fingerprint(params: Params) -> dict[str, Any]:
     found: dict[str, dict[str, str]] = {"data": {}, "tune": {}, "train": {}, "profile": {}, "report": {}}
     rules = {phase: _hash_of_rules(phase) for phase in found}
     for name in params.data:
-        found["data"][name] = _hash(rules["data"], runs.data_identity(params, name)["code_sha256"])
+        found["data"][name] = _hash(rules["data"], prepared_data.rule_identity(params, name)["code_sha256"])
     for name in params.experiments:
         scales = params.scales(name)
         if params.experiment(name).tune:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from typing import NoReturn
 
-from lowparam import paths, provenance, runs
+from lowparam import paths, prepared_data, provenance, runs
 from lowparam.engine import metadata_records, stale_locks
 from lowparam.errors import LowparamError
 from lowparam.params import Params, load
@@ -75,7 +75,7 @@ def keep_digests(params: Params) -> None:
     """Compute the digests of code that the Snakefile will ask for, so that it only has to read them."""
     for name in [name for name in params.experiments if name in params.replicate or paths.runs(name).is_dir()]:
         with contextlib.suppress(LowparamError):  # Snakemake names what is unknown, if the experiment is wanted
-            runs.data_identity(params, params.experiment(name).data)
+            prepared_data.rule_identity(params, params.experiment(name).data)
             runs.collect_identity(params, name)
             runs.bilinear_identity(params, name)
             runs.report_identity(params, name)

@@ -11,7 +11,7 @@ This package imports neither torch nor pandas, because Snakemake reads params.ya
 from lowparam.params.grid import Run, Scale, format_budget, format_size, parse_budget
 from lowparam.params.load import RECIPES, load, recipes_in_file, schema
 from lowparam.params.schema import Augment, Data, Experiment, Params, Profile, Recipe, Section, Split, Tune, are_numbers
-from lowparam.params.spec import profile_spec, run_spec, without_defaults
+from lowparam.params.spec import data_without_defaults, profile_spec, run_spec, without_defaults
 
 __all__ = [
     "RECIPES",
@@ -27,6 +27,7 @@ __all__ = [
     "Split",
     "Tune",
     "are_numbers",
+    "data_without_defaults",
     "format_budget",
     "format_size",
     "load",

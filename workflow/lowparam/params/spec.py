@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from lowparam.params.grid import Run
 from lowparam.params.schema import Data, Experiment, Params, Profile, Recipe, Split
 
-__all__ = ["profile_spec", "run_spec", "without_defaults"]
+__all__ = ["data_without_defaults", "profile_spec", "run_spec", "without_defaults"]
 
 SKELETON = ("counting", "depth", "divisor", "minimum_width")  # a published network has no use for these
 
@@ -68,10 +68,15 @@ def without_defaults(spec: dict[str, Any]) -> dict[str, Any]:
         were recorded before, a new key with a default makes none.
     """
     spec = _changed(spec, Experiment)
-    spec |= {"data": _changed(spec["data"], Data), "recipe": _changed(spec["recipe"], Recipe)}
-    if split := spec["data"].get("split"):
-        spec["data"]["split"] = _changed(split, Split)
-    return spec
+    return spec | {"data": data_without_defaults(spec["data"]), "recipe": _changed(spec["recipe"], Recipe)}
+
+
+def data_without_defaults(settings: dict[str, Any]) -> dict[str, Any]:
+    """Do the same with the settings of a data set, as `Data.spec` returns them or a manifest has them."""
+    settings = _changed(settings, Data)
+    if split := settings.get("split"):
+        settings["split"] = _changed(split, Split)
+    return settings
 
 
 def _changed(values: dict[str, Any], section: type[BaseModel]) -> dict[str, Any]:

@@ -6,8 +6,7 @@ torch is imported inside the function, after the environment is set that it read
 import os
 from collections.abc import Sequence
 
-from lowparam import paths, runs
-from lowparam.errors import LowparamError
+from lowparam import paths, prepared_data
 from lowparam.params import Params, Scale
 
 __all__ = ["train"]
@@ -44,34 +43,31 @@ def train(
     Raises
     ------
     LowparamError
-        As `lowparam.training.train_scale.train_scale` and `lowparam.training.distributed.train_streamed`.
+        If the data were prepared from other files or with other settings; otherwise as
+        `lowparam.training.train_scale.train_scale` and `lowparam.training.distributed.train_streamed`.
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch: large pages for large maps
     experiment = scales[0].experiment
     source = params.experiment(experiment).data
-    if "WORLD_SIZE" not in os.environ and runs.is_from_other_files(params, source):
-        raise LowparamError(
-            f"{paths.data(source)} was prepared from other files than those in data.{source}.path; "
-            f"run: lowparam prepare {source}"
-        )
+    started_by_torchrun = "WORLD_SIZE" in os.environ  # by this function, which has checked the data
+    folder = paths.data(source) if started_by_torchrun else prepared_data.folder_for(params, experiment)
     if not params.data[source].stream:
         from lowparam.training.train_scale import train_scale
 
         for scale in scales:
-            train_scale(params, scale, data_folder=paths.data(source), device=device, again=again)
+            train_scale(params, scale, data_folder=folder, device=device, again=again)
         return 0
 
     from lowparam.training import distributed
 
     for scale in scales:
-        distributed.load(params, scale, paths.data(source))  # one clear line rather than one from every process
-    started_by_torchrun = "WORLD_SIZE" in os.environ
+        distributed.load(params, scale, folder)  # one clear line rather than one from every process
     count = 1 if started_by_torchrun else processes or distributed.count_processes(device)
     if count > 1:
         options = [*([] if device is None else ["--device", device]), *(["--again"] if again else [])]
         names = [scale.name for scale in scales]
         return distributed.start_processes(count, ["train", experiment, *names, *options])
     for scale in scales:
-        distributed.train_streamed(params, scale, data_folder=paths.data(source), device=device, again=again)
+        distributed.train_streamed(params, scale, data_folder=folder, device=device, again=again)
     distributed.leave_group()
     return 0
