@@ -42,7 +42,7 @@ def test_rules_import_nothing_from_the_report():
 
 
 def test_the_smallest_experiment_has_the_tables_and_figures_without_conditions():
-    assert catalogue.tables(an_experiment()) == ["accuracy", "interference"]
+    assert catalogue.tables(an_experiment()) == ["accuracy", "cost", "interference"]
     assert catalogue.figures(an_experiment())[:2] == ["accuracy", "interference"]
 
 
