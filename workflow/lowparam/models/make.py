@@ -216,9 +216,16 @@ class Make:
                 )
 
     def _make_kernels(self, net: nn.Module, part: ModuleType) -> None:
-        for module in [module for module in net.modules() if getattr(module, "role", None) in part.ON]:
+        found = [module for module in net.modules() if getattr(module, "role", None) in part.ON]
+        shapes = [tuple(module.weight.shape) for module in found]
+        shares = found and hasattr(part, "share")
+        if shares:
+            net.shared_kernel = part.share(shapes)
+        for index, (module, shape) in enumerate(zip(found, shapes, strict=True)):
+            made = part.make(shape, net.shared_kernel, index) if shares else part.make(shape)
+            if made is None:
+                continue
             # After the weights are initialised, so that a part can begin at them (its right_inverse).
-            made = part.make(tuple(module.weight.shape))
             parametrize.register_parametrization(module, "weight", made, unsafe=True)  # it may be larger
             kernel = tuple(module.weight.shape[2:])
             module.kernel_size, module.padding = kernel, tuple(size // 2 for size in kernel)

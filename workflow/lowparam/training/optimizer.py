@@ -17,16 +17,20 @@ def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     Norms, biases, layer scale and other values that are one per channel do not. What a part learns in place of a
     weight decays as the weight would, but for what it declares as ``undecayed``.
     """
-    decaying, rates = [], {}
-    for module in net.modules():
-        if not isinstance(module, nn.Linear | nn.modules.conv._ConvNd):
-            continue
-        if not parametrize.is_parametrized(module, "weight"):
-            decaying.append(module.weight)
-            continue
-        made = module.parametrizations["weight"]
-        undecayed = getattr(made[0], "undecayed", {})
-        for name, parameter in made.named_parameters():
+    makers = [module.parametrizations["weight"] for module in net.modules() if _is_made(module)]
+    sources = [(maker, maker[0]) for maker in makers]  # what is learned, and what declares how
+    if hasattr(net, "shared_kernel"):
+        sources.append((net.shared_kernel, net.shared_kernel))
+    inside = {module for learned, _ in sources for module in learned.modules()}
+    decaying = [
+        module.weight
+        for module in net.modules()
+        if isinstance(module, nn.Linear | nn.modules.conv._ConvNd) and module not in inside and not _is_made(module)
+    ]
+    rates: dict[float, list[nn.Parameter]] = {}
+    for learned, declares in sources:
+        undecayed = getattr(declares, "undecayed", {})
+        for name, parameter in learned.named_parameters():
             if name in undecayed:
                 rates.setdefault(undecayed[name], []).append(parameter)
             else:
@@ -49,6 +53,11 @@ def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         return Lamb(groups, recipe.lr, betas=tuple(recipe.betas), max_grad_norm=None)
     # The alpha and eps of TensorFlow's MobileNets.
     return torch.optim.RMSprop(groups, recipe.lr, alpha=0.9, eps=1e-3, momentum=recipe.momentum, foreach=True)
+
+
+def _is_made(module: nn.Module) -> bool:
+    """Return whether a part makes the weight of a layer."""
+    return parametrize.is_parametrized(module, "weight")
 
 
 def make_schedule(

@@ -14,7 +14,7 @@ slot            ``make``
 ``kernel``      ``make(shape)``: the parametrization (`torch.nn.utils.parametrize`) of a weight of that shape. Its
                 ``forward`` maps what is learned to the weight, its ``right_inverse`` maps the initial weight to what
                 is learned, one tensor or a tuple of any length; a tuple ``ON`` names the convolutions:
-                ``"spatial"``, ``"pointwise"`` or both. See below
+                ``"spatial"``, ``"pointwise"`` or both; None leaves a weight as it is. See below
 ``spatial``     ``make(channels, kernel, stride)``: (N, C, H, W) to (N, C, H / stride, W / stride), rounded up
 ``gate``        ``make(channels)``: (N, C, H, W) to the same shape, on the map that the last pointwise layer reads,
                 where MobileNetV3 has its squeeze-and-excitation
@@ -31,13 +31,16 @@ A made kernel may be larger than the block's: the padding grows with it. What is
 what a budget counts; a buffer is neither learned nor counted. The module may have attributes that change this:
 
 ``undecayed``    names of learned tensors that do not decay (``original0``, ``original1`` and so on, in the order of
-                 ``right_inverse``), each with the factor of its learning rate
+                 ``right_inverse``, or ``0.name`` for one of its own), each with the factor of its learning rate
 ``collapses``    True: count the weight and not what is learned, because only the weight remains after training
 ``stored_bits``  a function of the weight and of the bits of a real value: bits that store the weight, where they are
                  not those of what is counted
 
 A part that depends on where it is in the network, or that initialises it in its own way, may also define
 
+``share``   for a kernel, a function of the shapes of all its weights in the network, in order: the module that they
+            are all made from. ``make(shape, shared, index)`` then gets it with the number of the weight, and must not
+            register it as its own child; it is `shared_kernel` of the network, and may declare ``undecayed``
 ``finish``  a function of the complete network, whose weights are initialised; it changes the network in place, and is
             called before kernels are made. Convolutions that a block made have a ``role``, as in ``ON``.
 
