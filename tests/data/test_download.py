@@ -65,6 +65,14 @@ def test_a_file_is_fetched_once(server, tmp_path):
     assert server.asked == [("/ranges", None)]
 
 
+def test_a_file_that_servers_pack_anew_has_no_checksum(server, tmp_path):
+    download.fetch([f"{server.url}/missing", f"{server.url}/whole"], tmp_path / "file", None)
+    assert (tmp_path / "file").read_bytes() == CONTENT
+    with pytest.raises(LowparamError, match="cannot download other"):
+        download.fetch([f"{server.url}/cut"], tmp_path / "other", None)
+    assert not (tmp_path / "other").exists()
+
+
 @pytest.mark.parametrize("page", ["/ranges", "/whole"])
 def test_an_interrupted_download_goes_on(server, tmp_path, page):
     """Where the server gives parts, only what lacks is sent; where it does not, the file is still right."""

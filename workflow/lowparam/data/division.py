@@ -135,8 +135,8 @@ def _refuse_tiny_imagenet(root: Path, key: str) -> None:
     if (validation / "val_annotations.txt").is_file() and (validation / "images").is_dir():
         raise LowparamError(
             f"{key}: {root} is Tiny ImageNet as published: the images of val are all in one folder, with their classes "
-            "in val/val_annotations.txt, and those of test have no classes; move each image of val into a folder of "
-            "its class, such as val/n01443537, and delete val/images and test"
+            "in val/val_annotations.txt; set source: tiny_imagenet, with size: 64 for the official images or size: 32 "
+            "for the public copy at 32 pixels"
         )
 
 

@@ -33,7 +33,7 @@ def cache(name: str) -> Path:
     return Path(os.environ.get("LOWPARAM_DATA") or "~/.cache/lowparam").expanduser() / name
 
 
-def fetch(urls: list[str], path: Path, checksum: str) -> None:
+def fetch(urls: list[str], path: Path, checksum: str | None) -> None:
     """Download a file to `path` from the first address that provides it, unless it exists.
 
     An interrupted download stays next to `path` as ``.part``, and the next call requests the rest.
@@ -44,8 +44,9 @@ def fetch(urls: list[str], path: Path, checksum: str) -> None:
         Where the file is published, best first.
     path : Path
         Where to put it; an existing file is kept.
-    checksum : str
-        ``sha256:<digits>`` or, if nothing better is published, ``md5:<digits>``.
+    checksum : str or None
+        ``sha256:<digits>`` or, if nothing better is published, ``md5:<digits>``; None if the caller verifies the
+        content, because servers pack the file anew.
 
     Raises
     ------
@@ -60,7 +61,8 @@ def fetch(urls: list[str], path: Path, checksum: str) -> None:
             for url in urls if not path.exists() else []:
                 try:
                     _receive(url, part, PATIENCE / len(urls))
-                    verify(part, checksum)
+                    if checksum is not None:
+                        verify(part, checksum)
                     part.replace(path)
                     return
                 except requests.RequestException as error:

@@ -48,7 +48,7 @@ def prepare(name: str, data: Data, folder: Path, *, identity: str | None = None)
         "settings": data.spec(),
         "licence": data.licence or source.LICENCE,
         "citation": data.citation or source.CITATION,
-        "source_files": getattr(source, "FILES", {}),
+        "source_files": source.files(name, data) if hasattr(source, "files") else getattr(source, "FILES", {}),
         "source_sha256": None if data.path is None else image_files.fingerprint(Path(data.path).expanduser()),
         "left_aside": aside,
     }

@@ -60,7 +60,9 @@ class Data(Section):
     source: Entry = Field(description="where the images come from: a file name in lowparam/data/sources")
     split: Split | None = Field(None, description="needed where the source has no official validation split")
     path: str | None = Field(None, description="folder of the images, or of files that were downloaded by hand")
-    size: int | None = Field(None, ge=8, description="image folders: height and width in pixels that networks see")
+    size: int | None = Field(
+        None, ge=8, description="image folders and tiny_imagenet: height and width in pixels that networks see"
+    )
     channels: Literal[1, 3] = Field(3, description="image folders: 3 for colour, 1 for grey")
     stream: bool = Field(False, description="image folders: read images while training, instead of keeping arrays")
     value_range: list[float] | None = Field(

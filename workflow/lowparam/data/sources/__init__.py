@@ -6,5 +6,6 @@ A source is a module with
   ``test``, or ``all``, to `Images` or `Files`; missing splits are made from these;
 - ``shape(name, data)``: the number of ``classes``, the ``in_channels`` and the ``size``, without reading any image;
 - ``OPTIONS``: the keys of `Data` that it takes, in addition to those that all take;
-- the strings ``CITATION`` and ``LICENCE``, and ``FILES``, the checksums of the files it reads, if they are known.
+- the strings ``CITATION`` and ``LICENCE``, and ``FILES``, the checksums of the files it reads, if they are known; or
+  ``files(name, data)``, which returns them, where they depend on the settings.
 """
