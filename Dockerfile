@@ -18,8 +18,8 @@ RUN pip install --no-cache-dir --requirement /requirements.lock
 RUN printf '#!/bin/sh\nPYTHONPATH=workflow exec python -m lowparam.cli "$@"\n' > /usr/local/bin/lowparam \
     && chmod +x /usr/local/bin/lowparam
 
-# Snakemake and DVC write their caches here, whoever runs them. One thread a process: the workflow runs as many
-# processes as there are cores.
-ENV HOME=/tmp OMP_NUM_THREADS=1 PYTHONPATH=workflow
+# Snakemake and DVC write their caches here, whoever runs them, and ask for the name of the user: -u gives a number that
+# has none. One thread a process: the workflow runs as many processes as there are cores.
+ENV HOME=/tmp USER=lowparam OMP_NUM_THREADS=1 PYTHONPATH=workflow
 
 WORKDIR /work

@@ -1,8 +1,12 @@
 """The application that the groups of commands register with, and what they share."""
 
+import getpass
+import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -33,6 +37,7 @@ def command(group: str, name: str | None = None, **options: Any) -> Callable[[Ca
         @app.command(name, rich_help_panel=group, **options)
         @wraps(function)
         def guarded(*arguments: Any, **given: Any) -> Any:
+            complete_environment()
             try:
                 return function(*arguments, **given)
             except LowparamError as error:
@@ -42,6 +47,18 @@ def command(group: str, name: str | None = None, **options: Any) -> Callable[[Ca
         return guarded
 
     return register
+
+
+def complete_environment() -> None:
+    """Give a user whom the system does not know, as in a container, the name and home that Snakemake and DVC need."""
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):
+        os.environ["USER"] = f"user{os.getuid()}"
+    try:
+        Path.home()
+    except (KeyError, RuntimeError):
+        os.environ["HOME"] = tempfile.gettempdir()
 
 
 def show(table: Any) -> None:
