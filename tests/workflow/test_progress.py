@@ -4,8 +4,6 @@ import signal
 import subprocess
 import sys
 
-import pytest
-
 from lowparam.engine import progress
 
 OUTPUT = """\
@@ -49,10 +47,3 @@ def test_an_interrupt_is_left_to_snakemake():
         None,
     )
     assert shown.returncode == 0
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"), [(3, "3 s"), (59.4, "59 s"), (90, "2 min"), (3_599, "1 h 0 min"), (7_500, "2 h 5 min")]
-)
-def test_durations_are_said_as_people_say_them(seconds, said):
-    assert progress.duration(seconds) == said

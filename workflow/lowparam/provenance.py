@@ -69,9 +69,12 @@ WITHOUT_EFFECT = {
     "provenance",
     "registry",
     "runs",
+    "terminal",
+    "waiting",
 }
 WITHOUT_EFFECT |= {"models.counts", "training.malloc", "__version__"}
-"""What changes no result, as seen from the package: how settings are read, files written, errors worded, things found.
+"""What changes no result, as seen from the package: how settings are read, files written, errors worded, things found,
+waits shown.
 
 The values of settings do change results; it is in the specification of a run.
 """

@@ -22,6 +22,7 @@ from lowparam.errors import LowparamError
 __all__ = ["PACKAGE", "about", "constants", "entries", "get", "load", "nearest", "parse"]
 
 PACKAGE = Path(__file__).parent
+LISTED = 30  # names in a message
 Value = TypeVar("Value")
 
 
@@ -94,7 +95,9 @@ def get(name: str, known: Mapping[str, Value], what: str) -> Value:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return ``did you mean 'x'?`` for the nearest known name, or the list of all names."""
+    """Return ``did you mean 'x'?`` for the nearest known name, or the list of all names, or of the first of many."""
     known = list(known)
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+    if near := difflib.get_close_matches(name, known, n=1):
+        return f"did you mean {near[0]!r}?"
+    more = f" and {len(known) - LISTED} more" if len(known) > LISTED else ""
+    return f"known are {', '.join(known[:LISTED])}{more}"

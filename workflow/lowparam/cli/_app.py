@@ -14,10 +14,21 @@ import typer
 from lowparam import registry
 from lowparam.errors import LowparamError
 from lowparam.params import Params, Scale
+from lowparam.terminal import write_what_the_encoding_has
 
 __all__ = ["Device", "Experiment", "Scales", "Subject", "app", "command", "find_scales", "show"]
 
-app = typer.Typer(
+
+class Application(typer.Typer):
+    """The application as a program: it can also speak to a terminal that has few letters."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        """Run the command line."""
+        write_what_the_encoding_has()
+        return super().__call__(*arguments, **options)
+
+
+app = Application(
     help="Train, profile and compare low-parameter vision networks. Reads params.yaml in the current folder.",
     no_args_is_help=True,
     add_completion=False,

@@ -6,7 +6,8 @@ check at every start of the workflow takes no time and does not import torch; fo
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from pathlib import Path
 
 from lowparam import paths, provenance
@@ -14,6 +15,7 @@ from lowparam.errors import LowparamError
 from lowparam.files import read_json, write_json
 from lowparam.params import Data, Params, Run, Scale, run_spec
 from lowparam.provenance import PACKAGE
+from lowparam.waiting import waiting
 
 __all__ = ["check_scales", "is_checked"]
 
@@ -43,21 +45,35 @@ def check_scales(params: Params, experiments: Iterable[str]) -> None:
     """
     stored = {file.stem: _stored(file) for file in sorted(paths.scale_checks("").parent.glob("*.json"))}
     answers = {question: answer for known in stored.values() for question, answer in known.items()}
+    shapes: dict[str, dict[str, dict[str, int]]] = {}
+    asked: dict[str, dict[str, list]] = {}
     for name in experiments:
-        questions = {}
-        shape = _shape(params, params.experiment(name).data, answers, questions)
-        for scale in _scales(params, name):
-            try:
-                for question in _questions(params, scale, shape):
-                    key = json.dumps(question)
-                    if key not in answers and key not in questions:
-                        _ask(*question)
-                    questions[key] = True
-            except LowparamError as error:
-                raise LowparamError(f"params.yaml: experiments.{name}: {error}") from error
-        answers |= questions
-        if questions != stored.get(name):
-            write_json(paths.scale_checks(name), questions)
+        shapes[name] = {}
+        shape = _shape(params, params.experiment(name).data, answers, shapes[name])
+        answers |= shapes[name]
+        with _named(name):
+            questions = [each for scale in _scales(params, name) for each in _questions(params, scale, shape)]
+        asked[name] = {json.dumps(question): question for question in questions}
+    new = {key for questions in asked.values() for key in questions if key not in answers}
+    with waiting("checking that networks can be built", len(new)) as done:
+        for name, questions in asked.items():
+            for key in [key for key in questions if key not in answers]:
+                with _named(name):
+                    _ask(*questions[key])
+                answers[key] = True
+                done()
+            kept = {**shapes[name], **dict.fromkeys(questions, True)}
+            if kept != stored.get(name):
+                write_json(paths.scale_checks(name), kept)
+
+
+@contextmanager
+def _named(experiment: str) -> Generator[None]:
+    """Let an error name the experiment."""
+    try:
+        yield
+    except LowparamError as error:
+        raise LowparamError(f"params.yaml: experiments.{experiment}: {error}") from error
 
 
 def _scales(params: Params, name: str) -> list[Scale]:

@@ -7,6 +7,8 @@ import re
 import time
 from collections.abc import Iterable, Iterator
 
+from lowparam.waiting import duration
+
 FINISHED = re.compile(r"Finished jobid: \d+ \(Rule: (\w+)\)")
 STEPS = re.compile(r"(\d+) of (\d+) steps \((\d+)%\) done")
 # What Snakemake prints at every start or between two steps, without news in it.
@@ -15,14 +17,6 @@ NOISE = re.compile(
     r"|Singularity containers|Select jobs to execute|Execute \d+ jobs|Complete log|Elapsed time"
     r"|\[\w+ \w+ +\d+ [\d:]+ \d+\]|$"
 )
-
-
-def duration(seconds: float) -> str:
-    """Write a time as people read it: ``40 s``, ``7 min``, ``2 h 5 min``."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def follow(lines: Iterable[str], clock=time.monotonic) -> Iterator[str]:

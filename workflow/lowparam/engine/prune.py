@@ -13,6 +13,7 @@ from pathlib import Path
 from lowparam import studies
 from lowparam.errors import LowparamError
 from lowparam.params import Params
+from lowparam.waiting import waiting
 
 __all__ = ["delete", "prune", "unnamed"]
 
@@ -80,7 +81,8 @@ def untracked(experiments: list[str]) -> list[Path]:
     LowparamError
         If it cannot say.
     """
-    listing = subprocess.run(["snakemake", "--list-untracked", *experiments], capture_output=True, text=True)
+    with waiting("asking Snakemake for files that nothing requires"):
+        listing = subprocess.run(["snakemake", "--list-untracked", *experiments], capture_output=True, text=True)
     if listing.returncode:
         raise LowparamError(f"snakemake --list-untracked failed: {listing.stderr.strip().splitlines()[-1]}")
     return [Path(line) for line in listing.stdout.splitlines()]

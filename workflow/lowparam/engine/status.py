@@ -12,15 +12,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from lowparam import runs
 from lowparam.engine import plans
-from lowparam.engine.progress import duration
 from lowparam.errors import LowparamError
 from lowparam.files import read_yaml
 from lowparam.params import Params, Run
+from lowparam.terminal import console
+from lowparam.waiting import duration, waiting
 
 __all__ = ["disk", "pending", "seconds", "show_status"]
 
@@ -37,25 +37,33 @@ PROFILE = 1.1  # a profile takes about a tenth of the training
 
 def show_status(params: Params) -> None:
     """Print one screen: the runs of each experiment, the disk they take, and what ``dvc repro`` would do."""
-    console = Console()
-    found = {name: runs.states(params, name) for name in params.experiments}
-    console.print(experiments_table(params, found))
+    with waiting("reading results and asking DVC", len(params.experiments) + 2) as done:
+        found = {}
+        for name in params.experiments:
+            found[name] = runs.states(params, name)
+            done()
+        sizes = disk()
+        done()
+        lines = pending(params, found)
+    output = console()
+    output.print(experiments_table(params, found))
     empty = [
         name for name, states in found.items() if set(states.values()) == {"missing"} and name not in params.replicate
     ]
     if empty:
-        console.print(f"without results: {', '.join(empty)}", style="dim")
-    console.print()
-    console.print(disk_table(disk()))
-    console.print()
-    for line in pending(params, found):
-        console.print(line, highlight=False, soft_wrap=True)
+        output.print(f"without results: {', '.join(empty)}", style="dim")
+    output.print()
+    output.print(disk_table(sizes))
+    output.print()
+    for line in lines:
+        output.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def experiments_table(params: Params, found: dict[str, dict[Run, str]]) -> Table:
     tuned = {name: tuned_of(params, name) for name in found}
     added = ["tuned"] if any(tuned.values()) else []
     table = Table("experiment", *added, "runs", *STATES, "recorded", box=None, header_style="bold")
+    table.columns[0].overflow = table.columns[-1].overflow = "fold"  # a name that is cut is none
     for column in table.columns[1:-1]:
         column.justify = "right"
     for name, states in found.items():

@@ -413,7 +413,7 @@ class Params(Section):
             If params.yaml has none of that name.
         """
         if name not in self.experiments:
-            raise LowparamError(f"params.yaml has no experiment {name!r}; it has {', '.join(self.experiments)}")
+            raise LowparamError(f"params.yaml has no experiment {name!r}; {registry.nearest(name, self.experiments)}")
         return self.experiments[name]
 
     def recipe(self, scale: "Scale", choice: Mapping[str, Any] | None = None) -> Recipe:
