@@ -1,6 +1,6 @@
 """The table and the figure of tuning, from trials with known accuracies."""
 
-from itertools import pairwise
+from itertools import combinations
 
 import pandas as pd
 import pytest
@@ -132,7 +132,7 @@ def test_titles_of_four_probes_do_not_overlap():
         drawn.canvas.draw()
         boxes = [ax.title.get_window_extent() for ax in drawn.axes]
         legend = drawn.legends[0].get_window_extent()
-    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+    assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
     assert legend.x0 >= 0 and legend.x1 <= drawn.bbox.x1
 
 

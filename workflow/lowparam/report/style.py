@@ -1,9 +1,10 @@
 """Define the look of all figures, and write them."""
 
 import io
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -15,12 +16,13 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from lowparam.files import atomic
+from lowparam.report.layout import TEXT_WIDTH, fit
 
-__all__ = ["COLUMN_WIDTH", "MARKERS", "TEXT_WIDTH", "in_style", "only_text", "quantised", "save"]
+__all__ = ["COLUMN_WIDTH", "MARKERS", "TEXT_WIDTH", "in_style", "looks", "only_text", "quantised", "save"]
 
-TEXT_WIDTH = 7.0  # inches, both columns of a paper
 COLUMN_WIDTH = 3.4
-MARKERS = "osD^vPX*<>"
+MARKERS = "osD^vPX*<>p"
+LINES = ("-", "--", "-.", ":")
 
 STYLE = {
     "font.size": 8,
@@ -45,12 +47,26 @@ def in_style() -> Generator[None]:
         yield
 
 
+def looks(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return colour, marker and line of each name, for ``ax.errorbar`` and ``ax.plot``.
+
+    The palette has ten colours, and there is one marker more: so no two of 110 names have the same colour and marker,
+    and neighbours differ in both. The line changes after every ten names.
+    """
+    colours = sns.color_palette("colorblind", 10)
+    return {
+        name: {"color": colours[place % 10], "marker": MARKERS[place % 11], "linestyle": LINES[place // 10 % 4]}
+        for place, name in enumerate(dict.fromkeys(names))
+    }
+
+
 def save(figure: Figure, folder: Path, name: str) -> None:
     """Write a figure as ``<folder>/<name>.pdf`` and ``.png``, and close it.
 
-    The files contain no date, so equal figures are equal files. The PNG is reduced to a palette (`quantised`), which
-    makes it a third of the size.
+    It is first made large enough to be read (`lowparam.report.layout.fit`). The files contain no date, so equal figures
+    are equal files. The PNG is reduced to a palette (`quantised`), which makes it a third of the size.
     """
+    fit(figure)
     with atomic(folder / f"{name}.pdf") as temporary:
         figure.savefig(temporary, metadata={"CreationDate": None})
     picture = io.BytesIO()

@@ -2,13 +2,9 @@
 
 from collections.abc import Mapping
 
-import matplotlib.pyplot as plt
-from matplotlib.figure import Figure
 from torch import Tensor
 
-from lowparam.report.style import TEXT_WIDTH
-
-__all__ = ["COLOURS", "UNTRAINED", "last", "place", "sites", "without_content"]
+__all__ = ["COLOURS", "UNTRAINED", "last", "place", "sites"]
 
 UNTRAINED = "tab:gray"
 COLOURS = ("tab:blue", "tab:red", "tab:green", "tab:purple")
@@ -37,11 +33,3 @@ def place(site: str) -> str:
     if parts[0] == "stages" and len(parts) == 4:
         return f"stage {int(parts[1]) + 1}, block {int(parts[2]) + 1}"
     return site.removesuffix(".stream")
-
-
-def without_content(reason: str) -> Figure:
-    """Draw a figure that states why it is empty."""
-    figure, axis = plt.subplots(figsize=(TEXT_WIDTH / 2, 0.6))
-    axis.text(0.5, 0.5, reason, ha="center", va="center", color="0.5")
-    axis.set_axis_off()
-    return figure

@@ -10,6 +10,7 @@ from lowparam.claims.statistics import mean_interval
 from lowparam.report.context import Context
 from lowparam.report.figures._tests import findings_in
 from lowparam.report.labels import architecture_label
+from lowparam.report.layout import draw_means, value_axis
 from lowparam.report.style import TEXT_WIDTH, only_text
 
 CAPTION = (
@@ -43,11 +44,11 @@ def make(context: Context) -> Figure:
     for ax, (outcome, label) in zip(axes, ABLATED.items(), strict=True):
         for place, by_outcome in enumerate(changes.values()):
             values = by_outcome[outcome]
-            estimate = mean_interval(values)
             ax.plot(values, np.full(len(values), place), "|", color="0.6", markersize=7)
-            ax.errorbar(estimate.mean, place, xerr=estimate.half_width, color="C0", marker="o", capsize=1.5)
+            draw_means(ax, [place], [mean_interval(values)], across=True, color="C0", marker="o")
         ax.axvline(0, color="0.3", linewidth=0.8)
         ax.set_xlabel(label)
+        value_axis([ax], "x", include=[0, *(seed for found in changes.values() for seed in found[outcome])])
         ax.grid(axis="y", visible=False)
     axes[0].set_yticks(
         range(len(changes)), [f"{architecture_label(p)}\nagainst {architecture_label(m)}" for p, m in changes]

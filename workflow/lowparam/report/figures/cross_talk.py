@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 from lowparam.interference.measures.class_cross_talk import chi
 from lowparam.report.context import Context, Profiles
 from lowparam.report.escape import has_glyphs, mathtext
-from lowparam.report.figures._arrays import place, sites, without_content
-from lowparam.report.style import TEXT_WIDTH
+from lowparam.report.figures._arrays import place, sites
+from lowparam.report.style import TEXT_WIDTH, only_text
 
 CAPTION = (
     "{family}: effect of moving the stream towards a class (rows) on each logit (columns) at the end of each stage, "
@@ -27,7 +27,7 @@ def make(context: Context) -> Figure:
 
 
 def draw(profiles: Profiles) -> Figure:
-    """Draw the effects (K, K) at the ends of stages, one row for each network.
+    """Draw the effects (K, K) at the ends of stages, a row for each stage and a column for each network.
 
     Each panel is scaled to its largest entry. Without interference only the diagonal is red, and the rest is evenly
     pale blue. A class whose name the font cannot write is shown by its number.
@@ -36,19 +36,19 @@ def draw(profiles: Profiles) -> Figure:
     names = [mathtext(name, LONGEST_NAME) if has_glyphs(name) else str(place) for place, name in enumerate(classes)]
     ends = sites(arrays, "cross_talk")
     if not ends:
-        return without_content("χ is undefined")
+        return only_text("χ is undefined.")
     figure, axes = plt.subplots(
-        len(arrays),
         len(ends),
-        figsize=(TEXT_WIDTH, 0.5 + 1.95 * len(arrays)),
+        len(arrays),
+        figsize=(min(TEXT_WIDTH, 1.2 + 2.9 * len(arrays)), 0.5 + 2.2 * len(ends)),
         sharex=True,
         sharey=True,
         squeeze=False,
         layout="constrained",
     )
     image = None
-    for row, (label, found) in zip(axes, arrays.items(), strict=True):
-        for axis, site in zip(row, ends, strict=True):
+    for column, (label, found) in zip(axes.T, arrays.items(), strict=True):
+        for axis, site in zip(column, ends, strict=True):
             axis.grid(False)
             effects = found.get(f"{site}/cross_talk")
             if effects is None:
@@ -56,11 +56,13 @@ def draw(profiles: Profiles) -> Figure:
                 continue
             matrix = (effects / effects.abs().max()).numpy()
             image = axis.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
-            axis.set_title(f"{place(site)}, χ = {chi(effects.double()).item():.2f}")
+            network = f"{label}\n" if len(arrays) > 1 else ""
+            axis.set_title(f"{network}{place(site)}, χ = {chi(effects.double()).item():.2f}")
             if len(classes) == len(effects) <= 20:
                 axis.set_xticks(range(len(names)), names, rotation=90 if max(map(len, names)) > 2 else 0)
                 axis.set_yticks(range(len(names)), names)
-        row[0].set_ylabel(f"{label}\npushed towards" if len(arrays) > 1 else "pushed towards")
+    for axis in axes[:, 0]:
+        axis.set_ylabel("pushed towards")
     for axis in axes[-1]:
         axis.set_xlabel("logit")
     assert image is not None, "every site in `ends` is kept by some network"

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from lowparam.interference.direction_sets import cosines
 from lowparam.report.context import Context, Profiles
-from lowparam.report.figures._arrays import last, without_content
-from lowparam.report.style import TEXT_WIDTH
+from lowparam.report.figures._arrays import last
+from lowparam.report.style import TEXT_WIDTH, only_text
 
 CAPTION = (
     "{family}: cosines between the directions of the last projection, sorted so that similar ones are neighbours, with "
@@ -35,15 +35,15 @@ def draw(profiles: Profiles, seed: int = 0) -> Figure:
     shown = {label: last(found, "directions") for label, found in profiles.arrays.items()}
     shown = {label: vectors.double() for label, vectors in shown.items() if vectors is not None}
     if not shown:
-        return without_content("no projection was kept")
+        return only_text("No projection was kept.")
     first = next(iter(shown.values()))
     random = torch.randn(first.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
     shown["null: random directions"] = random / random.norm(dim=0) * first.norm(dim=0)
     figure, axes = plt.subplots(
         2,
         len(shown),
-        figsize=(min(TEXT_WIDTH, 0.8 + 2.2 * len(shown)), 2.8),
-        height_ratios=(7, 1),
+        figsize=(min(TEXT_WIDTH, 0.8 + 2.2 * len(shown)), 4.1),
+        height_ratios=(2, 1),
         sharex="col",
         squeeze=False,
         layout="constrained",

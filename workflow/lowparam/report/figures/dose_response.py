@@ -5,7 +5,8 @@ from matplotlib.figure import Figure
 
 from lowparam.claims.contrasts import unit_of
 from lowparam.report.context import Context
-from lowparam.report.figures._tests import draw_means, findings_in, make_panels, size_axis
+from lowparam.report.figures._tests import draw_seeds, findings_in
+from lowparam.report.layout import panels, size_axis, value_axis
 from lowparam.report.style import only_text
 
 CAPTION = (
@@ -23,21 +24,23 @@ def make(context: Context) -> Figure:
     tests = list(findings_in(context, "dose_response"))
     if not tests:
         return only_text("No dose was varied in these runs.")
-    figure, axes = make_panels(len(tests))
-    for ax, (title, test, finding) in zip(axes.flat, tests, strict=False):
+    figure, axes = panels(len(tests))
+    for ax, (title, test, finding) in zip(axes, tests, strict=True):
         doses, values, moved = finding.data["doses"], finding.data["responses"], finding.data.get("moved")
         order = np.argsort(doses)
         x = 2 ** doses[order] if test.doses is None else doses[order]
         ax.plot(x, values[order], color="0.75", linewidth=0.6)
-        draw_means(ax, x, values[order], color="C0", marker="o")
+        draw_seeds(ax, x, values[order], color="C0", marker="o")
         if moved is not None:
             right = ax.twinx()
-            draw_means(right, x, moved[order], color="C1", marker="s", linestyle="--")
+            draw_seeds(right, x, moved[order], color="C1", marker="s", linestyle="--")
             right.set_ylabel(unit_of(test.moved), color="C1")
             right.grid(visible=False)
+            value_axis([right], note=False)
         if test.doses is None:
-            size_axis(ax)
+            size_axis([ax], x)
         ax.set_xlabel("parameters" if test.doses is None else "dose")
         ax.set_ylabel(unit_of(test.outcome) + (", difference" if test.minus else ""))
         ax.set_title(title)
+        value_axis([ax], include=values.ravel())
     return figure

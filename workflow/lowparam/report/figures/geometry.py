@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lowparam.report.context import Context
+from lowparam.report.layout import legend
 from lowparam.report.style import MARKERS, TEXT_WIDTH
 
 CAPTION = "Feature dimensionality of toy models as features become sparser, with the values of the known polytopes."
@@ -35,5 +36,5 @@ def draw(sweep: pd.DataFrame, features: pd.DataFrame) -> Figure:
     axis.plot(1 / mean.index, 1 / mean, color="black", marker=MARKERS[0], label="dimensions per feature, $m/||W||^2$")
     axis.set(xscale="log", ylim=(0, 1.05), xlabel="sparsity, 1 / p", ylabel="feature dimensionality D")
     axis.grid(False)
-    axis.legend(loc="upper right")
+    legend(figure)
     return figure

@@ -1,11 +1,10 @@
 """Inner products of the features of toy models."""
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
 from lowparam.report.context import Context
-from lowparam.report.style import TEXT_WIDTH
+from lowparam.report.layout import panels
 
 CAPTION = "Inner products (WᵀW) of the features of toy models whose best solution is known."
 OF = "toy"
@@ -20,14 +19,9 @@ def make(context: Context) -> Figure:
 def draw(shapes: pd.DataFrame, grams: pd.DataFrame) -> Figure:
     """Draw the matrix of inner products of each model."""
     names = list(shapes["shape"].unique())
-    columns = 4
-    figure, axes = plt.subplots(
-        -(-len(names) // columns), columns, figsize=(TEXT_WIDTH, 3.9), layout="constrained", squeeze=False
-    )
-    for axis in axes.flat[len(names) :]:
-        axis.remove()
+    figure, axes = panels(len(names))
     limit = grams["value"].abs().max()
-    for axis, name in zip(axes.flat, names, strict=False):
+    for axis, name in zip(axes, names, strict=True):
         model = shapes[shapes["shape"] == name].iloc[0]
         matrix = grams[grams["shape"] == name].pivot(index="i", columns="j", values="value").to_numpy()
         image = axis.imshow(matrix, cmap="RdBu_r", vmin=-limit, vmax=limit)

@@ -1,13 +1,12 @@
 """Accuracy on the two moons by the position of star blocks."""
 
-import matplotlib.pyplot as plt
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 
 from lowparam.claims.statistics import mean_interval
 from lowparam.report.context import Context
-from lowparam.report.style import MARKERS, TEXT_WIDTH
+from lowparam.report.layout import draw_means, legend, panels, value_axis
+from lowparam.report.style import looks
 
 CAPTION = "Accuracy on the two moons by the number and position of star blocks."
 OF = "star"
@@ -31,25 +30,19 @@ def draw(moons: pd.DataFrame) -> Figure:
         "fresh": "fresh points",
         "agree_svm_poly": "agreement with polynomial SVM",
     }
-    figure, axes = plt.subplots(1, len(measures), figsize=(TEXT_WIDTH, 2.4), layout="constrained")
+    styles = looks(rows)
+    figure, axes = panels(len(measures), height=2.4)
     for ax, (measure, title) in zip(axes, measures.items(), strict=True):
         for place, (label, names) in enumerate(rows.items()):
             points = sorted(
                 (name.count("S"), mean_interval(100 * nets.loc[nets["net"] == name, measure])) for name in names
             )
-            ax.errorbar(
-                [count + 0.06 * (2 * place - 1) for count, _ in points],
-                [e.mean for _, e in points],
-                yerr=[e.half_width for _, e in points],
-                marker=MARKERS[place],
-                color=sns.color_palette("colorblind")[place],
-                label=label,
-                elinewidth=0.8,
-                capsize=1.5,
-            )
+            places = [count + 0.06 * (2 * place - 1) for count, _ in points]
+            draw_means(ax, places, [estimate for _, estimate in points], label=label, **styles[label])
         ax.set_xticks(range(5))
         ax.set_xlabel("star blocks, of 4")
         ax.set_title(title)
+        value_axis([ax], least=0, most=100)
     axes[0].set_ylabel("%")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
+    legend(figure)
     return figure

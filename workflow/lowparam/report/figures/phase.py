@@ -52,6 +52,6 @@ def draw(phase: pd.DataFrame) -> Figure:
         Patch(color=color, label=label) for key, (label, color) in OUTCOMES.items() if (phase["outcome"] == key).any()
     ]
     line.set_label("closed-form boundary")
-    figure.legend(handles=[*seen, line], loc="outside lower center", ncols=2)
+    figure.legend(handles=[*seen, line], loc="outside lower center", ncols=2, frameon=False)
     sns.despine(ax=axis)
     return figure

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from lowparam.claims.statistics import mean_interval
 from lowparam.report.context import Context, Profiles
 from lowparam.report.figures._arrays import UNTRAINED
+from lowparam.report.layout import legend
 from lowparam.report.style import MARKERS, TEXT_WIDTH
 
 CAPTION = (
@@ -68,10 +69,7 @@ def draw(profiles: Profiles) -> Figure:
         high = max(high, min(np.nanmax(limits), 1.6 * high))
         if high > low:
             column[0].set_ylim(low - 0.05 * (high - low), high + 0.1 * (high - low))
-    handles = {}
-    for axis in axes.flat:
-        handles |= {text: handle for handle, text in zip(*axis.get_legend_handles_labels(), strict=True)}
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles), frameon=False)
+    legend(figure)
     return figure
 
 

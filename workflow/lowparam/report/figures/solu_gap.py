@@ -1,6 +1,5 @@
 """Accuracy that each probe costs, a row for each architecture and a point for each budget."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 from matplotlib.figure import Figure
@@ -9,7 +8,8 @@ from lowparam.claims.statistics import mean_interval
 from lowparam.report.context import Context
 from lowparam.report.estimates import gap_by_seed, in_order
 from lowparam.report.labels import architecture_label, probe_label
-from lowparam.report.style import COLUMN_WIDTH
+from lowparam.report.layout import draw_means, label_outer, legend, panels, value_axis
+from lowparam.report.style import only_text
 
 CAPTION = (
     "Accuracy that SoLU and each of its controls cost, in percentage points, paired by seed: mean over seeds with 95 % "
@@ -25,39 +25,25 @@ def make(context: Context) -> Figure:
     gaps = gap_by_seed(context.runs)
     probes, architectures = in_order(gaps["probe"]), in_order(gaps["architecture"])
     budgets = in_order(gaps["budget"])
+    if not probes:
+        return only_text("No probe was compared in these runs.")
     colours = sns.color_palette("crest", len(budgets))
-    columns = min(len(probes), 3)
-    rows = -(-len(probes) // columns)
-    figure, axes = plt.subplots(
-        rows,
-        columns,
-        figsize=(max(COLUMN_WIDTH, 1.2 + 1.9 * columns), (0.5 + 0.26 * len(architectures)) * rows),
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
+    apart = min(0.16, 0.8 / len(budgets))
+    figure, axes = panels(
+        len(probes), height=0.5 + len(architectures) * max(0.26, 0.07 * len(budgets)), sharey=True, sharex=True
     )
-    for ax in axes.flat[len(probes) :]:
-        ax.set_axis_off()
-    for ax, probe in zip(axes.flat, probes, strict=False):
+    for ax, probe in zip(axes, probes, strict=True):
         for shift, (budget, colour) in enumerate(zip(budgets, colours, strict=True)):
             of_budget = gaps[(gaps["probe"] == probe) & (gaps["budget"] == budget)]
             estimates = [mean_interval(of_budget.loc[of_budget["architecture"] == a, "gap"]) for a in architectures]
-            offset = (shift - (len(budgets) - 1) / 2) * 0.16
-            ax.errorbar(
-                [e.mean for e in estimates],
-                np.arange(len(architectures)) + offset,
-                xerr=[e.half_width for e in estimates],
-                fmt="o",
-                color=colour,
-                label=budget,
-                elinewidth=0.9,
-                capsize=1.5,
-            )
+            places = np.arange(len(architectures)) + (shift - (len(budgets) - 1) / 2) * apart
+            draw_means(ax, places, estimates, across=True, label=budget, fmt="o", color=colour)
         ax.axvline(0, color="0.3", linewidth=0.8)
         ax.set_title(probe_label(probe))
-        ax.set_xlabel("SoLU gap (percentage points)")
         ax.grid(axis="y", visible=False)
-    axes[0][0].set_yticks(range(len(architectures)), [architecture_label(a) for a in architectures])
-    axes[0][0].set_ylim(len(architectures) - 0.5, -0.5)
-    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside right center", title="budget", frameon=False)
+    axes[0].set_yticks(range(len(architectures)), [architecture_label(a) for a in architectures])
+    axes[0].set_ylim(len(architectures) - 0.5, -0.5)
+    value_axis(axes, "x", include=[0])
+    label_outer(axes, "SoLU gap (points)")
+    legend(figure, title="budget")
     return figure

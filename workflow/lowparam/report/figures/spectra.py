@@ -1,6 +1,5 @@
 """Eigenvalues of the correlations between channels at the ends of stages."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -8,8 +7,9 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from torch import Tensor
 
 from lowparam.report.context import Context, Profiles
-from lowparam.report.figures._arrays import COLOURS, UNTRAINED, place, sites, without_content
-from lowparam.report.style import TEXT_WIDTH
+from lowparam.report.figures._arrays import COLOURS, UNTRAINED, place, sites
+from lowparam.report.layout import label_outer, legend, panels
+from lowparam.report.style import only_text
 
 CAPTION = (
     "{family}: eigenvalues of the correlations between channels at the end of each stage, first seed at the largest "
@@ -33,11 +33,9 @@ def draw(profiles: Profiles) -> Figure:
     arrays = profiles.arrays
     ends = sites(arrays, "eigenvalues")
     if not ends:
-        return without_content("no spectrum was kept")
-    figure, axes = plt.subplots(
-        1, len(ends), figsize=(TEXT_WIDTH, 2.4), sharey=True, squeeze=False, layout="constrained"
-    )
-    for axis, site in zip(axes[0], ends, strict=True):
+        return only_text("No spectrum was kept.")
+    figure, axes = panels(len(ends), height=2.4, sharey=True)
+    for axis, site in zip(axes, ends, strict=True):
         networks = [(label, found, colour) for (label, found), colour in zip(arrays.items(), COLOURS, strict=False)]
         before = networks[0][1].get(f"untrained/{site}/eigenvalues")
         if before is not None:
@@ -51,13 +49,13 @@ def draw(profiles: Profiles) -> Figure:
             if f"{site}/images" in found
         )
         axis.axhspan(*random_band(len(values), images.item()), color="0.88", zorder=0, label="independent channels")
-        axis.set(xscale="log", yscale="log", xlabel="rank", title=f"{place(site)}, {len(values)} channels")
+        axis.set(xscale="log", yscale="log", title=f"{place(site)}, {len(values)} channels")
         axis.xaxis.set_major_formatter(FuncFormatter(lambda rank, _: f"{rank:g}"))
         axis.xaxis.set_minor_formatter(NullFormatter())
-    axes[0, 0].set_ylabel("eigenvalue of the correlations")
-    least = min(line.get_ydata().min() for axis in axes[0] for line in axis.lines)
-    axes[0, 0].set_ylim(bottom=max(1e-6, least / 2))
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+    label_outer(axes, "rank", "eigenvalue of the correlations")
+    least = min(line.get_ydata().min() for axis in axes for line in axis.lines)
+    axes[0].set_ylim(bottom=max(1e-6, least / 2))
+    legend(figure)
     return figure
 
 

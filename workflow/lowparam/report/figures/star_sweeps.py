@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from lowparam.claims.statistics import Estimate, mean_interval
 from lowparam.references.stars import TABLES
 from lowparam.report.context import Context
+from lowparam.report.layout import draw_means, legend, value_axis
 from lowparam.report.style import MARKERS, TEXT_WIDTH
 from lowparam.studies.star.names import on_axis, parse, varied_axes
 
@@ -43,17 +44,13 @@ def draw(runs: pd.DataFrame) -> Figure:
                 ax.set_xscale("log", base=2)
             ax.set_xticks(ticks, [str(size) for size in ticks])
             ax.minorticks_off()
-            bottom, top = ax.get_ylim()
-            ax.set_ylim(max(bottom, 0), min(top, 100.5))  # accuracies are bounded, t intervals are not
+            value_axis([ax], least=0, most=100)
             ax.set_xlabel(axis)
         published.set_title(f"ImageNet-1k, as published, by {axis}")
         own.set_title(f"ours, by {axis}")
     for row in panels:
         row[0].set_ylabel("top-1 accuracy (%)")
-    drawn = [ax.get_legend_handles_labels() for ax in panels.flat]
-    handles = {label: handle for pair in drawn for handle, label in zip(*pair, strict=True)}
-    names = [arm for arm in ARMS if arm in handles]
-    figure.legend([handles[arm] for arm in names], names, loc="outside lower center", ncols=len(names), frameon=False)
+    legend(figure)
     return figure
 
 
@@ -86,15 +83,13 @@ def _own(runs: pd.DataFrame, axis: str) -> dict[str, dict[int, Estimate]]:
 def _line(ax: Axes, arm: str, points: dict[int, Estimate]) -> None:
     place = ARMS.index(arm)
     sizes = sorted(points)
-    ax.errorbar(
+    draw_means(
+        ax,
         sizes,
-        [points[size].mean for size in sizes],
-        yerr=[np.nan_to_num(points[size].half_width) for size in sizes],
+        [points[size] for size in sizes],
         color=sns.color_palette("colorblind")[place % 2],
         linestyle="-" if place < 2 else "--",
         marker=MARKERS[place],
         markerfacecolor=None if place < 2 else "white",
         label=arm,
-        elinewidth=0.8,
-        capsize=1.5,
     )

@@ -1,13 +1,14 @@
 """Change of StarNet's accuracy from the standard block, as published and ours."""
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
 from lowparam.catalogue import VARIANT_TABLES
+from lowparam.claims.statistics import Estimate
 from lowparam.report.context import Context
+from lowparam.report.layout import draw_means, value_axis
 from lowparam.report.style import MARKERS, TEXT_WIDTH
 from lowparam.report.tables._star_variants import variants_table
 
@@ -42,16 +43,11 @@ def draw(runs: pd.DataFrame) -> Figure:
     colours = dict(zip(VARIANT_TABLES, sns.color_palette("colorblind"), strict=False))
     for place, (name, _, published, own) in enumerate(rows):
         left.plot(published["mean"], [place] * len(published), "o", color=colours[name], markerfacecolor="white")
-        for shift, (_, each) in enumerate(own.iterrows()):
-            right.errorbar(
-                each["mean"],
-                place + 0.2 * (shift - (len(own) - 1) / 2),
-                xerr=np.nan_to_num(each["half_width"]),
-                fmt=MARKERS[shift],
-                color=colours[name],
-                elinewidth=0.9,
-                capsize=1.5,
-            )
+        for shift, each in enumerate(own.to_dict("records")):
+            at = place + min(0.2, 0.8 / len(own)) * (shift - (len(own) - 1) / 2)
+            estimate = Estimate(each["mean"], each["half_width"], each["n"])
+            marker = MARKERS[shift % len(MARKERS)]
+            draw_means(right, [at], [estimate], across=True, color=colours[name], marker=marker)
     titles = {"star_stages": "stages", "star_placement": "place", "star_kind": "kind", "star_designs": "design"}
     left.set_yticks(range(len(rows)), [f"{titles[name]}: {label}" for name, label, _, _ in rows])
     left.set_ylim(len(rows) - 0.5, -0.5)
@@ -60,4 +56,5 @@ def draw(runs: pd.DataFrame) -> Figure:
         ax.set_title(title)
         ax.set_xlabel("change from the standard block (points)")
         ax.grid(axis="y", visible=False)
+    value_axis([right], "x", include=[0])
     return figure

@@ -1,11 +1,10 @@
 """Validation accuracy against each tuned recipe value, a panel for each probe."""
 
+from itertools import product
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -13,7 +12,8 @@ from lowparam.params import are_numbers
 from lowparam.report.context import Context
 from lowparam.report.estimates import in_order, rising
 from lowparam.report.labels import architecture_label, probe_label
-from lowparam.report.style import MARKERS, TEXT_WIDTH
+from lowparam.report.layout import label_outer, legend, panels
+from lowparam.report.style import looks
 
 CAPTION = (
     "Validation accuracy against the recipe values that were tried, one panel for each probe and one line for each "
@@ -35,34 +35,28 @@ def draw(trials: pd.DataFrame, keys: list[str]) -> Figure:
     """Draw the figure from `Context.tuning`."""
     trials = trials[trials["check"] == ""]
     probes = in_order(trials["probe"])
-    size = (min(TEXT_WIDTH, 1.6 + 2.6 * len(probes)), 0.4 + 2.4 * len(keys))
-    figure, axes = plt.subplots(
-        len(keys), len(probes), figsize=size, sharey=True, sharex="row", squeeze=False, layout="constrained"
-    )
-    for row, key in zip(axes, keys, strict=True):
-        values = rising(trials[key].tolist())  # of all panels, which share their axis
-        for ax, probe in zip(row, probes, strict=True):
-            _lines(ax, trials[trials["probe"] == probe], key, keys, values)
-            ax.set_xlabel(key.replace("_", " "))
-            ax.set_title(probe_label(probe))
-        row[0].set_ylabel("validation accuracy (%)")
-    # Below the panels, because several probes need all of the width for their titles.
-    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False)
+    styles = looks(trials["architecture"])
+    figure, axes = panels(len(keys) * len(probes), height=2.4, sharey=True)
+    for ax, (key, probe) in zip(axes, product(keys, probes), strict=True):
+        _lines(ax, trials[trials["probe"] == probe], key, keys, rising(trials[key].tolist()), styles)
+        ax.set_xlabel(key.replace("_", " "))
+        ax.set_title(probe_label(probe))
+    label_outer(axes, y="validation accuracy (%)")
+    legend(figure)
     return figure
 
 
-def _lines(ax: Axes, trials: pd.DataFrame, key: str, keys: list[str], values: list[Any]) -> None:
-    names = in_order(trials["architecture"])
+def _lines(ax: Axes, trials: pd.DataFrame, key: str, keys: list[str], values: list[Any], styles: dict) -> None:
     logarithmic = are_numbers(values) and values[0] > 0
     place = {value: value if logarithmic else position for position, value in enumerate(values)}
-    for number, (name, colour) in enumerate(zip(names, sns.color_palette("colorblind", len(names)), strict=True)):
+    for name in in_order(trials["architecture"]):
+        look = styles[name]
         best = _best_of_the_others(trials[trials["architecture"] == name], key, keys)
         order = [value for value in values if value in best.index]
-        marker = MARKERS[number % len(MARKERS)]
         x, y = [place[value] for value in order], best["accuracy"][order].to_numpy()
-        ax.plot(x, y, color=colour, marker=marker, label=architecture_label(name))
+        ax.plot(x, y, label=architecture_label(name), **look)
         chosen = best.index[best["chosen"]][0]
-        ax.plot(place[chosen], best["accuracy"][chosen], color=colour, marker=marker, markersize=8)
+        ax.plot(place[chosen], best["accuracy"][chosen], markersize=8, label="_chosen", **look)
         for value in best.index[best["failed"]]:
             _cross(ax, place[value], best["accuracy"][value])
     if logarithmic:
