@@ -114,7 +114,7 @@ def test_striding_follows_a_convolution_that_strides_no_more():
 
 def test_a_head_reads_the_last_map():
     class Head(nn.Module):
-        def __init__(self, features, classes):
+        def __init__(self, features, classes, size):
             super().__init__()
             self.linear = nn.Linear(features, classes)
 

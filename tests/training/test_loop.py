@@ -87,6 +87,14 @@ def test_the_average_is_exponential(dataset):
     assert torch.allclose(run.evaluated.classifier.weight, 0.5 * states[0] + 0.5 * states[1], atol=1e-7)
 
 
+def test_layers_that_change_while_training_know_its_steps_and_count_them(dataset):
+    run = training(dataset, architecture="mobilenetv2+prepbn", batch_size=100, epochs=3, warmup_epochs=0)
+    norm = run.net.stages[0][0].expand.norm
+    assert norm.until == pytest.approx(0.16 * 3 * run.steps_per_epoch)
+    run.run_epoch()
+    assert norm.passes == run.steps_per_epoch  # evaluation counts none
+
+
 def test_a_loss_that_is_not_finite_ends_the_run_and_names_the_step(dataset):
     run = training(dataset, optimizer="sgd", lr=1e12, warmup_epochs=0, ema=None)
     while not run.finished:

@@ -74,8 +74,12 @@ def count_parameters(net: nn.Module) -> Parameters:
 
 
 def count_values(module: nn.Module) -> int:
-    """Count the elements of the parameters of one module; of a kernel that collapses, those of the kernel."""
-    total = sum(p.numel() for p in module.parameters())
+    """Count the elements of the parameters of one module that remain after training.
+
+    Of a kernel that collapses these are the elements of the kernel, and `unused_later` of a layer does not count.
+    """
+    unused = [child for layer in module.modules() for child in getattr(layer, "unused_later", ())]
+    total = sum(p.numel() for p in module.parameters()) - sum(p.numel() for each in unused for p in each.parameters())
     for layer in _made_modules(module):
         made = layer.parametrizations["weight"]
         if getattr(made[0], "collapses", False):

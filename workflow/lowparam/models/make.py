@@ -186,9 +186,9 @@ class Make:
             return self._part("shortcut", lambda part: part.make(channels), lambda: operator.add)
         return operator.add
 
-    def head(self, features: int, classes: int) -> nn.Module | None:
-        """Make what maps the last map (N, features, H, W) to logits; None for mean pooling and a linear layer."""
-        return self._part("head", lambda part: part.make(features, classes), lambda: None)
+    def head(self, features: int, classes: int, size: int) -> nn.Module | None:
+        """Make what maps the last map (N, features, size, size) to logits; None for mean pooling and a linear layer."""
+        return self._part("head", lambda part: part.make(features, classes, size), lambda: None)
 
     def finish(self, net: nn.Module) -> None:
         """Let the parts finish a network, make its kernels if a part does, and check that every part was used.

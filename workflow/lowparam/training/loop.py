@@ -98,6 +98,7 @@ class Training:
         # NHWC: a step is 1.1 to 1.6 times as fast as in NCHW (docs/performance.md).
         self.net = net.to(device).to(memory_format=torch.channels_last)
         self.steps_per_epoch = math.ceil(len(data.train) / recipe.batch_size)
+        net.plan(recipe.epochs * self.steps_per_epoch)
         self.optimizer = make_optimizer(self.net, recipe)
         self.schedule = make_schedule(self.optimizer, recipe, self.steps_per_epoch)
         self.average = None

@@ -173,5 +173,8 @@ class Block(nn.Module):
 
 
 def foldable(norm: nn.Module | None) -> nn.Module | None:
-    """Return a norm if it can be folded into the convolution before it, as batch norm can; else None."""
-    return norm if isinstance(norm, nn.BatchNorm2d) else None
+    """Return a norm if it can be folded into the convolution before it, as batch norm can; else None.
+
+    What is a batch norm in eval mode has `running_var`, and `weight` as batch norm has.
+    """
+    return norm if getattr(norm, "running_var", None) is not None else None

@@ -24,7 +24,8 @@ slot            ``make``
                 of f(x) before it is added
 ``down``        ``make(channels, stride)``: (N, C, H, W) to (N, C, H / stride, W / stride), rounded up, after the
                 convolution that strode before and now does not
-``head``        ``make(features, classes)``: from the last map (N, features, H, W) to logits, in controlled mode
+``head``        ``make(features, classes, size)``: from the last map (N, features, size, size) to logits, in controlled
+                mode
 ==============  =================================================================================================
 
 A made kernel may be larger than the block's: the padding grows with it. What is learned decays as a weight does, and is
@@ -43,6 +44,11 @@ A part that depends on where it is in the network, or that initialises it in its
             register it as its own child; it is `shared_kernel` of the network, and may declare ``undecayed``
 ``finish``  a function of the complete network, whose weights are initialised; it changes the network in place, and is
             called before kernels are made. Convolutions that a block made have a ``role``, as in ``ON``.
+
+A module that changes while training has a method ``plan(steps)``, which training calls with the number of its steps; it
+counts them itself, in a buffer, so that a checkpoint has the count. ``unused_later`` lists its children that nothing
+reads after training: a budget does not count them. A norm that is a batch norm in eval mode has its ``weight`` and
+``running_var``, so that measures fold it.
 
 Settings that a paper compares are files of their own, such as ``se_r8`` and ``se_r16``; what they share is in a file of
 this folder whose name begins with an underscore, or in ``layers``. A new file is found by itself.

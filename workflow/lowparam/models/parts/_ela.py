@@ -7,6 +7,7 @@ kernel of F, its groups and the groups of GN. C k c + 2 C parameters, c channels
 
 import math
 
+import torch
 from torch import Tensor, nn
 
 __all__ = ["LocalAttention"]
@@ -15,7 +16,8 @@ __all__ = ["LocalAttention"]
 class LocalAttention(nn.Module):
     """Weigh each row and each column of each channel.
 
-    Where C is no multiple of the published numbers, the groups are the greatest common divisor.
+    Where the published numbers do not divide C, the norm has as many groups as their greatest common divisor, and the
+    channels that remain are a smaller group of the convolution.
 
     Parameters
     ----------
@@ -33,10 +35,19 @@ class LocalAttention(nn.Module):
 
     def __init__(self, channels: int, *, kernel: int, width: int, groups: int) -> None:
         super().__init__()
-        of_conv = channels // math.gcd(channels, width)
-        self.conv = nn.Conv1d(channels, channels, kernel, padding=kernel // 2, groups=of_conv, bias=False)
+        rest = channels % width
+        sizes = [channels - rest] * (channels >= width) + [rest] * (rest > 0)
+        self.convs = nn.ModuleList(
+            nn.Conv1d(size, size, kernel, padding=kernel // 2, groups=max(1, size // width), bias=False)
+            for size in sizes
+        )
         self.norm = nn.GroupNorm(math.gcd(channels, groups), channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        rows, columns = (self.norm(self.conv(x.mean(axis))).sigmoid() for axis in (3, 2))
+        rows, columns = (self.norm(self.mixed(x.mean(axis))).sigmoid() for axis in (3, 2))
         return x * rows[:, :, :, None] * columns[:, :, None, :]
+
+    def mixed(self, line: Tensor) -> Tensor:
+        """Convolve (N, C, L) along its axis."""
+        groups = line.split([conv.in_channels for conv in self.convs], 1)
+        return torch.cat([conv(group) for conv, group in zip(self.convs, groups, strict=True)], 1)

@@ -91,6 +91,12 @@ class Network(nn.Module):
                     skip = StochasticDepth(drop_path * number / (len(known) - 1), "row")
                     block.on_branch = nn.Sequential(block.on_branch, skip)
 
+    def plan(self, steps: int) -> None:
+        """Tell the layers that change while training, such as PRepBN, how many steps there will be."""
+        for module in self.modules():
+            if module is not self and hasattr(module, "plan"):
+                module.plan(steps)
+
     def sites(self) -> dict[str, Site]:
         """Return all sites by name, such as ``stages.1.0.projection``, in the order in which data flows."""
         return {
@@ -165,7 +171,9 @@ class Controlled(Network):
                 row[-1].insert(probe)
                 before = after
             self.stages.append(row)
-        own_head = make.head(rounded(before), classes)
+        for stride in (stem_stride, *strides):
+            size = -(-size // stride)
+        own_head = make.head(rounded(before), classes, size)
         self.reads_map = own_head is not None
         self.classifier = own_head if self.reads_map else nn.Linear(rounded(before), classes)
         make.finish(self)
