@@ -5,6 +5,7 @@ lower edges are as wide as its input and output have channels. Norms and activat
 them.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 from fractions import Fraction
 from html import escape
@@ -75,10 +76,15 @@ def draw(block: type[Block]) -> str:
         f'<text x="{width / 2:g}" y="20">C channels</text>',
     ]
     where = {0: (width / 2, 26.0)}  # for every feature map: where its line begins
+    past: list[tuple[float, float, float]] = []
     for step in steps:
         x, y = x_of(step), top + step.row * (SHAPE + GAP)
         for source in step.inputs:
-            parts.append(_line(*where[source], x, y))
+            from_x, from_y = where[source]
+            if from_x == x and y - from_y > GAP:  # past shapes in between
+                past.append((from_y, y, x))
+            else:
+                parts.append(_line(from_x, from_y, x, y))
         upper, lower = edge(step.before), edge(step.after)
         corners = f"{x - upper:g},{y} {x + upper:g},{y} {x + lower:g},{y + SHAPE} {x - lower:g},{y + SHAPE}"
         fill = "#cfe3f5" if "conv" in step.label else "#e9e9e9"
@@ -92,6 +98,11 @@ def draw(block: type[Block]) -> str:
                 f"{_in_widths(step.after)}</text>"
             )
         where[step.output] = (x, y + SHAPE)
+    for begin, end, x in past:
+        inside = sum(begin <= other[0] and other[1] <= end for other in past)
+        side = x - edge(widest) - 4 - 10 * inside
+        path = f"M {x:g} {begin + 6:g} H {side:g} V {end - 6:g} H {x:g} V {end:g}"
+        parts.append(f'<path d="{path}" fill="none" stroke="#b33" stroke-width="2"/>')
     x, y = where[steps[-1].output]
     if made.residual:
         plus = y + GAP + 12
@@ -124,6 +135,7 @@ def _steps(block: Block) -> list[Step]:
     number = {id(image): 0}
     steps: list[Step] = []
     maker: dict[int, Step] = {}
+    readers = Counter(id(tensor) for _, inputs, _ in calls for tensor in inputs)
     for module, inputs, output in calls:
         number[id(output)] = len(number)
         reads = [number[id(tensor)] for tensor in inputs]
@@ -131,6 +143,7 @@ def _steps(block: Block) -> list[Step]:
         last = maker.get(reads[0])
         begins = hasattr(module, "drawn") and not isinstance(module, LayerNorm2d | LayerScale)
         begins = begins or isinstance(module, nn.Conv2d)
+        begins = begins or readers[id(inputs[0])] > 1  # a line has to begin between the two
         if last is not None and last.output == reads[0] and len(reads) == 1 and not begins:
             last.after_it.append(_label(module))
             last.output = number[id(output)]

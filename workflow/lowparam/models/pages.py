@@ -44,17 +44,16 @@ def page(family: str) -> str:
     names = registry.get(family, families(), "family of architectures")
     module = registry.load(BLOCKS, family)
     source, _, context = (inspect.getdoc(module) or "").partition("\n\n")
-    joined = any(blocks.find(name).shortcut for name in names)
+    shortcut = "The block has no shortcut."
+    if any(blocks.find(name).shortcut for name in names):
+        shortcut = "The red line is the shortcut, which exists where a block keeps its width and does not stride."
+    elif any("<path" in draw(blocks.find(name)) for name in names):
+        shortcut = "Red lines pass layers inside the block; none goes around all of it."
     parts = [
         f"# {family}",
         _prose(source),
         *([_prose(context)] if context else []),
-        "In the pictures, the edges of a shape are as wide as its input and output have channels. "
-        + (
-            "The red line is the shortcut, which exists where a block keeps its width and does not stride."
-            if joined
-            else "The block has no shortcut."
-        ),
+        "In the pictures, the edges of a shape are as wide as its input and output have channels. " + shortcut,
     ]
     for name in names:
         parts += [

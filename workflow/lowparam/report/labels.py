@@ -16,6 +16,8 @@ ARCHITECTURES = {
     "nodepth_b": "NoDepth (reading B)",
     "nodepth_bp": "NoDepth (reading B′)",
     "nodepth_c": "NoDepth (reading C)",
+    "van": "VAN",
+    "crate": "CRATE",
 }
 
 FACTORS = {
