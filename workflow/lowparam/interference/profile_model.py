@@ -14,10 +14,12 @@ from lowparam.interference.norm_statistics import recalibrate_on
 from lowparam.interference.profile import profile_network
 from lowparam.models.blocks import Site
 from lowparam.params import Profile
+from lowparam.threads import one_thread
 
 __all__ = ["profile_model", "to_inputs"]
 
 
+@one_thread()
 def profile_model(
     model: nn.Module,
     images: np.ndarray | Tensor,

@@ -14,10 +14,12 @@ from lowparam.interference.profile import profile_run
 from lowparam.models.build import load_weights, network_for
 from lowparam.models.layers.fast import accelerate
 from lowparam.params import Params, Run, Scale, run_spec
+from lowparam.threads import one_thread
 
 __all__ = ["profile_scale"]
 
 
+@one_thread()
 def profile_scale(
     params: Params,
     scale: Scale,

@@ -15,10 +15,12 @@ from lowparam.interference.summary import summary
 from lowparam.models import timm_adapter
 from lowparam.models.weights import fit, read_weights
 from lowparam.params import Profile
+from lowparam.threads import one_thread
 
 __all__ = ["profile_timm"]
 
 
+@one_thread()
 def profile_timm(
     model: str,
     data_folder: Path | str,

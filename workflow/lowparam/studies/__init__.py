@@ -77,7 +77,10 @@ class Part:
     def run(self, params: "Params") -> None:
         """Compute the part and write its outputs."""
         module = importlib.import_module(f"lowparam.{FOLDER}.{self.study}.{self.name}")
-        module.write(find(self.study).settings(params), paths.experiment(self.study))
+        from lowparam.threads import one_thread  # imports torch
+
+        with one_thread():
+            module.write(find(self.study).settings(params), paths.experiment(self.study))
 
 
 @dataclass(frozen=True)

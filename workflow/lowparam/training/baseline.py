@@ -16,6 +16,7 @@ from lowparam import data
 from lowparam.data import Dataset, Files, Images, Streamed
 from lowparam.data.pixels import pixels_in_batches
 from lowparam.files import write_json
+from lowparam.threads import one_thread
 
 __all__ = ["fit_baseline"]
 
@@ -25,6 +26,7 @@ ITERATIONS = 500  # of a fit, which begins where the one with stronger regularis
 SMALL = 8  # height and width in pixels at which streamed images are looked at
 
 
+@one_thread()
 def fit_baseline(data_folder: Path, output: Path) -> None:
     """Fit on the training split, choose the regularisation on the validation split, report all three accuracies.
 

@@ -34,6 +34,7 @@ from lowparam.models.build import load_weights, network_for
 from lowparam.models.layers import Product
 from lowparam.models.skeletons.controlled import Network
 from lowparam.params import Params, Run, run_spec
+from lowparam.threads import one_thread
 
 __all__ = [
     "Spectrum",
@@ -281,6 +282,7 @@ def analyse_network(net: Network, dataset: Dataset) -> tuple[pd.DataFrame, pd.Da
     return classes, pd.DataFrame(rows)
 
 
+@one_thread()
 def write_bilinear(params: Params, experiment: str, *, data_folder: Path, folder: Path) -> None:
     """Analyse every network of an experiment whose last block is bilinear, trained and untrained.
 

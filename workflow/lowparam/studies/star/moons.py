@@ -9,8 +9,6 @@ best over the epochs, while the boundary that is drawn is that of the last weigh
 and the accuracy on fresh points, which the paper does not report.
 """
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +25,7 @@ from torch.nn import functional as F
 from lowparam.errors import LowparamError
 from lowparam.files import atomic, write_csv
 from lowparam.studies.star.settings import Settings
+from lowparam.threads import one_thread
 
 __all__ = [
     "MoonsNet",
@@ -246,17 +245,6 @@ def run_moons(
         record(name, "none", -1, 0, accuracy, accuracy, labels)
         votes[name] = drawn[name].astype(np.uint8)
     return pd.DataFrame(rows), {name: np.ascontiguousarray(v.reshape(shape).T) for name, v in votes.items()}
-
-
-@contextmanager
-def one_thread() -> Generator[None]:
-    """Compute in one thread, because sums in another order give other weights."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def write(settings: Settings, folder: Path) -> None:
