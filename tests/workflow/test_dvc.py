@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from workspace import ROOT, Workspace, epochs, listen
+from workspace import ROOT, Workspace, epochs, listen, small_params, stand_before
 
 CLEAN = "Data and pipelines are up to date."
 
@@ -218,3 +218,132 @@ def test_a_forced_rerun_is_recorded_as_the_same(recorded, tmp_path):
     for stage, entry in lock["stages"].items():
         outs = [out for out in entry["outs"] if "benchmarks" not in out["path"]]
         assert outs == [out for out in again["stages"][stage]["outs"] if "benchmarks" not in out["path"]]
+
+
+FAKE = """\
+#!/bin/bash
+# Stands before the real command and makes results in no time, with the value of a setting in them.
+case "$1 $2" in
+    "run results/data"*) out=$(dirname $2); mkdir -p $out; echo data > $out/manifest.json ;;
+    "run "*) ;;
+    "record data") echo record > results/data/$3/record.json ;;
+    "record train")
+        mkdir -p results/$3/{{runs/a,records,benchmarks/train}}
+        grep "^  lr:" recipes.yaml | tee results/$3/runs/a/metrics.json > results/$3/baseline.json
+        touch results/$3/{{records/train.json,benchmarks/train/a}} ;;
+    "record profile")
+        mkdir -p results/$3/{{profiles/a,benchmarks/profile}}
+        touch results/$3/{{profiles/a/seed0.csv,records/profile.json,benchmarks/profile/a}} ;;
+    "record report")
+        mkdir -p results/$3/{{tables,figures,shown,benchmarks/report}}
+        touch results/$3/{{runs.csv,claims.csv,claims.md,report.html,tables/a,figures/a,shown/a}}
+        echo '{{"a": 1}}' > results/$3/metrics.json
+        touch results/$3/{{records/report.json,benchmarks/report/a}} ;;
+    fingerprint*) exec {real} "$@" ;;
+    dvc-files*) exec {real} "$@" ;;
+    prune*) exec {real} "$@" ;;
+esac
+"""
+
+
+@pytest.fixture
+def pretended(tmp_path) -> Workspace:
+    """A repository whose results take no time to make; everything around them is real."""
+    workspace = Workspace.of_this_repository(tmp_path / "w")
+    stand_before(workspace, FAKE)
+    params = small_params()
+    params["experiments"]["mine"] = params["experiments"]["digits"] | {"seeds": [0]}
+    params["data"]["others"] = params["data"]["digits"]
+    workspace.write(params)
+    return workspace
+
+
+def record(workspace: Workspace, name: str | None = None, commit: bool = True) -> None:
+    """Do what `make record` does, and commit."""
+    workspace.run("lowparam", "dvc-files", *([name] if name else []))
+    workspace.run("dvc", "repro", *([f"results/{name}/dvc.yaml"] if name else []))
+    if commit:
+        workspace.commit()
+
+
+def results(workspace: Workspace) -> dict[str, bytes]:
+    """What is in results, but for the files that describe it."""
+    found = [path for path in workspace.folder.glob("results/**/*") if path.is_file() and path.name[0] != "."]
+    described = ("dvc.yaml", "dvc.lock", "code.json")
+    return {str(path.relative_to(workspace.folder)): path.read_bytes() for path in found if path.name not in described}
+
+
+def nothing_is_lost(workspace: Workspace, *commands: tuple[str, ...]) -> None:
+    """Run documented commands of DVC; afterwards, every result must be there, and known."""
+    before = results(workspace)
+    for command in (*commands, ("dvc", "exp", "run", "--set-param", "recipes.yaml:digits.lr=0.00001")):
+        workspace.run(*command)
+        assert results(workspace).keys() == before.keys(), command
+    workspace.run("git", "checkout", "--quiet", ".")
+    workspace.run("dvc", "checkout", "--force")
+    assert results(workspace) == before
+    assert CLEAN in workspace.run("dvc", "status")
+
+
+@pytest.mark.slow
+def test_no_result_is_lost_when_an_experiment_enters_or_leaves_replicate_is_renamed_or_deleted(pretended):
+    workspace, params = pretended, pretended.read()
+    record(workspace)
+    nothing_is_lost(workspace)
+
+    # digits leaves, mine enters
+    workspace.write(params | {"replicate": ["mine"]})
+    record(workspace)
+    assert "results/digits/report.html" in results(workspace)
+    nothing_is_lost(workspace)
+
+    # digits enters again, mine stays; nothing is to be made
+    workspace.write(params | {"replicate": ["mine", "digits"]})
+    workspace.run("lowparam", "dvc-files")
+    changed = [line for line in workspace.run("dvc", "status").splitlines() if "record" in line]
+    assert changed == [], "what was recorded is known under the new names of stages"
+    record(workspace)
+    nothing_is_lost(workspace)
+
+    # mine gets another name, and reads other data
+    old = params["experiments"].pop("mine")
+    params["experiments"]["ours"] = old | {"data": "others"}
+    workspace.write(params | {"replicate": ["ours", "digits"]})
+    record(workspace)
+    assert {"results/mine/report.html", "results/ours/report.html"} <= results(workspace).keys()
+    nothing_is_lost(workspace)
+
+    # ours is deleted, and its data with it; digits is recorded apart
+    del params["experiments"]["ours"], params["data"]["others"]
+    params["experiments"]["last"] = params["experiments"]["digits"]
+    workspace.write(params | {"replicate": ["last"]})
+    record(workspace)
+    record(workspace, "digits")
+    assert {"results/ours/report.html", "results/data/others/manifest.json"} <= results(workspace).keys()
+    nothing_is_lost(workspace, ("dvc", "checkout", "--force"))
+
+    # a clone has some of it, and the undo ends well
+    workspace.run("git", "clone", "--quiet", ".", str(workspace.folder.with_name("clone")))
+    clone = Workspace(workspace.folder.with_name("clone"), workspace.bin)
+    clone.run("dvc", "repro")
+    clone.run("git", "checkout", "--quiet", ".")
+    clone.run("dvc", "checkout", "--force", "--allow-missing")
+    assert "results/last/report.html" in results(clone) and "results/ours/report.html" not in results(clone)
+
+    # prune deletes what was renamed or deleted, and then it is not recorded either
+    kept = {file for file in results(workspace) if file.split("/")[1] in ("digits", "last", "data")}
+    kept -= {file for file in kept if file.startswith("results/data/others")}
+    workspace.run("lowparam", "prune", "--yes")
+    workspace.commit()
+    workspace.run("dvc", "checkout", "--force")
+    assert results(workspace).keys() == kept
+    assert CLEAN in workspace.run("dvc", "status")
+
+
+@pytest.mark.slow
+def test_an_experiment_that_left_replicate_is_kept_though_its_file_is_not_committed(pretended):
+    record(pretended)
+    pretended.write(pretended.read() | {"replicate": ["mine"]})
+    record(pretended, commit=False)
+    pretended.run("git", "commit", "--quiet", "--all", "--message", "without new files")
+    nothing_is_lost(pretended)

@@ -21,6 +21,7 @@ from lowparam.errors import LowparamError
 __all__ = [
     "atomic",
     "format_yaml",
+    "parse_yaml",
     "read_csv",
     "read_json",
     "read_text",
@@ -159,7 +160,11 @@ def read_yaml(path: Path | str, *, missing: str) -> Any:
     LowparamError
         If the file cannot be read, is not valid YAML, or has a key twice; the message names the lines.
     """
-    text = read_text(path, missing=missing)
+    return parse_yaml(read_text(path, missing=missing), str(path))
+
+
+def parse_yaml(text: str, path: str = "text") -> Any:
+    """Return the values of YAML text that was read from `path`; errors are those of `read_yaml`."""
     try:
         return _yaml().load(text)
     except DuplicateKeyError as error:

@@ -4,19 +4,31 @@ Plain ``dvc repro`` runs what dvc.yaml lists and nothing else: the experiments u
 hours of training without naming them: ``dvc repro results/fashion_mnist/dvc.yaml``. ``dvc pull`` and ``dvc status`` see
 all files. Experiments share prepared data, whose stages are in dvc.yaml if one of its experiments reads them, and
 otherwise in ``results/data/dvc.yaml``.
+
+What was recorded stays recorded. DVC deletes the outputs of a stage that is in one commit and not in the next, so an
+experiment that leaves ``replicate`` gets a file of its own, and one that params.yaml no longer names keeps its stages,
+frozen: they have outputs and no way to make them. What DVC knows of a stage, in dvc.lock, moves along with it.
 """
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from lowparam import catalogue, paths
 from lowparam.engine.fingerprint import RULES
 from lowparam.errors import LowparamError
-from lowparam.files import format_yaml, write_text
+from lowparam.files import format_yaml, parse_yaml, read_yaml, write_text
 from lowparam.params import RECIPES, Params, recipes_in_file
 from lowparam.provenance import PACKAGE
 
-__all__ = ["check", "stages", "write"]
+__all__ = ["check", "forget", "stages", "write"]
+
+COMMAND = re.compile(r"lowparam record (\w+) (\S+)$")
+"""How the command of a stage ends: the stage, and the experiment or data set that it is of."""
+
+Stages = dict[tuple[str, str], dict[str, Any]]
+"""By stage and name."""
 
 HEADER = """\
 # Written by `make record`; docs/dvc.md explains it. Snakemake decides which files of a stage are out of date, DVC
@@ -109,14 +121,68 @@ def write(params: Params, *names: str) -> None:
         If params.yaml has no experiment of such a name.
     """
     wanted = contents_of_files(params, *names)
-    for path, content in wanted.items():
+    known = _found("dvc.lock")
+    for path, content in reversed(wanted.items()):  # dvc.yaml last: until then, it says what else is recorded
+        _write_lock(Path(path).with_name("dvc.lock"), content, known)
         write_text(path, content)
         print(f"wrote {path}")
-    for path in {str(path) for path in Path("results").glob("*/dvc.yaml")} - {*wanted}:
+    for path in {str(path) for path in paths.RESULTS.glob("*/dvc.yaml")} - {*wanted}:
         # Of an experiment, or data, that dvc.yaml has now; DVC refuses what two stages make.
         if path == "results/data/dvc.yaml" or Path(path).parent.name in params.replicate:
             Path(path).unlink()
             Path(path).with_name("dvc.lock").unlink(missing_ok=True)
+
+
+def forget(params: Params, names: Iterable[str]) -> None:
+    """Record experiments and data sets no longer that were deleted and that params.yaml does not name."""
+    names, forgot = {*names}, False
+    for lock in _files("dvc.lock"):
+        stages = _stages(lock)
+        kept = {stage: entry for stage, entry in stages.items() if (_of(entry) or ("", ""))[1] not in names}
+        if kept != stages:
+            write_text(lock, _locked(kept))
+            forgot = True
+    if forgot:
+        write(params)
+
+
+def _files(name: str) -> list[Path]:
+    """Return dvc.yaml, or dvc.lock, here and in the folders of results."""
+    return [file for file in [*sorted(paths.RESULTS.glob(f"*/{name}")), Path(name)] if file.exists()]
+
+
+def _of(stage: dict[str, Any]) -> tuple[str, str] | None:
+    """Return which stage of which experiment or data set a stage is; None if it is none of ours."""
+    found = COMMAND.search(str(stage.get("cmd")))
+    return (found[1], found[2]) if found else None
+
+
+def _found(name: str) -> Stages:
+    """Return the stages in all files of this name, dvc.yaml or dvc.lock."""
+    return {key: stage for file in _files(name) for stage in _stages(file).values() if (key := _of(stage))}
+
+
+def _stages(file: Path) -> dict[str, dict[str, Any]]:
+    """Return the stages in dvc.yaml or dvc.lock."""
+    return (read_yaml(file, missing="") or {}).get("stages") or {}
+
+
+def _locked(stages: dict[str, dict[str, Any]]) -> str:
+    """Write the content of a dvc.lock."""
+    return format_yaml({"schema": "2.0", "stages": stages})
+
+
+def _write_lock(lock: Path, content: str, known: Stages) -> None:
+    """Give the stages of a file what DVC knows of them from another file."""
+    there = _stages(lock) if lock.exists() else {}
+    moved = {}
+    for name, stage in parse_yaml(content)["stages"].items():
+        key = _of(stage)
+        entry = known.get(key) if key else there.get(name)
+        if entry:
+            moved[name] = entry
+    if moved and moved != there:
+        write_text(lock, _locked(moved))
 
 
 def check(params: Params) -> None:
@@ -135,11 +201,14 @@ def check(params: Params) -> None:
 
 
 def contents_of_files(params: Params, *names: str) -> dict[str, str]:
-    """Return the text of dvc.yaml, and of the files of other experiments: those that have one, and `names`."""
-    recorded = {path.parent.name for path in Path("results").glob("*/dvc.yaml")} & {*params.experiments}
+    """Return the text of dvc.yaml, and of the files of all else that is recorded, with those of `names`."""
+    recorded = {path.parent.name for path in paths.RESULTS.glob("*/dvc.yaml")} & {*params.experiments}
+    before, known = _found("dvc.yaml"), _found("dvc.lock")
+    recorded |= {name for _, name in known} & {*params.experiments}
     others = sorted((recorded | {*names}) - {*params.replicate})
     read_here = sorted({params.experiment(name).data for name in params.replicate})
-    read_there = sorted({params.experiment(name).data for name in others} - {*read_here})
+    read_there = {params.experiment(name).data for name in others}
+    read_there |= {name for part, name in known if part == "data"} & {*params.data}
     described: dict[str, Any] = {"code": code_stage(params)}
     for data in read_here:
         described["data" if len(read_here) == 1 else f"data_{data}"] = data_stage(params, data)
@@ -150,10 +219,22 @@ def contents_of_files(params: Params, *names: str) -> dict[str, str]:
     for name in others:
         path = f"results/{name}/dvc.yaml"
         files[path] = text(path, stages(params, name), [plot(name, "runs.csv")])
-    if read_there:
-        path = "results/data/dvc.yaml"
-        files[path] = text(path, {data: data_stage(params, data) for data in read_there})
+    apart = {data: data_stage(params, data) for data in sorted(read_there - {*read_here})}
+    gone: dict[str, dict[str, Any]] = {}
+    for (part, name), stage in sorted(before.items()):
+        if (part, name) in known and name not in (params.data if part == "data" else params.experiments):
+            (apart if part == "data" else gone.setdefault(name, {}))[name if part == "data" else part] = frozen(stage)
+    if apart:
+        files["results/data/dvc.yaml"] = text("results/data/dvc.yaml", apart)
+    for name, left in gone.items():
+        path = f"results/{name}/dvc.yaml"
+        files[path] = text(path, {part: left[part] for part in ("train", "profile", "report") if part in left})
     return files
+
+
+def frozen(stage: dict[str, Any]) -> dict[str, Any]:
+    """Return a stage of something that params.yaml no longer describes: its outputs, as they are."""
+    return {"cmd": stage["cmd"], "frozen": True, **{key: stage[key] for key in ("outs", "metrics") if key in stage}}
 
 
 def plot(name: str, table: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from lowparam import studies
+from lowparam.engine import dvc_files
 from lowparam.errors import LowparamError
 from lowparam.params import Params
 from lowparam.waiting import waiting
@@ -34,6 +35,7 @@ def prune(params: Params, *, yes: bool) -> None:
         print(f"{folder}: {len(files)} files, {sum(file.stat().st_size for file in files) / 2**20:,.1f} MB")
     if yes or agrees():
         delete(found)
+        dvc_files.forget(params, [folder.name for folder in found if not folder.exists()])
         print("deleted; dvc repro records it")
     else:
         print("nothing deleted")
