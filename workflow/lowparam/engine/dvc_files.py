@@ -6,7 +6,7 @@ all files. Experiments share prepared data, whose stages are in dvc.yaml if one 
 otherwise in ``results/data/dvc.yaml``.
 
 What was recorded stays recorded. DVC deletes the outputs of a stage that is in one commit and not in the next, so an
-experiment that leaves ``replicate`` gets a file of its own, and one that params.yaml no longer names keeps its stages,
+experiment that leaves ``replicate`` gets a file of its own, and stages that params.yaml no longer describes are kept,
 frozen: they have outputs and no way to make them. What DVC knows of a stage, in dvc.lock, moves along with it.
 """
 
@@ -24,7 +24,10 @@ from lowparam.provenance import PACKAGE
 
 __all__ = ["check", "forget", "stages", "write"]
 
-COMMAND = re.compile(r"lowparam record (\w+) (\S+)$")
+PARTS = ("data", "tune", "train", "profile", "report")
+"""The stages of a data set and of an experiment, in their order."""
+
+COMMAND = re.compile(rf"lowparam record ({'|'.join(PARTS)}) (\S+)$")
 """How the command of a stage ends: the stage, and the experiment or data set that it is of."""
 
 Stages = dict[tuple[str, str], dict[str, Any]]
@@ -126,24 +129,33 @@ def write(params: Params, *names: str) -> None:
         _write_lock(Path(path).with_name("dvc.lock"), content, known)
         write_text(path, content)
         print(f"wrote {path}")
-    for path in {str(path) for path in paths.RESULTS.glob("*/dvc.yaml")} - {*wanted}:
-        # Of an experiment, or data, that dvc.yaml has now; DVC refuses what two stages make.
-        if path == "results/data/dvc.yaml" or Path(path).parent.name in params.replicate:
-            Path(path).unlink()
-            Path(path).with_name("dvc.lock").unlink(missing_ok=True)
+    for path in paths.RESULTS.glob("*/dvc.yaml"):
+        # Of what dvc.yaml has now, and DVC refuses what two stages make; or of what never was recorded.
+        if str(path) not in wanted and all(_of(stage) for stage in _stages(path).values()):
+            path.unlink()
+            path.with_name("dvc.lock").unlink(missing_ok=True)
 
 
-def forget(params: Params, names: Iterable[str]) -> None:
-    """Record experiments and data sets no longer that were deleted and that params.yaml does not name."""
-    names, forgot = {*names}, False
+def forget(params: Params, deleted: Iterable[Path]) -> None:
+    """Record no longer what params.yaml no longer describes and of which files were deleted."""
+    deleted, forgot = [*deleted], False
     for lock in _files("dvc.lock"):
         stages = _stages(lock)
-        kept = {stage: entry for stage, entry in stages.items() if (_of(entry) or ("", ""))[1] not in names}
+        kept = {}
+        for stage, entry in stages.items():
+            key, outs = _of(entry), [out["path"] for out in entry.get("outs", [])]
+            if key is None or _is_described(params, *key) or not any(_holds(outs, file) for file in deleted):
+                kept[stage] = entry
         if kept != stages:
             write_text(lock, _locked(kept))
             forgot = True
     if forgot:
         write(params)
+
+
+def _holds(outs: Iterable[str], file: Path) -> bool:
+    """Whether a file is one of the outputs, or in one."""
+    return any(file.is_relative_to(out) for out in outs)
 
 
 def _files(name: str) -> list[Path]:
@@ -202,39 +214,54 @@ def check(params: Params) -> None:
 
 def contents_of_files(params: Params, *names: str) -> dict[str, str]:
     """Return the text of dvc.yaml, and of the files of all else that is recorded, with those of `names`."""
-    recorded = {path.parent.name for path in paths.RESULTS.glob("*/dvc.yaml")} & {*params.experiments}
-    before, known = _found("dvc.yaml"), _found("dvc.lock")
-    recorded |= {name for _, name in known} & {*params.experiments}
-    others = sorted((recorded | {*names}) - {*params.replicate})
+    known, left = _found("dvc.lock"), _left(params)
+    recorded = {path.parent.name for path in paths.RESULTS.glob("*/dvc.yaml")} | {name for _, name in known} | {*names}
+    others = sorted((recorded & {*params.experiments} | {*names}) - {*params.replicate})
     read_here = sorted({params.experiment(name).data for name in params.replicate})
     read_there = {params.experiment(name).data for name in others}
     read_there |= {name for part, name in known if part == "data"} & {*params.data}
+
     described: dict[str, Any] = {"code": code_stage(params)}
     for data in read_here:
         described["data" if len(read_here) == 1 else f"data_{data}"] = data_stage(params, data)
     for name in params.replicate:
-        described |= stages(params, name, "" if len(params.replicate) == 1 else f"_{name}")
+        suffix = "" if len(params.replicate) == 1 else f"_{name}"
+        described |= {f"{part}{suffix}": stage for part, stage in left.pop(name, {}).items()}
+        described |= stages(params, name, suffix)
     plots = [plot(name, f"results/{name}/runs.csv") for name in params.replicate]
     files = {"dvc.yaml": text("dvc.yaml", described, plots)}
-    for name in others:
-        path = f"results/{name}/dvc.yaml"
-        files[path] = text(path, stages(params, name), [plot(name, "runs.csv")])
-    apart = {data: data_stage(params, data) for data in sorted(read_there - {*read_here})}
-    gone: dict[str, dict[str, Any]] = {}
-    for (part, name), stage in sorted(before.items()):
-        if (part, name) in known and name not in (params.data if part == "data" else params.experiments):
-            (apart if part == "data" else gone.setdefault(name, {}))[name if part == "data" else part] = frozen(stage)
+    apart = {data: data_stage(params, data) for data in sorted(read_there - {*read_here})} | left.pop("data", {})
     if apart:
         files["results/data/dvc.yaml"] = text("results/data/dvc.yaml", apart)
-    for name, left in gone.items():
+    for name in others:
         path = f"results/{name}/dvc.yaml"
-        files[path] = text(path, {part: left[part] for part in ("train", "profile", "report") if part in left})
+        files[path] = text(path, left.pop(name, {}) | stages(params, name), [plot(name, "runs.csv")])
+    for name, parts in left.items():
+        path = f"results/{name}/dvc.yaml"
+        files[path] = text(path, parts)
     return files
 
 
-def frozen(stage: dict[str, Any]) -> dict[str, Any]:
-    """Return a stage of something that params.yaml no longer describes: its outputs, as they are."""
-    return {"cmd": stage["cmd"], "frozen": True, **{key: stage[key] for key in ("outs", "metrics") if key in stage}}
+def _left(params: Params) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return the stages that are recorded and that params.yaml no longer describes, frozen, by experiment.
+
+    Those of data sets are those of the name ``data``, by the name of the data set.
+    """
+    known, found = _found("dvc.lock"), _found("dvc.yaml")
+    left: dict[str, dict[str, dict[str, Any]]] = {}
+    for part, name in sorted(found, key=lambda key: (key[1], PARTS.index(key[0]))):
+        if (part, name) in known and not _is_described(params, part, name):
+            frozen = {key: value for key, value in found[part, name].items() if key in ("cmd", "outs", "metrics")}
+            of, stage = ("data", name) if part == "data" else (name, part)
+            left.setdefault(of, {})[stage] = {"frozen": True, **frozen}
+    return left
+
+
+def _is_described(params: Params, part: str, name: str) -> bool:
+    """Whether params.yaml describes a stage of an experiment or a data set."""
+    if part == "data":
+        return name in params.data
+    return name in params.experiments and (part != "tune" or params.experiment(name).tune is not None)
 
 
 def plot(name: str, table: str) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def prune(params: Params, *, yes: bool) -> None:
         print(f"{folder}: {len(files)} files, {sum(file.stat().st_size for file in files) / 2**20:,.1f} MB")
     if yes or agrees():
         delete(found)
-        dvc_files.forget(params, [folder.name for folder in found if not folder.exists()])
+        dvc_files.forget(params, [file for files in found.values() for file in files])
         print("deleted; dvc repro records it")
     else:
         print("nothing deleted")
