@@ -152,7 +152,8 @@ class Workspace:
     def jobs(self, *arguments: str) -> dict[str, int]:
         """Ask a dry run for the number of jobs by rule; empty if nothing is to be done.
 
-        There is a rule ``train_<seeds>`` for each list of seeds, counted as ``train``; ``profile_<n>`` as ``profile``.
+        There is a rule ``train_<seeds>`` for each list of seeds, counted as ``train``; ``profile_<n>`` as ``profile``,
+        and ``tune_<trials>`` as ``tune``.
         """
         output = self.snakemake("--dry-run", *arguments)
         if "Nothing to be done" in output:
@@ -160,7 +161,7 @@ class Workspace:
         table = output.partition("Job stats:")[2].partition("total")[0].splitlines()[3:]
         counts: dict[str, int] = {}
         for rule, count in (line.split() for line in table if len(line.split()) == 2):
-            name = re.sub(r"^(train|profile)_[\d_]+$", r"\1", rule)
+            name = re.sub(r"^(tune|train|profile)_[\d_]+$", r"\1", rule)
             counts[name] = counts.get(name, 0) + int(count)
         return counts
 

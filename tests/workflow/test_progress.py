@@ -30,6 +30,37 @@ def test_steps_become_lines_with_the_time_left_and_errors_pass():
     ]
 
 
+TUNED = """\
+Job stats:
+job          count
+---------  -------
+prepare          1
+tune_6           2
+train_0_1        4
+total            7
+
+Finished jobid: 1 (Rule: prepare)
+1 of 7 steps (14%) done
+Finished jobid: 2 (Rule: tune_6)
+2 of 7 steps (29%) done
+Finished jobid: 3 (Rule: tune_6)
+3 of 7 steps (43%) done
+Finished jobid: 4 (Rule: train_0_1)
+4 of 7 steps (57%) done
+"""
+
+
+def test_trials_of_tuning_count_as_trainings():
+    times = iter([0.0, 1.0, 61.0, 121.0, 141.0])
+    said = [line for line in progress.follow(TUNED.splitlines(), clock=lambda: next(times)) if "%" in line]
+    assert said == [
+        " 14 %  1 of 7  prepare, about 3 min left",
+        " 29 %  2 of 7  tune_6, 6 of 12 trials, about 2 min left",
+        " 43 %  3 of 7  tune_6, 12 of 12 trials, about 1 min left",
+        " 57 %  4 of 7  train_0_1, about 1 min left",
+    ]
+
+
 def test_an_interrupt_is_left_to_snakemake():
     shown = subprocess.Popen(
         [sys.executable, "-m", "lowparam.cli", "progress"],

@@ -4,6 +4,7 @@ import io
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -11,7 +12,7 @@ from filelock import FileLock
 from rich.console import Console
 
 from lowparam import params as parameters
-from lowparam import runs
+from lowparam import paths, runs
 from lowparam.engine import plans, status
 from lowparam.errors import LowparamError
 from lowparam.params import Params, run_spec
@@ -96,7 +97,48 @@ def test_the_time_left_is_that_of_the_plan_for_the_runs_to_come(params):
     todo = params.runs("digits")
     assert status.seconds(params, todo) == 600
     assert status.seconds(params, [run for run in todo if run.seed == 0]) == 300
-    assert status.about(params, todo) == "about 6 min on 2 cores, profiles included"
+    assert status.about(params, todo, {}) == "about 6 min on 2 cores, profiles included"
+
+
+def try_value(params: Params, scale, lr: float) -> None:
+    """Write the metrics of a trial that was made just now."""
+    spec = runs.trial_spec(params, parameters.Run(scale, 100), {"lr": lr})
+    metrics = {"status": "finished", "spec": spec, "made_with": runs.made_with(params, scale, data_sha256="d")}
+    folder = runs.trial_folder(paths.trials("digits", scale.family), scale, {"lr": lr}) / "seed100"
+    folder.mkdir(parents=True)
+    (folder / "metrics.json").write_text(json.dumps(runs.seal(metrics)))
+
+
+def test_trials_of_tuning_to_come_are_counted_and_take_their_time(params, monkeypatch):
+    import pandas as pd
+
+    settings = yaml.safe_load(Path("params.yaml").read_text())
+    tune = {"lr": [0.01, 0.03, 0.1], "budget": "10k", "seeds": [100]}
+    settings["experiments"]["digits"] = settings["experiments"]["digits"] | {"tune": tune}
+    Path("params.yaml").write_text(yaml.safe_dump(settings))
+    params = parameters.load()
+    first, second = params.families("digits")
+    assert status.trials_left(params, "digits") == {first: 3, second: 3}
+    assert status.trials_left(params, "later") == {}
+
+    try_value(params, first, 0.03)
+    try_value(params, second, 0.2)  # which is not listed
+    assert status.trials_left(params, "digits") == {first: 2, second: 3}
+    seconds = {f"{first.family} (tuning)": 300, f"{second.family} (tuning)": 600}
+    seconds |= {scale.name: 1000 for scale in params.scales("digits")}
+    table = pd.DataFrame({"scale": seconds.keys(), "seconds": seconds.values(), "memory_mb": 1})
+    plans.keep(params, "digits", table)
+    assert status.seconds_of_trials(params, status.trials_left(params, "digits")) == 200 + 600
+    monkeypatch.setattr(status.subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=0, stdout="{}"))
+    found = {"digits": runs.states(params, "digits")}
+    assert status.pending(params, found)[-1] == (
+        "and tune 2 networks in at least 5 trials and train 4 runs: about 25 min on 2 cores, profiles included"
+    )
+
+    choice = {"chosen": {"lr": 0.03}, "identity": runs.tuning_identity(params, first)}
+    paths.tuning("digits").mkdir(parents=True)
+    paths.tuning("digits", first.family).write_text(json.dumps(runs.seal(choice)))
+    assert status.trials_left(params, "digits") == {second: 3}
 
 
 def test_cores_are_read_as_snakemake_reads_them(params):

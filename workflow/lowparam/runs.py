@@ -24,7 +24,7 @@ from lowparam import catalogue, paths, provenance, studies
 from lowparam.errors import LowparamError
 from lowparam.files import read_json, sha256
 from lowparam.interference import measures
-from lowparam.params import Params, Run, Scale, profile_spec, run_spec, without_defaults
+from lowparam.params import Params, Run, Scale, format_size, profile_spec, run_spec, without_defaults
 
 __all__ = [
     "FILES",
@@ -36,7 +36,9 @@ __all__ = [
     "code_of_training",
     "code_of_tuning",
     "collect_identity",
+    "describe_values",
     "find_damage",
+    "finished_trials",
     "identity",
     "is_current_choice",
     "is_locked",
@@ -53,6 +55,8 @@ __all__ = [
     "state",
     "states",
     "torch_version",
+    "trial_folder",
+    "trial_spec",
     "tuning_check",
     "tuning_identity",
 ]
@@ -158,6 +162,37 @@ def tuning_check(params: Params, scale: Scale) -> int | None:
     largest = max(chosen.budgets, default=None)
     checked = scale.architecture in chosen.architectures[: chosen.tune.check]
     return largest if checked and largest not in (None, chosen.tune.budget) else None
+
+
+def trial_spec(params: Params, run: Run, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the full specification of a trial: a run with recipe values to try."""
+    return {**run_spec(params, run), "recipe": params.trial_recipe(run.scale, dict(values)).model_dump()}
+
+
+def trial_folder(work: Path, scale: Scale, values: Mapping[str, Any]) -> Path:
+    """Return the folder of the trials of recipe values at a scale, in the work folder of tuning."""
+    return work / f"{format_size(scale.budget)}-{describe_values(values)}"
+
+
+def describe_values(values: Mapping[str, Any]) -> str:
+    """Write recipe values in one word, ``lr0.02-weight_decay0.1``, for folders and messages."""
+    return "-".join(f"{key}{str(value).replace(' ', '').replace('/', '_')}" for key, value in values.items())
+
+
+def finished_trials(params: Params, scale: Scale) -> int:
+    """Count the trials of the listed values that are finished, at one of `Params.families`."""
+    tune = params.experiment(scale.experiment).tune
+    assert tune is not None
+    work = paths.trials(scale.experiment, scale.family)
+    made = made_with(params, scale, data_sha256=_data_sha256(params, scale))
+    count = 0
+    for values in tune.combinations:
+        for seed in tune.seeds:
+            file = trial_folder(work, scale, values) / f"seed{seed}" / "metrics.json"
+            if file.exists():
+                spec = without_defaults(trial_spec(params, Run(scale, seed), values))
+                count += is_same(read_json(file), {"spec": spec, "made_with": made})
+    return count
 
 
 def is_current_choice(found: Mapping[str, Any], identity: Mapping[str, Any]) -> bool:

@@ -24,7 +24,7 @@ RESERVED = {
 }
 """Names of rules, and of folders in results."""
 
-NUMBERED = re.compile(r"(train|profile)_[\d_]+")
+NUMBERED = re.compile(r"(tune|train|profile)_[\d_]+")
 
 
 def check_names(params: Params) -> None:

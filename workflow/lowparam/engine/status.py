@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 from collections import Counter
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from rich.table import Table
 
 from lowparam import runs
 from lowparam.engine import plans
+from lowparam.engine.progress import PROFILE
 from lowparam.errors import LowparamError
 from lowparam.files import read_yaml
-from lowparam.params import Params, Run
+from lowparam.params import Params, Run, Scale
 from lowparam.terminal import console
 from lowparam.waiting import duration, waiting
 
@@ -32,7 +34,6 @@ STATES = {
     "stale": "yellow",
     "missing": "",
 }
-PROFILE = 1.1  # a profile takes about a tenth of the training
 
 
 def show_status(params: Params) -> None:
@@ -124,12 +125,15 @@ def pending(params: Params, found: dict[str, dict[Run, str]]) -> list[str]:
         return [f"dvc status failed: {asked.stderr.strip().splitlines()[-1]}"]
     stages = json.loads(asked.stdout)
     todo = [run for name in params.replicate for run, word in found[name].items() if word in ("stale", "missing")]
-    if not stages and not todo:
+    trials = {scale: count for name in params.replicate for scale, count in trials_left(params, name).items()}
+    if not stages and not todo and not trials:
         return ["dvc repro has nothing to do"]
     lines = ["dvc repro would look at:" if stages else "dvc repro has nothing to do, but runs are missing or stale:"]
     lines += [f"  {name}: {reasons(changes)}" for name, changes in stages.items()]
-    if todo:
-        lines.append(f"and train {len(todo)} runs: {about(params, todo)}")
+    what = [f"tune {len(trials)} networks in at least {sum(trials.values())} trials"] if trials else []
+    what += [f"train {len(todo)} runs"] if todo else []
+    if what:
+        lines.append(f"and {' and '.join(what)}: {about(params, todo, trials)}")
     return lines
 
 
@@ -150,11 +154,27 @@ def named(changed: tuple[str, Any]) -> str:
     return f"{file} ({', '.join(how)})" if isinstance(how, dict) else file
 
 
-def about(params: Params, runs: list[Run]) -> str:
-    """Say how long the training of runs will take, as far as it can be predicted."""
+def trials_left(params: Params, name: str) -> dict[Scale, int]:
+    """Count the trials to come of each architecture with a probe whose recipe values are not chosen yet.
+
+    Trials that extend a list, or check a choice, are known only when the listed values have been tried.
+    """
+    tune = params.experiment(name).tune
+    if tune is None:
+        return {}
+    return {
+        scale: tune.trials - runs.finished_trials(params, scale)
+        for scale in params.families(name)
+        if runs.choice(params, scale) is None
+    }
+
+
+def about(params: Params, runs: list[Run], trials: Mapping[Scale, int]) -> str:
+    """Say how long the training of runs, and of trials of tuning, will take, as far as it can be predicted."""
     count = cores()
     try:
-        return f"about {duration(seconds(params, runs) * PROFILE / count)} on {count} cores, profiles included"
+        work = seconds(params, runs) * (1 + PROFILE) + seconds_of_trials(params, trials)
+        return f"about {duration(work / count)} on {count} cores, profiles included"
     except LowparamError as error:
         return f"{error} says how long"
 
@@ -184,15 +204,28 @@ def seconds(params: Params, runs: list[Run]) -> float:
     LowparamError
         If the data are not prepared, from which the number of images is known.
     """
-    total = 0.0
-    for experiment in dict.fromkeys(run.scale.experiment for run in runs):
-        known = plans.kept(params, experiment)
-        mine = [run for run in runs if run.scale.experiment == experiment]
-        if any(run.scale.name not in known for run in mine):
+    jobs = Counter((run.scale.experiment, run.scale.name) for run in runs)
+    known = predicted(params, jobs)
+    return sum(known[job] * count / len(params.experiment(job[0]).seeds) for job, count in jobs.items())
+
+
+def seconds_of_trials(params: Params, trials: Mapping[Scale, int]) -> float:
+    """Predict the seconds of one core that trials of tuning will train; errors are those of `seconds`."""
+    jobs = {(scale.experiment, f"{scale.family} (tuning)"): count for scale, count in trials.items()}
+    known = predicted(params, jobs)
+    listed = {name: tune.trials for name, chosen in params.experiments.items() if (tune := chosen.tune)}
+    return sum(known[job] * count / listed[job[0]] for job, count in jobs.items())
+
+
+def predicted(params: Params, jobs: Collection[tuple[str, str]]) -> dict[tuple[str, str], float]:
+    """Return the seconds of jobs of the plans, by experiment and name; a plan that is missing is made."""
+    found = {}
+    for experiment in dict.fromkeys(experiment for experiment, _ in jobs):
+        wanted = {name for of, name in jobs if of == experiment}
+        if not wanted <= plans.kept(params, experiment).keys():
             subprocess.run(["lowparam", "plan", experiment], capture_output=True)
-            known = plans.kept(params, experiment)
-        if any(run.scale.name not in known for run in mine):
+        known = plans.kept(params, experiment)
+        if not wanted <= known.keys():
             raise LowparamError(f"lowparam plan {experiment}")
-        seeds = len(params.experiment(experiment).seeds)
-        total += sum(known[run.scale.name]["seconds"] / seeds for run in mine)
-    return total
+        found |= {(experiment, name): known[name]["seconds"] for name in wanted}
+    return found

@@ -276,6 +276,11 @@ class Tune(Section):
         """All combinations of the values to try; the last key varies fastest."""
         return [dict(zip(self.values, chosen, strict=True)) for chosen in product(*self.values.values())]
 
+    @property
+    def trials(self) -> int:
+        """How many trainings the values take, without those that extend a list or check a choice."""
+        return len(self.combinations) * len(self.seeds)
+
 
 def are_numbers(values: list[Any]) -> bool:
     """Whether all values are numbers, which have an order and can be extended; True and False are none."""

@@ -100,7 +100,7 @@ def plan(params: Params, experiment: str, *, data: Path = Path("results/data"), 
             f"{scale.family} (tuning)",
             scale,
             params.trial_recipe(scale, tune.combinations[0]),
-            len(tune.combinations) * len(tune.seeds),
+            tune.trials,
         )
         for scale in (params.families(experiment) if tune else [])
         if tune

@@ -15,7 +15,7 @@ import torch
 from lowparam import data, files, paths, runs
 from lowparam.data import Dataset
 from lowparam.errors import LowparamError
-from lowparam.params import Params, Run, Scale, Tune, are_numbers, format_size, run_spec
+from lowparam.params import Params, Run, Scale, Tune, are_numbers, format_size
 from lowparam.training.loop import Training, pick_device
 from lowparam.training.train_scale import SeedRun, job_lock, refuse_folder_augmentation
 
@@ -67,7 +67,7 @@ def tune(
             files.write_json(paths.tuning(scale.experiment, scale.family), runs.seal(content))
         except OSError as error:
             raise LowparamError(f"cannot write {error.filename}: {error.strerror}") from error
-        print(f"{scale.family}: chose {describe(content['chosen'])}", flush=True)
+        print(f"{scale.family}: chose {runs.describe_values(content['chosen'])}", flush=True)
 
 
 def _choose(params: Params, scale: Scale, settings: Tune, trials: "Trials") -> dict[str, Any]:
@@ -127,9 +127,9 @@ class Trials:
 
     def _train(self, scale: Scale, values: Values, seed: int) -> dict[str, Any]:
         recipe = self.params.trial_recipe(scale, values)
-        spec = {**run_spec(self.params, Run(scale, seed)), "recipe": recipe.model_dump()}
+        spec = runs.trial_spec(self.params, Run(scale, seed), values)
         made_with = runs.made_with(self.params, scale, data_sha256=self.dataset.sha256)
-        folder = self.work / f"{format_size(scale.budget)}-{describe(values)}"
+        folder = runs.trial_folder(self.work, scale, values)
         run = SeedRun(spec, made_with, folder, folder)
         if not run.is_done():
             run.train(Training, self.dataset, recipe, self.device)
@@ -255,8 +255,3 @@ def _neighbours(chosen: Values, tried: Mapping[str, Sequence[Any]]) -> Iterator[
 def frozen(values: Mapping[str, Any]) -> tuple:
     """Return values in a form that a dictionary can have as a key."""
     return tuple(sorted((key, repr(value)) for key, value in values.items()))
-
-
-def describe(values: Mapping[str, Any]) -> str:
-    """Write values in one word, ``lr0.02-weight_decay0.1``, for folders and messages."""
-    return "-".join(f"{key}{str(value).replace(' ', '').replace('/', '_')}" for key, value in values.items())
