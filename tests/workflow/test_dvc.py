@@ -222,24 +222,18 @@ def test_a_forced_rerun_is_recorded_as_the_same(recorded, tmp_path):
 
 FAKE = """\
 #!/bin/bash
-# Stands before the real command and makes results in no time, with the value of a setting in them.
+# Stands before the real command and makes results in no time, with their name and the value of a setting in them.
+put() {{ for file in "$@"; do mkdir -p $(dirname $file); echo "$file $(grep '^  lr:' recipes.yaml)" > $file; done; }}
 case "$1 $2" in
-    "run results/data"*) out=$(dirname $2); mkdir -p $out; echo data > $out/manifest.json ;;
+    "run results/data"*) put $2 ;;
     "run "*) ;;
-    "record data") echo record > results/data/$3/record.json ;;
-    "record train")
-        mkdir -p results/$3/{{runs/a,records,benchmarks/train}}
-        grep "^  lr:" recipes.yaml | tee results/$3/runs/a/metrics.json > results/$3/baseline.json
-        touch results/$3/{{records/train.json,benchmarks/train/a}} ;;
-    "record profile")
-        mkdir -p results/$3/{{profiles/a,benchmarks/profile}}
-        touch results/$3/{{profiles/a/seed0.csv,records/profile.json,benchmarks/profile/a}} ;;
+    "record data") put results/data/$3/record.json ;;
+    "record train") put results/$3/{{runs/a/metrics.json,baseline.json,records/train.json,benchmarks/train/a}} ;;
+    "record profile") put results/$3/{{profiles/a/seed0.csv,records/profile.json,benchmarks/profile/a}} ;;
     "record report")
-        mkdir -p results/$3/{{tables,figures,shown,benchmarks/report}}
-        touch results/$3/{{runs.csv,claims.csv,claims.md,tables/a,figures/a,shown/a}}
-        echo $3 > results/$3/report.html
-        echo '{{"a": 1}}' > results/$3/metrics.json
-        touch results/$3/{{records/report.json,benchmarks/report/a}} ;;
+        put results/$3/{{runs.csv,claims.csv,claims.md,report.html,tables/a,figures/a,shown/a}}
+        put results/$3/{{records/report.json,benchmarks/report/a}}
+        echo '{{"a": 1}}' > results/$3/metrics.json ;;
     fingerprint*) exec {real} "$@" ;;
     dvc-files*) exec {real} "$@" ;;
     prune*) exec {real} "$@" ;;
@@ -323,22 +317,37 @@ def test_no_result_is_lost_when_an_experiment_enters_or_leaves_replicate_is_rena
     assert {"results/ours/report.html", "results/data/others/manifest.json"} <= results(workspace).keys()
     nothing_is_lost(workspace, ("dvc", "checkout", "--force"))
 
-    # a clone has some of it, and the undo ends well
-    workspace.run("git", "clone", "--quiet", ".", str(workspace.folder.with_name("clone")))
-    clone = Workspace(workspace.folder.with_name("clone"), workspace.bin)
+
+@pytest.mark.slow
+def test_the_undo_succeeds_in_a_clone_that_lacks_the_results_of_other_experiments(pretended):
+    record(pretended)
+    pretended.write(pretended.read() | {"replicate": ["mine"]})
+    record(pretended)
+    pretended.run("git", "clone", "--quiet", ".", str(pretended.folder.with_name("clone")))
+    clone = Workspace(pretended.folder.with_name("clone"), pretended.bin)
     clone.run("dvc", "repro")
     nothing_is_lost(clone, complete=False)
-    assert "results/last/report.html" in results(clone)
-    assert "results/ours/report.html" not in results(clone)
+    assert "results/mine/report.html" in results(clone)
+    assert "results/digits/report.html" not in results(clone)
 
-    # prune deletes what was renamed or deleted, and then it is not recorded either
-    kept = {file for file in results(workspace) if file.split("/")[1] in ("digits", "last", "data")}
-    kept -= {file for file in kept if file.startswith("results/data/others")}
-    workspace.run("lowparam", "prune", "--yes")
-    workspace.commit()
-    workspace.run("dvc", "checkout", "--force")
-    assert results(workspace).keys() == kept
-    assert CLEAN in workspace.run("dvc", "status")
+
+@pytest.mark.slow
+def test_what_prune_deletes_does_not_come_back(pretended):
+    params = pretended.read()
+    params["experiments"]["mine"]["data"] = "others"
+    pretended.write(params)
+    record(pretended)
+    record(pretended, "mine")
+    kept = {file for file in results(pretended) if "mine" not in file and "others" not in file}
+    del params["experiments"]["mine"], params["data"]["others"]
+    pretended.write(params)
+    record(pretended)
+    assert results(pretended).keys() > kept
+    pretended.run("lowparam", "prune", "--yes")
+    pretended.commit()
+    pretended.run("dvc", "checkout", "--force")
+    assert results(pretended).keys() == kept
+    assert CLEAN in pretended.run("dvc", "status")
 
 
 @pytest.mark.slow
