@@ -94,6 +94,12 @@ def test_the_page_leaves_out_what_the_verdicts_show_themselves():
     assert shown == {"claims": False, "claim_readings": True}
 
 
+def test_an_experiment_without_claims_has_no_table_of_claims():
+    tables = {name: catalogue.tables(EXPERIMENTS[name], "verdicts") for name in ("digits", "demonet_sweeps")}
+    assert tables == {"digits": ["claims", "claim_readings"], "demonet_sweeps": ["claim_readings"]}
+    assert catalogue.tables(an_experiment(), "verdicts") == []
+
+
 def test_a_study_has_verdicts_only_if_claims_are_judged_on_it():
     assert catalogue.tables("star", "verdicts") == ["claims", "claim_readings"]
     assert catalogue.tables("toy", "verdicts") == catalogue.figures("toy", "verdicts") == []

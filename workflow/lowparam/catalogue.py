@@ -58,6 +58,9 @@ Subject = Experiment | str
 # StarNet's variants, with the number of the table in Ma et al. 2024.
 VARIANT_TABLES = {"star_stages": 7, "star_placement": 9, "star_kind": 17, "star_designs": 18}
 
+VERDICT_TABLES = {"claims": True, "claim_readings": False}
+"""Tables of verdicts, with whether their rows are primary tests."""
+
 # The size at the end of a published network's name: mobilenetv2_x0.5, convnext_w16, demonet_star_d12_w32, starnet_s050.
 SIZE = re.compile(r"_(x[\d.]+|(d\d+_)?w\d+|s\d+)(?=@|$)")
 
@@ -132,6 +135,8 @@ def outputs(folder: str, subject: Subject, of: str | None = None) -> list[Output
     if of == "verdicts" and folder == FIGURES:
         known = _verdict_figures(experiment)
         names = [name for name in names if name in known]
+    if of == "verdicts" and folder == TABLES:
+        names = [name for name in names if _has_rows(name, experiment)]
     for name in names:
         declared = _declared(folder, name)
         if declared.get("OF", "experiment") != of or not _applies(declared, experiment):
@@ -266,6 +271,13 @@ def _verdict_figures(experiment: Experiment | None) -> set[str]:
         return {"claims"}
     curves = experiment.mode == "controlled" and "none" in experiment.probes and len(experiment.sizes) > 1
     return {"claims", *(["scaling"] if curves else []), *(figure_of(test) for _, test in planned(experiment))}
+
+
+def _has_rows(table: str, experiment: Experiment | None) -> bool:
+    """Return whether a table of verdicts has rows: the claims those of primary tests, the readings those of others."""
+    if experiment is None or table not in VERDICT_TABLES:
+        return True
+    return any(bool(test.get("primary")) == VERDICT_TABLES[table] for _, test in planned(experiment))
 
 
 # Families of architectures, and the figures that each has.
