@@ -50,6 +50,9 @@ def overflow(page) -> int:
 def test_every_row_opens_its_evidence(page):
     registry = load_registry()
     assert page.locator("details.claim").count() == len(registry.claims)
+    fold = page.locator("#nottested")
+    assert not fold.locator("details.claim").first.is_visible()
+    fold.locator("> summary").click()
     for claim in registry.claims:
         row = page.locator(f"#{claim.id}")
         assert not row.locator(".body").is_visible()
@@ -59,6 +62,26 @@ def test_every_row_opens_its_evidence(page):
         text = row.inner_text()
         assert "snakemake" in text or claim.without_test in text
     assert overflow(page) <= 0
+
+
+def test_it_begins_with_accuracy_and_folds_what_was_not_tested_into_one_line(page, folder):
+    headings = page.eval_on_selector_all("h2", "all => all.map(one => one.innerText)")
+    assert headings == ["Accuracy", "Verdicts", "Tables", "Figures", "Runs"]
+    first = page.locator("#accuracy ~ section").first
+    assert "Test accuracy in %" in first.inner_text() and first.is_visible()
+    assert page.locator("#table-accuracy").count() == page.locator("#figure-accuracy").count() == 1
+    judged = pd.read_csv(folder / "claims.csv")
+    tested = set(judged.loc[judged["primary"].eq(True) & judged["verdict"].ne("not tested"), "claim"])
+    rest = [claim.id for claim in load_registry().claims if claim.id not in tested]
+    assert page.locator("#nottested > summary").inner_text() == f"Not tested on digits: {', '.join(rest)}"
+    open_rows = page.locator("main > details.claim").evaluate_all("all => all.map(one => one.id)")
+    assert set(open_rows) == tested
+
+
+def test_runs_at_chance_are_counted_next_to_diverged_ones(page):
+    assert "1 diverged, 0 untrained" in page.locator("header").inner_text()
+    page.locator("#C2 > summary").click()
+    assert "60 runs, 0 diverged, 0 untrained" in page.locator("#C2-total").inner_text()
 
 
 def test_evidence_has_numbers_runs_command_and_figure(page):

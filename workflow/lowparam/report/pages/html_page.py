@@ -34,6 +34,8 @@ __all__ = ["write_page"]
 
 TEMPLATES = Path(__file__).parent / "templates"
 WIDTH = 400  # of the plot of an interval
+FIRST = "accuracy"  # the table and figure that the page begins with
+NO_EVIDENCE = {"scales": [], "untrained": 0}
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ def write_page(params: Params, experiment: str) -> None:
     template = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
     ).get_template("report.html")
+    tables = [_table(context, table) for of in (None, "verdicts") for table in make_tables(context, of, page=True)]
     text = template.render(
         experiment=experiment,
         version=__version__,
@@ -89,7 +92,8 @@ def write_page(params: Params, experiment: str) -> None:
         again=f"snakemake {experiment}_claims",
         counts=count_verdicts(claims),
         claims=[_claim(claim, runs, figures) for claim in claims],
-        tables=[_table(context, table) for of in (None, "verdicts") for table in make_tables(context, of, page=True)],
+        tables=tables,
+        first=FIRST if FIRST in {table["name"] for table in tables} else "",
         figures=figures,
         missing=[name for name in catalogue.known_figures("verdicts") if name not in figures],
         scales=_scales(blank_diverged(runs)) if judged_on.experiment else [],
@@ -101,23 +105,24 @@ def _claim(claim: ClaimVerdict, runs: pd.DataFrame, figures: Collection[str]) ->
     return {
         "verdict": claim,
         "tests": [
-            {"verdict": test, "bar": _bar(test.row), "scales": _scales_of(test.test, runs) if test.is_tested else []}
+            {"verdict": test, "bar": _bar(test.row), **(_evidence(test.test, runs) if test.is_tested else NO_EVIDENCE)}
             for test in claim.tests
         ],
         "figures": [name for name in claim.figures if name in figures],
     }
 
 
-def _scales_of(test: ClaimTest, runs: pd.DataFrame) -> list[str]:
-    """Return the names of the scales that a test used."""
+def _evidence(test: ClaimTest, runs: pd.DataFrame) -> dict[str, Any]:
+    """Return the names of the scales that a test used, and how many of their runs are untrained."""
     if not test.arms():
-        return []
+        return NO_EVIDENCE
     try:
         runs = best_variants(runs) if test.best_variant else runs
     except NotTested:
-        return []
-    used = runs.loc[selected(runs, test.arms()), "folder"]
-    return list(dict.fromkeys(Path(folder).parent.name for folder in used))
+        return NO_EVIDENCE
+    used = runs[selected(runs, test.arms())]
+    scales = list(dict.fromkeys(Path(folder).parent.name for folder in used["folder"]))
+    return {"scales": scales, "untrained": int((used["status"] == "untrained").sum())}
 
 
 def _bar(row: Any) -> dict | None:
