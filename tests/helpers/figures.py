@@ -43,6 +43,7 @@ class Case:
     seeds: int = 3
     wide: bool = False
     missing: float = 0.0
+    untrained_from: float = 2.0
 
     def names(self, kind: str = "blocks") -> list[str]:
         """Architectures, with those that a kind of figure needs."""
@@ -74,7 +75,7 @@ class Case:
         gone = rng.random(len(runs)) < self.missing
         runs = runs.assign(**{name: values.mask(gone) for name, values in measured.items()})
         return runs.assign(
-            status=np.where(gone, "diverged", "finished"),
+            status=np.where(gone, "diverged", np.where(place >= self.untrained_from, "untrained", "finished")),
             r_projection_null_sd=0.02,
             parameters_total=(runs["parameters_total"] * (1 - 0.01 * rng.random(len(runs)))).astype(int),
             macs=(runs["parameters_total"] * 40 * (1 + place)).astype(int),

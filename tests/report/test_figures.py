@@ -13,13 +13,14 @@ from matplotlib.text import Text
 from figures import MAKERS, Case, draw
 from lowparam.claims.statistics import Estimate
 from lowparam.registry import entries
-from lowparam.report.layout import TEXT_WIDTH, draw_means, shifts, size_axis, value_axis
+from lowparam.report.layout import HOLLOW, TEXT_WIDTH, draw_means, shifts, size_axis, value_axis
 from lowparam.report.style import in_style, looks
 
 CASES = {
     "one": Case(1, 1, 1, 1),
     "eleven of one budget, wide": Case(11, 1, 2, wide=True),
     "thirty, some diverged": Case(30, 3, 4, missing=0.1),
+    "half untrained": Case(4, 2, untrained_from=0.5),
     "all diverged": Case(3, 6, missing=1.0),
 }
 MORE = {"six": Case(6, 6), "thirty of six budgets": Case(30, 6, 7), "wide": Case(6, 4, wide=True)}
@@ -175,3 +176,17 @@ def test_a_mean_without_interval_is_a_point_and_one_that_is_missing_is_none():
 def test_no_figure_has_more_than_three_panels_a_row(name, monkeypatch):
     figure = MAKERS[name](Case(4, 1, 4), monkeypatch)
     assert max(ax.get_subplotspec().get_gridspec().ncols for ax in figure.axes) <= 3
+
+
+@pytest.mark.parametrize(
+    ("name", "hollow"),
+    [("accuracy", 8), ("interference", 8), ("scaling", 12), ("interference_accuracy", 4), ("solu_gap", 4)],
+)
+def test_marks_of_untrained_runs_are_hollow_and_the_legend_says_so(name, hollow, monkeypatch):
+    figure = MAKERS[name](Case(4, 2, untrained_from=0.5), monkeypatch)
+    marks = [line for ax in figure.axes for line in ax.lines if line.get_label() == HOLLOW]
+    assert sum(len(line.get_xdata()) for line in marks) == hollow
+    assert all(line.get_markerfacecolor() == "white" for line in marks)
+    assert [text.get_text() for text in figure.legends[0].get_texts()][-1] == HOLLOW
+    figure = MAKERS[name](Case(4, 2), monkeypatch)
+    assert HOLLOW not in [text.get_text() for text in figure.legends[0].get_texts()]

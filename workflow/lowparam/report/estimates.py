@@ -9,7 +9,7 @@ from lowparam.claims.statistics import mean_interval
 from lowparam.interference.summary import measure_columns
 from lowparam.params import are_numbers
 
-__all__ = ["GRID", "blank_diverged", "gap_by_seed", "in_order", "mean_by_scale", "rising"]
+__all__ = ["GRID", "blank_diverged", "gap_by_seed", "in_order", "mean_by_scale", "rising", "untrained_scales"]
 
 GRID = ["architecture", "probe", "budget"]
 """Columns of runs.csv that name a scale."""
@@ -50,6 +50,13 @@ def mean_by_scale(runs: pd.DataFrame, column: str) -> pd.DataFrame:
         estimate = mean_interval(group[column])
         rows.append({**dict(zip(GRID, key, strict=True)), "quantity": column, **vars(estimate)})
     return pd.DataFrame(rows)
+
+
+def untrained_scales(runs: pd.DataFrame) -> set[tuple[str, str, str]]:
+    """Return architecture, probe and budget of every scale with an untrained run, whose accuracy is no fair one."""
+    if "status" not in runs:
+        return set()
+    return set(runs.loc[runs["status"] == "untrained", GRID].itertuples(index=False, name=None))
 
 
 def gap_by_seed(runs: pd.DataFrame) -> pd.DataFrame:

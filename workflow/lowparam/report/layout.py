@@ -6,6 +6,7 @@ Every figure keeps these rules, and `tests/report/test_figures.py` draws all of 
 - The legend is measured: it is to the right of the panels if that leaves them room, else below them (`legend`).
 - An axis of sizes spans a factor of two or more; lines are shifted by a factor of 1.25 at most (`size_axis`, `shifts`).
 - Means and reference values decide an axis. An interval that would stretch it ends in an arrow (`value_axis`).
+- The mark of a mean is hollow where one of its runs is untrained (`draw_means`).
 """
 
 import textwrap
@@ -19,6 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
 from matplotlib.markers import CARETDOWN, CARETLEFT, CARETRIGHT, CARETUP
 from matplotlib.ticker import NullLocator
 
@@ -26,6 +28,7 @@ from lowparam.claims.statistics import Estimate
 from lowparam.params import format_budget
 
 __all__ = [
+    "HOLLOW",
     "TEXT_WIDTH",
     "cut",
     "draw_means",
@@ -46,6 +49,7 @@ ROOM = 1.8  # inches a column of panels keeps next to a legend, with the labels 
 WIDEST_SHIFT = 1.25
 NARROWEST = 2.0  # factor that an axis of sizes spans at least
 ROUND = (1, 2, 5)
+HOLLOW = "hollow: a run is untrained"
 
 
 def panels(count: int, *, height: float = 2.2, width: float | None = None, **shared: Any) -> tuple[Figure, list[Axes]]:
@@ -101,7 +105,13 @@ def shifts(count: int, sizes: Iterable[float] = ()) -> list[float]:
 
 
 def draw_means(
-    ax: Axes, places: Sequence[float] | np.ndarray, estimates: Sequence[Estimate], *, across: bool = False, **look: Any
+    ax: Axes,
+    places: Sequence[float] | np.ndarray,
+    estimates: Sequence[Estimate],
+    *,
+    across: bool = False,
+    hollow: Sequence[bool] = (),
+    **look: Any,
 ) -> None:
     """Draw means with their intervals; a mean that is missing (NaN) is no point.
 
@@ -115,6 +125,8 @@ def draw_means(
         Means and half-widths.
     across : bool
         Draw the means on the x axis instead of the y axis.
+    hollow : sequence of bool
+        Which means are of scales with an untrained run; they get a hollow mark, which the legend explains.
     **look
         As for ``ax.errorbar``: colour, marker, line, label.
     """
@@ -124,6 +136,11 @@ def draw_means(
         ax.errorbar(means, places, xerr=halves, **look)
     else:
         ax.errorbar(places, means, yerr=halves, **look)
+    points = [(p, m) for p, m, is_hollow in zip(places, means, hollow, strict=False) if is_hollow and np.isfinite(m)]
+    if points:
+        mark = {"linestyle": "", "marker": look.get("marker") or look.get("fmt") or "o", "color": look.get("color")}
+        ends = zip(*(point[::-1] if across else point for point in points), strict=True)
+        ax.plot(*map(list, ends), **mark, markerfacecolor="white", zorder=3, label=HOLLOW)
 
 
 # Axes.
@@ -277,6 +294,9 @@ def legend(figure: Figure, title: str | None = None) -> Legend | None:
     for ax in figure.axes:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             entries.setdefault(label, handle)
+    if HOLLOW in entries:  # last, and in no series' colour
+        del entries[HOLLOW]
+        entries[HOLLOW] = Line2D([], [], color="0.3", marker="o", markerfacecolor="white", linestyle="")
     if not entries:
         return None
     width, height = figure.get_size_inches()

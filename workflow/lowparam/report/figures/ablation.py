@@ -15,7 +15,8 @@ from lowparam.report.style import TEXT_WIDTH, only_text
 
 CAPTION = (
     "Blocks changed in one factor compared with the unchanged block, in interference and in accuracy, paired by "
-    "seed: mean with 95 % t interval; strokes are seeds."
+    "seed: mean with 95 % t interval; strokes are seeds. "
+    "Arrows: the interval is longer than the axis."
 )
 OF = "verdicts"
 ORDER = 5

@@ -9,7 +9,8 @@ from lowparam.report.layout import legend, value_axis
 CAPTION = (
     "Test accuracy against number of parameters, one panel for each probe and one line for each architecture: mean "
     "over seeds with 95 % t interval, none where a seed diverged. Dotted: logistic regression on the same split. "
-    "Arrows: the interval is longer than the axis."
+    "Arrows: the interval is longer than the axis. "
+    "Hollow marks: a run is untrained."
 )
 ORDER = 10
 SHOWN = True

@@ -13,7 +13,8 @@ from lowparam.report.style import TEXT_WIDTH, only_text
 
 CAPTION = (
     "Estimate and 95 % interval of every test of the papers' claims that has runs, one panel for each unit. "
-    "Colour and shape show the verdict after correction."
+    "Colour and shape show the verdict after correction. "
+    "Arrows: the interval is longer than the axis."
 )
 OF = "verdicts"
 ORDER = 1

@@ -12,7 +12,8 @@ from lowparam.report.style import only_text
 CAPTION = (
     "Lead of one scaling curve over another with the fitted line, one panel for each test. Thin lines are seeds, "
     "points the mean with 95 % t interval, none where a seed diverged. The band is Fieller's interval of the crossing "
-    "point, clipped to the range of sizes."
+    "point, clipped to the range of sizes. "
+    "Arrows: the interval is longer than the axis."
 )
 OF = "verdicts"
 ORDER = 3

@@ -12,7 +12,8 @@ from lowparam.report.style import only_text
 CAPTION = (
     "Response to every dose that was varied, one panel for each test: thin lines are seeds, points the mean with "
     "95 % t interval, none where a seed diverged. If the dose is meant to move a measure, the dashed line shows that "
-    "measure on the right axis."
+    "measure on the right axis. "
+    "Arrows: the interval is longer than the axis."
 )
 OF = "verdicts"
 ORDER = 6

@@ -9,7 +9,8 @@ from lowparam.report.layout import legend, value_axis
 CAPTION = (
     "Feature dimensionality of the projections divided by that of random directions (r), against number of parameters: "
     "mean over seeds with 95 % t interval, none where a seed diverged. The band shows the null; below it, features "
-    "overlap more than random ones. Arrows: the interval is longer than the axis."
+    "overlap more than random ones. Arrows: the interval is longer than the axis. "
+    "Hollow marks: a run is untrained."
 )
 ORDER = 20
 SHOWN = True

@@ -9,13 +9,14 @@ from lowparam.params import parse_budget
 from lowparam.report.context import Context
 from lowparam.report.estimates import in_order
 from lowparam.report.labels import architecture_label
-from lowparam.report.layout import label_outer, legend, panels, value_axis
+from lowparam.report.layout import HOLLOW, label_outer, legend, panels, value_axis
 from lowparam.report.style import looks, only_text
 
 CAPTION = (
     "Test accuracy against interference at equal budget: points are configurations, whiskers the standard "
     "deviation over seeds. Dashed: slope between configurations; short strokes: slope within them, over seeds. "
-    "No point where a seed diverged."
+    "No point where a seed diverged. "
+    "Hollow marks: a run is untrained."
 )
 OF = "verdicts"
 ORDER = 4
@@ -67,6 +68,8 @@ def _panel(ax: Axes, runs: pd.DataFrame, styles: dict[str, dict]) -> None:
             elinewidth=0.8,
             label=architecture_label(name),
         )
+        if (runs.loc[group.index, "status"] == "untrained").any():
+            ax.plot(x, y, **look | {"linestyle": ""}, markerfacecolor="white", zorder=3, label=HOLLOW)
         ends = np.array([group["x"].min(), group["x"].max()])
         ax.plot(ends, y + within * (ends - x), color=look["color"], linewidth=1.6, alpha=0.5)
     if len(means) > 2 and means["x"].nunique() > 1:

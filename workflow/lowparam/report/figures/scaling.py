@@ -4,7 +4,7 @@ from matplotlib.figure import Figure
 
 from lowparam.claims.statistics import mean_interval
 from lowparam.report.context import Context
-from lowparam.report.estimates import in_order
+from lowparam.report.estimates import in_order, untrained_scales
 from lowparam.report.figures._tests import SIZES
 from lowparam.report.labels import architecture_label
 from lowparam.report.layout import draw_means, legend, panels, shifts, size_axis, value_axis
@@ -13,7 +13,8 @@ from lowparam.report.style import looks
 CAPTION = (
     "Test accuracy against size, counted with the classifier, without it, and in multiply-adds: mean over seeds "
     "with 95 % t interval, one line for each architecture. No point where a seed diverged. Arrows: the interval is "
-    "longer than the axis."
+    "longer than the axis. "
+    "Hollow marks: a run is untrained."
 )
 OF = "verdicts"
 ORDER = 2
@@ -24,17 +25,21 @@ def make(context: Context) -> Figure:
     """Draw one panel for each accounting of size, for runs without probe."""
     base = context.runs[context.runs["probe"] == "none"]
     architectures = in_order(base["architecture"])
-    styles = looks(architectures)
+    styles, untrained = looks(architectures), untrained_scales(base)
     figure, axes = panels(len(SIZES), height=2.5, sharey=True)
     for ax, (column, label) in zip(axes, SIZES.items(), strict=True):
         for name, shift in zip(architectures, shifts(len(architectures), base[column]), strict=True):
             groups = base[base["architecture"] == name].groupby("budget", sort=False)
-            points = [(g[column].mean(), mean_interval(100 * g["test_accuracy"])) for _, g in groups]
+            points = [
+                (group[column].mean(), mean_interval(100 * group["test_accuracy"]), (name, "none", budget) in untrained)
+                for budget, group in groups
+            ]
             points.sort(key=lambda point: point[0])
             draw_means(
                 ax,
-                [size * shift for size, _ in points],
-                [accuracy for _, accuracy in points],
+                [size * shift for size, *_ in points],
+                [accuracy for _, accuracy, _ in points],
+                hollow=[is_hollow for *_, is_hollow in points],
                 label=architecture_label(name),
                 **styles[name],
             )

@@ -6,14 +6,15 @@ from matplotlib.figure import Figure
 
 from lowparam.claims.statistics import mean_interval
 from lowparam.report.context import Context
-from lowparam.report.estimates import gap_by_seed, in_order
+from lowparam.report.estimates import gap_by_seed, in_order, untrained_scales
 from lowparam.report.labels import architecture_label, probe_label
 from lowparam.report.layout import draw_means, label_outer, legend, panels, value_axis
 from lowparam.report.style import only_text
 
 CAPTION = (
     "Accuracy that SoLU and each of its controls cost, in percentage points, paired by seed: mean over seeds with 95 % "
-    "t interval, one point for each budget."
+    "t interval, one point for each budget. "
+    "Hollow marks: a run is untrained. Arrows: the interval is longer than the axis."
 )
 APPLIES = ("compares_probes",)
 ORDER = 30
@@ -27,6 +28,7 @@ def make(context: Context) -> Figure:
     budgets = in_order(gaps["budget"])
     if not probes:
         return only_text("No probe was compared in these runs.")
+    untrained = untrained_scales(context.runs)
     colours = sns.color_palette("crest", len(budgets))
     apart = min(0.16, 0.8 / len(budgets))
     figure, axes = panels(
@@ -37,7 +39,8 @@ def make(context: Context) -> Figure:
             of_budget = gaps[(gaps["probe"] == probe) & (gaps["budget"] == budget)]
             estimates = [mean_interval(of_budget.loc[of_budget["architecture"] == a, "gap"]) for a in architectures]
             places = np.arange(len(architectures)) + (shift - (len(budgets) - 1) / 2) * apart
-            draw_means(ax, places, estimates, across=True, label=budget, fmt="o", color=colour)
+            hollow = [bool({(a, probe, budget), (a, "none", budget)} & untrained) for a in architectures]
+            draw_means(ax, places, estimates, across=True, hollow=hollow, label=budget, fmt="o", color=colour)
         ax.axvline(0, color="0.3", linewidth=0.8)
         ax.set_title(probe_label(probe))
         ax.grid(axis="y", visible=False)

@@ -15,7 +15,8 @@ from lowparam.studies.star.names import on_axis, varied_axes
 
 CAPTION = (
     "Interference of star and sum at equal parameters, over the number of parameters; whiskers are 95 % t intervals "
-    "over seeds. Joined features are the products or the sums of two branches."
+    "over seeds. Joined features are the products or the sums of two branches. "
+    "Arrows: the interval is longer than the axis."
 )
 APPLIES = ("compares_star_and_sum", "has_several_sizes")
 ORDER = 60

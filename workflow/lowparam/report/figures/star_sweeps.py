@@ -10,13 +10,15 @@ from matplotlib.figure import Figure
 from lowparam.claims.statistics import Estimate, mean_interval
 from lowparam.references.stars import TABLES
 from lowparam.report.context import Context
+from lowparam.report.estimates import untrained_scales
 from lowparam.report.layout import draw_means, legend, value_axis
 from lowparam.report.style import MARKERS, TEXT_WIDTH
 from lowparam.studies.star.names import on_axis, parse, varied_axes
 
 CAPTION = (
     "Accuracy of DemoNets with star and sum, with and without activation, over width and depth: as published above, "
-    "ours below with 95 % t intervals over seeds."
+    "ours below with 95 % t intervals over seeds. "
+    "Hollow marks: a run is untrained. Arrows: the interval is longer than the axis."
 )
 APPLIES = ("sweeps_demonet",)
 ORDER = 61
@@ -36,9 +38,10 @@ def draw(runs: pd.DataFrame) -> Figure:
         2, len(varied), figsize=(TEXT_WIDTH / 2 * max(len(varied), 1.2), 4.4), squeeze=False, layout="constrained"
     )
     for axis, (published, own) in zip(varied, panels.T, strict=True):
-        for ax, lines in ((published, _published(axis)), (own, _own(runs, axis))):
+        ours, untrained = _own(runs, axis)
+        for ax, lines in ((published, _published(axis)), (own, ours)):
             for arm, points in lines.items():
-                _line(ax, arm, points)
+                _line(ax, arm, points, untrained.get(arm, set()) if ax is own else set())
             ticks = sorted({size for points in lines.values() for size in points})
             if axis == "width":
                 ax.set_xscale("log", base=2)
@@ -66,10 +69,12 @@ def _published(axis: str) -> dict[str, dict[int, Estimate]]:
     }
 
 
-def _own(runs: pd.DataFrame, axis: str) -> dict[str, dict[int, Estimate]]:
-    """Compute the accuracies of our networks in percent, by arm and size."""
+def _own(runs: pd.DataFrame, axis: str) -> tuple[dict[str, dict[int, Estimate]], dict[str, set[int]]]:
+    """Compute the accuracies of our networks in percent, by arm and size, and the sizes with an untrained run."""
     names = list(runs["architecture"].unique())
+    without = {name for name, *_ in untrained_scales(runs)}
     lines: dict[str, dict[int, Estimate]] = {}
+    untrained: dict[str, set[int]] = {}
     for name in names:
         star = parse(name)
         if star is None or star.depth_width is None or not on_axis(names, name, axis):
@@ -77,10 +82,12 @@ def _own(runs: pd.DataFrame, axis: str) -> dict[str, dict[int, Estimate]]:
         arm = star.operator + (", no activation" if star.variant == "noact" else "")
         size = star.depth_width[axis == "width"]
         lines.setdefault(arm, {})[size] = mean_interval(100 * runs.loc[runs["architecture"] == name, "test_accuracy"])
-    return lines
+        if name in without:
+            untrained.setdefault(arm, set()).add(size)
+    return lines, untrained
 
 
-def _line(ax: Axes, arm: str, points: dict[int, Estimate]) -> None:
+def _line(ax: Axes, arm: str, points: dict[int, Estimate], untrained: set[int]) -> None:
     place = ARMS.index(arm)
     sizes = sorted(points)
     draw_means(
@@ -90,6 +97,6 @@ def _line(ax: Axes, arm: str, points: dict[int, Estimate]) -> None:
         color=sns.color_palette("colorblind")[place % 2],
         linestyle="-" if place < 2 else "--",
         marker=MARKERS[place],
-        markerfacecolor=None if place < 2 else "white",
+        hollow=[size in untrained for size in sizes],
         label=arm,
     )

@@ -8,13 +8,14 @@ from matplotlib.figure import Figure
 from lowparam.catalogue import VARIANT_TABLES
 from lowparam.claims.statistics import Estimate
 from lowparam.report.context import Context
-from lowparam.report.layout import draw_means, value_axis
+from lowparam.report.layout import draw_means, legend, value_axis
 from lowparam.report.style import MARKERS, TEXT_WIDTH
 from lowparam.report.tables._star_variants import variants_table
 
 CAPTION = (
     "Change of StarNet's accuracy from the standard block: as published for StarNet-S4 on the left, ours on the "
-    "right with 95 % t intervals over seeds, paired by seed."
+    "right with 95 % t intervals over seeds, paired by seed. "
+    "Hollow marks: a run is untrained. Arrows: the interval is longer than the axis."
 )
 APPLIES = ("varies_starnet",)
 ORDER = 62
@@ -42,12 +43,13 @@ def draw(runs: pd.DataFrame) -> Figure:
     )
     colours = dict(zip(VARIANT_TABLES, sns.color_palette("colorblind"), strict=False))
     for place, (name, _, published, own) in enumerate(rows):
-        left.plot(published["mean"], [place] * len(published), "o", color=colours[name], markerfacecolor="white")
+        left.plot(published["mean"], [place] * len(published), "o", color=colours[name])
         for shift, each in enumerate(own.to_dict("records")):
             at = place + min(0.2, 0.8 / len(own)) * (shift - (len(own) - 1) / 2)
             estimate = Estimate(each["mean"], each["half_width"], each["n"])
             marker = MARKERS[shift % len(MARKERS)]
-            draw_means(right, [at], [estimate], across=True, color=colours[name], marker=marker)
+            hollow = [each["untrained"]]
+            draw_means(right, [at], [estimate], across=True, hollow=hollow, color=colours[name], marker=marker)
     titles = {"star_stages": "stages", "star_placement": "place", "star_kind": "kind", "star_designs": "design"}
     left.set_yticks(range(len(rows)), [f"{titles[name]}: {label}" for name, label, _, _ in rows])
     left.set_ylim(len(rows) - 0.5, -0.5)
@@ -57,4 +59,5 @@ def draw(runs: pd.DataFrame) -> Figure:
         ax.set_xlabel("change from the standard block (points)")
         ax.grid(axis="y", visible=False)
     value_axis([right], "x", include=[0])
+    legend(figure)
     return figure

@@ -7,12 +7,14 @@ import pandas as pd
 
 from lowparam.claims.statistics import Estimate
 from lowparam.report.context import Context
-from lowparam.report.estimates import in_order
+from lowparam.report.estimates import in_order, untrained_scales
 from lowparam.report.formats import Cell
 from lowparam.report.labels import architecture_label, probe_label
 
-__all__ = ["grid", "header", "schedule"]
+__all__ = ["UNTRAINED", "explained", "grid", "header", "marker", "schedule"]
 
+UNTRAINED = "‡"
+"""The sign behind a number with an untrained run in it, as hollow marks are in figures."""
 SHORT = 10  # epochs; published networks are trained for hundreds
 
 
@@ -45,6 +47,18 @@ def grid(
         estimate = Estimate(row["mean"], row["half_width"], row["n"])
         rows.setdefault(labels, [*labels]).append(Cell(estimate, digits, best=is_best, mark=mark(row)))
     return list(rows.values())
+
+
+def marker(runs: pd.DataFrame) -> Callable[[str, str, str], str]:
+    """Return a function from architecture, probe and budget to the sign of a scale with an untrained run."""
+    untrained = untrained_scales(runs)
+    return lambda *scale: UNTRAINED if scale in untrained else ""
+
+
+def explained(rows: list[list[str | Cell]]) -> list[str]:
+    """Explain the sign, if there is one."""
+    used = any(UNTRAINED in cell.mark for row in rows for cell in row if isinstance(cell, Cell))
+    return [f"{UNTRAINED} a run is untrained: it learned hardly more than which class is the largest."] if used else []
 
 
 def schedule(context: Context) -> str:

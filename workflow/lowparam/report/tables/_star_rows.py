@@ -8,6 +8,7 @@ from lowparam.claims.statistics import Estimate, mean_interval
 from lowparam.references.stars import TABLES, PublishedTable
 from lowparam.report.formats import Cell
 from lowparam.report.labels import architecture_label
+from lowparam.report.tables._grid import marker
 from lowparam.studies.star.names import StarName, on_axis, parsed
 
 NOT_RUN = "not run"
@@ -33,6 +34,7 @@ def along(axis: str | None, pairs: list[tuple[str, str]]) -> list[tuple[str, str
 
 def own(runs: pd.DataFrame, experiment: str, pairs: list[tuple[str, str]]) -> Rows:
     """Make the rows of pairs of our networks; the change is the second minus the first, paired by seed."""
+    untrained = marker(runs)
     rows, numbers = [], []
     for first, second in pairs:
         for budget, probe in dict.fromkeys(
@@ -42,7 +44,10 @@ def own(runs: pd.DataFrame, experiment: str, pairs: list[tuple[str, str]]) -> Ro
             found = [mean_interval(each) if len(each) else None for each in accuracies]
             found.append(mean_interval(accuracies[1] - accuracies[0]) if all(found) else None)
             label = _label(parsed(first), parsed(second), budget, probe)
-            rows.append([experiment, label, *(NOT_RUN if each is None else Cell(each) for each in found)])
+            marks = [untrained(name, probe, budget) for name in (first, second)]
+            marks.append(max(marks))
+            cells = [NOT_RUN if e is None else Cell(e, mark=mark) for e, mark in zip(found, marks, strict=True)]
+            rows.append([experiment, label, *cells])
             numbers += _numbers(experiment, label, found)
     return rows, numbers
 

@@ -11,6 +11,7 @@ from lowparam.report.estimates import in_order
 from lowparam.report.formats import Cell
 from lowparam.report.labels import architecture_label
 from lowparam.report.table_format import Table
+from lowparam.report.tables._grid import explained, marker
 from lowparam.report.tables._star_rows import NOT_RUN, accuracies_by_seed, without_spread
 from lowparam.studies.star.names import STANDARD, parse, parsed, standard, variants_in
 
@@ -34,13 +35,17 @@ def variants_table(number: int, runs: pd.DataFrame, experiment: str) -> Table:
     members = [_members(runs, base, table.number) for base, _ in own]
     labels = list(dict.fromkeys([*printed.index, *(label for found in members for label in found)]))
     reference = STANDARD[number]
+    untrained = marker(runs)
     rows, numbers = [], []
 
-    def add(data: str, label: str, first: Estimate | None, change: Estimate | None) -> list[str | Cell]:
-        for quantity, estimate in (("accuracy", first), ("change", change)):
+    def add(data: str, label: str, first: Estimate | None, change: Estimate | None, *marks: str) -> list[str | Cell]:
+        cells: list[str | Cell] = []
+        for quantity, estimate, mark in zip(("accuracy", "change"), (first, change), marks or ("", ""), strict=True):
+            cells.append("" if estimate is None else Cell(estimate, mark=mark))
             if estimate is not None:
-                numbers.append({"data": data, varied: label, "quantity": quantity, **vars(estimate)})
-        return ["" if estimate is None else Cell(estimate) for estimate in (first, change)]
+                found = {"quantity": quantity, **vars(estimate), "untrained": bool(mark)}
+                numbers.append({"data": data, varied: label, **found})
+        return cells
 
     for label in labels:
         row: list[str | Cell] = [label]
@@ -55,7 +60,9 @@ def variants_table(number: int, runs: pd.DataFrame, experiment: str) -> Table:
                 continue
             here, there = (accuracies_by_seed(runs, network, budget) for network in (found[label], base))
             change = None if found[label] == base else mean_interval(here - there)
-            row += add(_group(experiment, base, budget), label, mean_interval(here), change)
+            mark = untrained(found[label], "none", budget)
+            marks = mark, mark or untrained(base, "none", budget)
+            row += add(_group(experiment, base, budget), label, mean_interval(here), change, *marks)
         rows.append(row)
     titles = [_group(experiment, base, budget) for base, budget in own]
     return Table(
@@ -63,7 +70,7 @@ def variants_table(number: int, runs: pd.DataFrame, experiment: str) -> Table:
         rows=rows,
         labels=1,
         numbers=pd.DataFrame(numbers),
-        notes=_notes(number, rows),
+        notes=[*_notes(number, rows), *explained(rows)],
         details={"about": table.about, "source": table.source, "ours": "; ".join(titles)},
     )
 

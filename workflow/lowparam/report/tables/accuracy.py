@@ -6,7 +6,7 @@ from lowparam.report.context import Context
 from lowparam.report.estimates import mean_by_scale
 from lowparam.report.formats import Cell, format_number, rounded
 from lowparam.report.table_format import Table
-from lowparam.report.tables._grid import grid, header, schedule
+from lowparam.report.tables._grid import explained, grid, header, marker, schedule
 
 CAPTION = (
     "Test accuracy in % on {experiment} by parameter budget: mean over {seeds} seeds with 95 % t interval, "
@@ -23,10 +23,12 @@ def make(context: Context) -> Table:
     percent = means.assign(mean=100 * means["mean"], half_width=100 * means["half_width"])
 
     def mark(row: pd.Series) -> str:
-        return "†" if row["probe"] == "none" and not row["mean"] > threshold else ""
+        beaten = row["probe"] == "none" and not row["mean"] > threshold
+        return "†" * beaten + untrained(row["architecture"], row["probe"], row["budget"])
 
+    untrained = marker(context.runs)
     rows = grid(percent, digits=1, best="max", mark=mark)
-    marked = any(isinstance(cell, Cell) and cell.mark for row in rows for cell in row)
+    marked = any(isinstance(cell, Cell) and "†" in cell.mark for row in rows for cell in row)
     rows.append(
         [
             "logistic regression",
@@ -39,6 +41,10 @@ def make(context: Context) -> Table:
         rows=rows,
         labels=2,
         numbers=percent.assign(unit="percent"),
-        notes=[*(["† does not beat the logistic regression in the mean."] if marked else []), schedule(context)],
+        notes=[
+            *(["† does not beat the logistic regression in the mean."] if marked else []),
+            *explained(rows),
+            schedule(context),
+        ],
         details={"images": f"{baseline['test']['images']:,}"},
     )

@@ -11,6 +11,7 @@ from lowparam.report.estimates import GRID, mean_by_scale
 from lowparam.report.formats import Cell
 from lowparam.report.labels import architecture_label
 from lowparam.report.table_format import Table
+from lowparam.report.tables._grid import explained, marker
 
 CAPTION = (
     "Costs that the parameter budget does not equalise on {experiment}, networks without probe: parameters, "
@@ -28,7 +29,7 @@ def make(context: Context) -> Table:
     runs = context.runs
     runs = runs[runs["probe"].eq("none")] if runs["probe"].eq("none").any() else runs
     accuracy = mean_by_scale(runs, "test_accuracy").set_index(GRID)
-    seconds = seconds_by_scale(context)
+    seconds, untrained = seconds_by_scale(context), marker(runs)
     rows, numbers = [], []
     for key, group in runs.groupby(GRID, sort=False):
         architecture, _, budget = key
@@ -37,7 +38,7 @@ def make(context: Context) -> Table:
         found = accuracy.loc[key]
         cells = [_exactly(costs[column] / unit, digits) for column, (unit, digits) in COSTS.items()]
         percent = Estimate(100 * found["mean"], 100 * found["half_width"], found["n"])
-        cells += [_exactly(costs["seconds"], 1), Cell(percent, 1)]
+        cells += [_exactly(costs["seconds"], 1), Cell(percent, 1, mark=untrained(*key))]
         rows.append([architecture_label(architecture), budget, *cells])
         numbers.append({"architecture": architecture, "budget": budget, **costs, "test_accuracy": found["mean"]})
     return Table(
@@ -46,8 +47,9 @@ def make(context: Context) -> Table:
         labels=2,
         numbers=pd.DataFrame(numbers),
         notes=[
+            *explained(rows),
             "Times are those of the last job that trained a network, start of the process included; a job that resumed "
-            "trainings shows less."
+            "trainings shows less.",
         ],
     )
 

@@ -10,7 +10,7 @@ from lowparam.report.estimates import GRID, mean_by_scale
 from lowparam.report.formats import Cell
 from lowparam.report.labels import architecture_label
 from lowparam.report.table_format import Table
-from lowparam.report.tables._grid import schedule
+from lowparam.report.tables._grid import explained, marker, schedule
 
 CAPTION = (
     "Test accuracy in % on {experiment}, published results and ours, sorted by number of parameters. Ours: mean over "
@@ -23,6 +23,7 @@ ORDER = 40
 def make(context: Context) -> Table:
     """Compute the table from the runs without probe."""
     runs = context.runs
+    untrained = marker(runs)
     sizes = runs.groupby(GRID)["parameters_total"].first()
     rows = [
         {
@@ -32,6 +33,7 @@ def make(context: Context) -> Table:
             "mean": 100 * row["mean"],
             "half_width": 100 * row["half_width"],
             "n": row["n"],
+            "mark": untrained(row["architecture"], "none", row["budget"]),
         }
         for _, row in mean_by_scale(runs[runs["probe"] == "none"], "test_accuracy").iterrows()
     ]
@@ -40,18 +42,20 @@ def make(context: Context) -> Table:
         for net in published_nets(context.experiment.data)
     ]
     numbers = pd.DataFrame(rows).sort_values("parameters", kind="stable", na_position="last", ignore_index=True)
+    marks = numbers.pop("mark").fillna("")
+    printed = [
+        [
+            row["network"],
+            row["source"],
+            "not stated" if np.isnan(row["parameters"]) else f"{row['parameters'] / 1000:.0f} k",
+            Cell(Estimate(row["mean"], row["half_width"], row["n"]), 1, mark=mark),
+        ]
+        for (_, row), mark in zip(numbers.iterrows(), marks, strict=True)
+    ]
     return Table(
         header=["network", "reported by", "parameters", "test accuracy"],
-        rows=[
-            [
-                row["network"],
-                row["source"],
-                "not stated" if np.isnan(row["parameters"]) else f"{row['parameters'] / 1000:.0f} k",
-                Cell(Estimate(row["mean"], row["half_width"], row["n"]), 1),
-            ]
-            for _, row in numbers.iterrows()
-        ],
+        rows=printed,
         labels=3,
         numbers=numbers,
-        notes=[schedule(context)],
+        notes=[*explained(printed), schedule(context)],
     )

@@ -6,6 +6,7 @@ from lowparam.references.stars import TABLES
 from lowparam.report.context import Context
 from lowparam.report.estimates import in_order
 from lowparam.report.table_format import Table
+from lowparam.report.tables._grid import explained
 from lowparam.report.tables._star_rows import along, own, published, sources
 from lowparam.studies.star.names import activated, varied_axes
 
@@ -34,10 +35,12 @@ def compare(runs: pd.DataFrame, experiment: str) -> Table:
         about.append(TABLES[{"width": 15, "depth": 16}[axis]])
         parts.append(published(about[-1].number, ("with", "without")))
         parts.append(own(runs, experiment, along(axis, pairs)))
+    shown = [row for rows, _ in parts for row in rows]
     return Table(
         header=["data", "network", "with", "without", "change"],
-        rows=[row for rows, _ in parts for row in rows],
+        rows=shown,
         labels=2,
+        notes=explained(shown),
         numbers=pd.DataFrame([number for _, numbers in parts for number in numbers]),
         details={"sources": sources(about)},
     )

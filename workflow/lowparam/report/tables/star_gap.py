@@ -6,6 +6,7 @@ from lowparam.references.stars import TABLES
 from lowparam.report.context import Context
 from lowparam.report.estimates import in_order
 from lowparam.report.table_format import Table
+from lowparam.report.tables._grid import explained
 from lowparam.report.tables._star_rows import along, own, published, published_rows, sources
 from lowparam.studies.star.names import parsed, sum_partner, varied_axes
 
@@ -40,10 +41,12 @@ def compare(runs: pd.DataFrame, experiment: str) -> Table:
             published_rows("ImageNet-1k", TABLES[4].source, [("DemoNet, no activation", cost["sum"], cost["star"])])
         )
         parts.append(own(runs, experiment, without))
+    shown = [row for rows, _ in parts for row in rows]
     return Table(
         header=["data", "network", "sum", "star", "gap"],
-        rows=[row for rows, _ in parts for row in rows],
+        rows=shown,
         labels=2,
+        notes=explained(shown),
         numbers=pd.DataFrame([number for _, numbers in parts for number in numbers]),
         details={"sources": sources(about)},
     )
