@@ -338,6 +338,23 @@ def _variants(case, monkeypatch):
     return registry.load(FIGURES, "star_variants").draw(runs)
 
 
+def _readings(case, monkeypatch):
+    module = registry.load(FIGURES, "readings")
+    parts = []
+    for titles, names, label in (
+        (module.SOLU, PROBES[1 : case.probes + 1], module.probe_label),
+        (module.NODEPTH, ["nodepth_a", "nodepth_bp", "nodepth_c"], module.architecture_label),
+    ):
+        rows = [
+            {"claim": claim, "test": test, "reading": name, "verdict": [SUPPORTED, CONTRADICTED, INCONCLUSIVE][k % 3]}
+            | dict(zip(("low", "estimate", "high"), (k - 1, k, k + (300 if case.wide and not k else 1)), strict=True))
+            for claim, test in titles
+            for k, name in enumerate(names)
+        ]
+        parts.append((pd.DataFrame(rows), titles, names, label))
+    return module.draw(parts)
+
+
 MAKERS = {
     **{name: _of_runs(name) for name in ("accuracy", "interference", "scaling", "interference_accuracy", "solu_gap")},
     "star_interference": _of_runs("star_interference", "stars"),
@@ -346,6 +363,7 @@ MAKERS = {
     "dose_response": _of_tests(dose_response, _dose),
     "ablation": _of_tests(ablation, _ablation),
     "claims": _claims,
+    "readings": _readings,
     "tuning": _tuning,
     "dimension": _dimension,
     "geometry": _geometry,

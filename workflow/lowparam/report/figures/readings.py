@@ -9,6 +9,7 @@ from lowparam.claims.finding import NOT_TESTED
 from lowparam.report.context import Context
 from lowparam.report.figures.claims import COLOURS, SHAPES
 from lowparam.report.labels import architecture_label, probe_label
+from lowparam.report.layout import legend, value_axis
 from lowparam.report.readings import Readings
 from lowparam.report.style import TEXT_WIDTH
 
@@ -17,7 +18,8 @@ CAPTION = (
     "primary test of a claim with the reading in place of the headline one. C5: change of accuracy in MobileNeXt and "
     "ConvNeXt minus that in V1, V2 and V3. C8: change of accuracy in NoDepth, and NoDepth minus V2 (block). Colour and "
     "shape show the verdict after Holm's correction for the number of readings; right of the line is what the paper "
-    "reports, left of it for chi."
+    "reports, left of it for chi. "
+    "Arrows: the interval is longer than the axis."
 )
 APPLIES = ("compares_readings",)
 ORDER = 32
@@ -69,12 +71,10 @@ def draw(parts: list) -> Figure:
             ax.set_xlabel(title)
         axes[0].set_yticks(range(len(readings)), [label(reading) for reading in readings])
         axes[0].set_ylim(len(readings) - 0.4, -0.6)
-    handles = [
-        plt.Line2D([], [], color=COLOURS[word], marker=SHAPES[word], linestyle="", label=word)
-        for word in COLOURS
-        if word in words
-    ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=max(len(handles), 1), frameon=False)
+    for word in COLOURS:
+        if word in words:
+            axes[0].plot([], [], color=COLOURS[word], marker=SHAPES[word], linestyle="", label=word)
+    legend(figure)
     return figure
 
 
@@ -86,7 +86,9 @@ def _of(judged: pd.DataFrame, key: tuple[str, str]) -> pd.DataFrame:
 def _panel(ax: Axes, shown: pd.DataFrame, readings: list[str]) -> None:
     for row in shown.itertuples():
         place, colour = readings.index(row.reading), COLOURS[row.verdict]
-        ax.plot([row.low, row.high], [place, place], color=colour, linewidth=1)
+        middle, half = (row.high + row.low) / 2, (row.high - row.low) / 2
+        ax.errorbar(middle, place, xerr=half, fmt="none", color=colour, elinewidth=1)
         ax.plot(row.estimate, place, marker=SHAPES[row.verdict], color=colour)
     ax.axvline(0, color="0.3", linewidth=0.8)
+    value_axis([ax], "x", include=[0, *shown["estimate"]])
     ax.grid(axis="y", visible=False)
