@@ -185,6 +185,11 @@ def plans(name: str) -> Path:
     return WORK / "plans" / f"{name}.json"
 
 
+def network_counts() -> Path:
+    """Return the file of what networks cost."""
+    return WORK / "networks.json"
+
+
 def scale_checks(name: str) -> Path:
     """Return the file of the answers to whether the scales of an experiment can be built."""
     return WORK / "scales" / f"{name}.json"

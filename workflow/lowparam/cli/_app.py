@@ -4,12 +4,13 @@ import getpass
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from lowparam import registry
 from lowparam.errors import LowparamError
@@ -19,18 +20,37 @@ from lowparam.terminal import write_what_the_encoding_has
 __all__ = ["Device", "Experiment", "Scales", "Subject", "app", "command", "find_scales", "show"]
 
 
-class Application(typer.Typer):
-    """The application as a program: it can also speak to a terminal that has few letters."""
+UsageError: type[Any] = typer.BadParameter.__bases__[0]
+"""What typer raises for arguments that a command does not take; its module depends on typer's version."""
 
-    def __call__(self, *arguments: Any, **options: Any) -> Any:
+
+class Commands(TyperGroup):
+    """The commands as a program: arguments that are wrong end in one line, on a terminal with few letters too."""
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, standalone_mode: bool = True, **options: Any) -> Any:
         """Run the command line."""
         write_what_the_encoding_has()
-        return super().__call__(*arguments, **options)
+        given = list(sys.argv[1:] if args is None else args) or ["--help"]
+        try:
+            code = super().main(given, *rest, standalone_mode=False, **options)
+        except UsageError as error:
+            help_page = f"{error.ctx.command_path if error.ctx else 'lowparam'} --help"
+            print(f"lowparam: {_sentence(error.format_message())}; see {help_page}", file=sys.stderr)
+            code = error.exit_code
+        except typer.Abort:
+            code = 1
+        return sys.exit(code) if standalone_mode else code
 
 
-app = Application(
+def _sentence(message: str) -> str:
+    """Return a message of typer as part of a line: lower case, without a full stop."""
+    words = " ".join(message.split()).removesuffix(".")
+    return words[:1].lower() + words[1:]
+
+
+app = typer.Typer(
+    cls=Commands,
     help="Train, profile and compare low-parameter vision networks. Reads params.yaml in the current folder.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -42,7 +62,7 @@ Device = Annotated[str | None, typer.Option(help="cpu or cuda; by default cuda i
 
 
 def command(group: str, name: str | None = None, **options: Any) -> Callable[[Callable], Callable]:
-    """Register a command in a group of ``lowparam --help``; a LowparamError is one line and exit code 1."""
+    """Register a command in a group of ``lowparam --help``; what a user got wrong is one line."""
 
     def register(function: Callable) -> Callable:
         @app.command(name, rich_help_panel=group, **options)
@@ -53,6 +73,11 @@ def command(group: str, name: str | None = None, **options: Any) -> Callable[[Ca
                 return function(*arguments, **given)
             except LowparamError as error:
                 print(f"lowparam: {error}", file=sys.stderr)
+                raise typer.Exit(1) from None
+            except OSError as error:
+                if error.filename is None or isinstance(error, BrokenPipeError):  # not of a file that somebody named
+                    raise
+                print(f"lowparam: cannot use {error.filename}: {error.strerror}", file=sys.stderr)
                 raise typer.Exit(1) from None
 
         return guarded

@@ -1,11 +1,12 @@
 """Commands that check the settings and networks before anything runs."""
 
+import sys
 from typing import Annotated
 
 import typer
 
 from lowparam import params as parameters
-from lowparam import prepared_data
+from lowparam import prepared_data, registry
 from lowparam.cli._app import command, show
 from lowparam.errors import LowparamError
 
@@ -63,25 +64,68 @@ def plan(
 
 @command(GROUP)
 def models(
-    name: Annotated[str | None, typer.Argument(help="One network, such as mobilenetv2 or timm:resnet18.")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Networks, such as mobilenetv2, timm:resnet18 or 'starnet*'; one is shown by its layers."),
+    ] = None,
     budget: Annotated[str | None, typer.Option(help="Parameters in controlled mode, such as 100k.")] = None,
     classes: Annotated[int, typer.Option(min=1, help="Number of classes.")] = 10,
     channels: Annotated[int, typer.Option(min=1, help="Channels of the images.")] = 3,
     size: Annotated[int, typer.Option(min=1, help="Height and width of the images in pixels.")] = 32,
     probe: Annotated[str, typer.Option(help="none, or a probe such as solu_s1.")] = "none",
+    below: Annotated[str | None, typer.Option(help="List those with fewer parameters, such as 100k.")] = None,
+    sort: Annotated[
+        str | None, typer.Option(help="Sort the list by name, parameters, macs, ram, flash or another column.")
+    ] = None,
 ) -> None:
     """List the networks with their counts, or one layer by layer."""
     from lowparam.models import listing
 
-    try:
-        wanted = None if budget is None else parameters.parse_budget(budget)
-    except ValueError as error:
-        raise LowparamError(f"--budget: {error}") from None
+    wanted, most = _count("--budget", budget), _count("--below", below)
+    column = None if sort is None else _column(sort, listing.COLUMNS)
     image = {"in_channels": channels, "size": size}
-    if name is None:
-        show(listing.networks(budget=wanted or 100_000, classes=classes, **image))
-    else:
-        net = listing.network(name, budget=wanted, classes=classes, probe=probe, **image)
+    found = listing.find(names or ())
+    if names and found == names and len(found) == 1 and most is None and column is None:
+        net = listing.network(found[0], budget=wanted, classes=classes, probe=probe, **image)
         layers = listing.layers(net, **image)
         show(layers)
         print(f"{layers['parameters'].sum():,} parameters, {layers['macs'].sum():,} multiply-accumulates an image")
+        return
+    left_out: dict[str, str] = {}
+    table = listing.networks(
+        budget=wanted or 100_000,
+        classes=classes,
+        probe=probe,
+        names=found,
+        below=most,
+        left_out=None if names and found == names else left_out,
+        **image,
+    )
+    if column is not None:
+        table = table.sort_values(column, kind="stable")
+    if len(table):
+        show(table)
+    if left_out:
+        first = next(iter(left_out.values()))
+        print(f"lowparam: {len(left_out)} networks are left out, the first because {first}", file=sys.stderr)
+    if table.empty:
+        raise LowparamError("no network is like this" + (f"; none has fewer than {below} parameters" if below else ""))
+
+
+SHORT = {"name": "network", "ram": "peak_activation_bytes", "flash": "weight_bytes"}
+"""Short names of columns."""
+
+
+def _count(option: str, given: str | None) -> int | None:
+    try:
+        return None if given is None else parameters.parse_budget(given)
+    except ValueError as error:
+        raise LowparamError(f"{option}: {error}") from None
+
+
+def _column(key: str, columns: list[str]) -> str:
+    """Return the column that somebody sorts by."""
+    column = SHORT.get(key, key)
+    if column not in columns:
+        raise LowparamError(f"--sort: no column {key!r}; {registry.nearest(key, [*SHORT, *columns])}")
+    return column

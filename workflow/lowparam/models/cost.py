@@ -90,7 +90,7 @@ def count_values(module: nn.Module) -> int:
 def weight_bytes(net: nn.Module, size: int) -> int:
     """Compute the memory of the weights at `size` bytes a real value, with what kernels store that is not learned."""
     bits = 8 * size * count_values(net)
-    for layer in _made_modules(shapes_only(net)):
+    for layer in _made_modules(shapes_only(net) if _made_modules(net) else net):
         made = layer.parametrizations["weight"]
         if hasattr(made[0], "stored_bits"):
             learned = sum(p.numel() for p in made.parameters())

@@ -22,7 +22,7 @@ from lowparam.errors import LowparamError
 from lowparam.models.blocks.base import Site
 from lowparam.models.skeletons.controlled import Network
 
-__all__ = ["PREFIX", "Adapted", "Tap", "build"]
+__all__ = ["PREFIX", "Adapted", "Tap", "build", "matching"]
 
 PREFIX = "timm:"
 
@@ -132,6 +132,11 @@ class _Show:
         shown = self.tap(self.tap.turned(args[0]), self.tap.turned(output))
         shown = shown.squeeze(-1) if output.ndim == 3 else shown
         return shown.movedim(1, -1) if self.tap.channels_last else shown
+
+
+def matching(pattern: str) -> list[str]:
+    """Return the names of timm's networks that match a pattern such as ``timm:mobilenetv2*``."""
+    return [f"{PREFIX}{name}" for name in timm.list_models(pattern.removeprefix(PREFIX))]
 
 
 def build(
