@@ -2,10 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, NOT_TESTED, SUPPORTED, Finding, verdict
+from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, NOT_COMPARABLE, NOT_TESTED, SUPPORTED, Finding, verdict
 from lowparam.claims.judge import COLUMNS, judge
 from lowparam.claims.registry import load_registry
-from synthetic import add, grid, noisy
+from synthetic import add, allowed, grid, noisy
 
 ARCHITECTURES = ["mobilenetv1", "mobilenetv2", "mobilenetv3", "mobilenext", "convnext", "nodepth_a"]
 
@@ -114,16 +114,63 @@ def test_a_claim_is_judged_on_each_experiment_by_itself(runs):
     assert words == {"digits": SUPPORTED, "imagenet": CONTRADICTED}
 
 
-def test_diverged_runs_are_counted_and_many_of_them_leave_no_verdict(runs):
+def failing(runs, architecture, share, status):
+    """Runs of which a share of one arm failed."""
     broken = runs.copy()
-    lost = (broken["architecture"] == "mobilenetv1") & (broken["probe"] == "none") & (broken["seed"] == 0)
-    broken.loc[lost, "status"] = "diverged"
-    broken.loc[lost, "test_accuracy"] = np.nan
-    found = row(judge(only("C2"), "digits", broken).rows, "C2", "total_v2")
-    assert found["diverged"] == 4 and found["runs"] == 40 and "4 of 40 runs diverged" in found["reason"]
-    broken.loc[lost | (lost.shift(1, fill_value=False)), "status"] = "diverged"
-    found = row(judge(only("C2"), "digits", broken).rows, "C2", "total_v2")
-    assert found["verdict"] == INCONCLUSIVE and "more than a tenth" in found["reason"]
+    arm = broken.index[broken["architecture"].eq(architecture) & broken["probe"].eq("none")]
+    lost = arm[: round(share * len(arm))]
+    broken.loc[lost, "status"] = status
+    broken.loc[lost, ["train_accuracy", "test_accuracy"]] = np.nan if status == "diverged" else 0.1
+    return broken
+
+
+@pytest.mark.parametrize("status", ["diverged", "untrained"])
+@pytest.mark.parametrize("architecture", ["mobilenetv1", "mobilenetv2"])  # on either side
+@pytest.mark.parametrize(("share", "same"), [(0.1, True), (0.15, False), (0.5, False), (1.0, False)])
+def test_an_arm_that_did_not_train_decides_nothing(runs, architecture, status, share, same):
+    before = row(judge(only("C2"), "digits", runs).rows, "C2", "total_v2")
+    found = row(judge(only("C2"), "digits", failing(runs, architecture, share, status)).rows, "C2", "total_v2")
+    lost = round(20 * share)
+    assert found[status] == lost and found["runs"] == 40
+    if same and status == "diverged":
+        assert found["verdict"] == before["verdict"] == SUPPORTED and f"{lost} of 40 runs diverged" in found["reason"]
+    elif same:
+        assert found["verdict"] != NOT_COMPARABLE and f"{lost} of 40 runs are untrained" in found["reason"]
+    else:
+        words = f"{architecture}: of 20 runs {lost} {'are untrained' if status == 'untrained' else 'diverged'}"
+        assert found["verdict"] == NOT_COMPARABLE and found["reason"].startswith(f"{words}, more than a tenth.")
+        assert np.isnan(found["p"]) and np.isnan(found["p_holm"])
+
+
+def test_one_architecture_that_did_not_train_spoils_a_test_that_must_hold_against_each(runs):
+    broken = failing(runs, "mobilenetv3", 0.2, "untrained")  # 4 of 40 runs of both, a tenth
+    assert row(judge(only("C2"), "digits", broken).rows, "C2", "total")["verdict"] == NOT_COMPARABLE
+
+
+def test_a_test_that_cannot_be_made_counts_in_the_correction_like_one_without_runs(runs):
+    broken = judge(only("C2"), "digits", failing(runs, "mobilenetv3", 1.0, "untrained")).rows
+    gone = judge(only("C2"), "digits", runs[runs["architecture"] != "mobilenetv3"]).rows
+    assert row(broken, "C2", "total_v2")["p_holm"] == row(gone, "C2", "total_v2")["p_holm"]
+
+
+def test_an_association_with_networks_that_did_not_train_is_not_comparable(runs):
+    broken = failing(failing(runs, "convnext", 1.0, "untrained"), "mobilenext", 1.0, "untrained")
+    assert row(judge(only("C1"), "digits", broken).rows, "C1", "rank")["verdict"] == NOT_COMPARABLE
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.05])
+def test_equally_good_arms_of_which_some_fail_give_few_verdicts(rate):
+    """Untrained runs keep their numbers, and a few of them in each arm must not fake a difference."""
+    wrong, simulations = 0, 100
+    for seed in range(simulations):
+        rng = np.random.default_rng(seed)
+        runs = noisy(grid(architectures=["mobilenetv1", "mobilenetv2"]), rng)
+        lost = rng.uniform(size=len(runs)) < rate
+        runs.loc[lost, "status"] = "untrained"
+        runs.loc[lost, "test_accuracy"] = 0.1
+        found = row(judge(only("C2"), "digits", runs).rows, "C2", "total_v2")
+        wrong += found["verdict"] in (SUPPORTED, CONTRADICTED)
+    assert wrong / simulations <= allowed(simulations)
 
 
 def test_networks_of_unequal_size_are_not_compared(runs):

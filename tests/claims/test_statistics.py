@@ -85,7 +85,7 @@ def test_holm_counts_questions_without_runs():
 )
 def test_remarks_ask_for_more_seeds_than_there_are_and_for_no_absurd_number(needed, printed):
     finding = SimpleNamespace(
-        note="", diverged=0, too_many_diverged=False, n=3, replicates="seeds", power_unit="", unit="points"
+        note="", diverged=0, untrained=0, failed_arm="", n=3, replicates="seeds", power_unit="", unit="points"
     )
     remark = _reason(finding, INCONCLUSIVE, (1.0, needed))
     assert printed in remark and ("settle" in remark) == bool(printed)

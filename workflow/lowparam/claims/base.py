@@ -6,7 +6,7 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from lowparam.claims import availability
-from lowparam.claims.contrasts import Selection
+from lowparam.claims.contrasts import RunCount, Selection, count_runs
 from lowparam.claims.finding import Finding, weakest
 from lowparam.params import Section
 
@@ -55,6 +55,10 @@ class ClaimTest(Section):
         """Return every selection of runs of the test."""
         return availability.arms(self.model_dump(exclude_none=True))
 
+    def count_arms(self, runs: pd.DataFrame) -> list[RunCount]:
+        """Count the runs of each arm, and those of them that diverged or are untrained."""
+        return [count_runs(runs, [arm], self.model_dump().get("without", [])) for arm in self.arms()]
+
     @property
     def shown_in(self) -> str:
         """Name of the figure that shows the test."""
@@ -90,6 +94,17 @@ class Compared(Directed):
         if self.every and (self.minus is None or "architecture" not in self.minus):
             raise ValueError("every needs architectures in minus")
         return self
+
+    def count_arms(self, runs: pd.DataFrame) -> list[RunCount]:
+        """Count the runs of each arm; with `every`, each architecture of `minus` is one."""
+        if not self.every:
+            return super().count_arms(runs)
+        alone = self.model_copy(update={"minus": None, "every": False})
+        against = [self.model_copy(update={"plus": arm, "minus": None, "every": False}) for arm in self._against()]
+        return [count for test in (alone, *against) for count in ClaimTest.count_arms(test, runs)]
+
+    def _against(self) -> list[Arm]:
+        return list(by_architecture(self.minus).values()) if self.minus else []
 
     def find(self, runs: pd.DataFrame) -> Finding:
         if self.every:

@@ -11,8 +11,10 @@ from lowparam.claims.finding import NotTested
 
 __all__ = [
     "MATCHED",
+    "MOST_FAILED",
     "Contrast",
     "OutcomeGrid",
+    "RunCount",
     "Selection",
     "SignedArm",
     "contrast",
@@ -32,6 +34,8 @@ SignedArm = tuple[int, Selection, Selection | None]
 COLUMNS = ("budget", "architecture", "probe")
 MATCHED = 0.05
 """Largest relative difference in size of networks that count as equal."""
+MOST_FAILED = 0.1
+"""Largest share of an arm's runs that may diverge or stay untrained; with more its results are about optimisation."""
 
 
 @dataclass(frozen=True)
@@ -248,11 +252,63 @@ def selected(runs: pd.DataFrame, selections: Iterable[Selection]) -> np.ndarray:
     return matched
 
 
-def count_runs(runs: pd.DataFrame, selections: Iterable[Selection]) -> tuple[int, int]:
-    """Count the runs that any of the selections matches, and those of them that diverged."""
+@dataclass(frozen=True)
+class RunCount:
+    """Count the runs of an arm, or of all arms of a test.
+
+    Parameters
+    ----------
+    name : str
+        What was selected, as printed.
+    runs, diverged, untrained : int
+        How many there are, and how many of them have one of these statuses.
+    """
+
+    name: str
+    runs: int
+    diverged: int
+    untrained: int
+
+    @property
+    def is_comparable(self) -> bool:
+        """Whether at most a tenth of the runs (`MOST_FAILED`) diverged or are untrained."""
+        return self.diverged + self.untrained <= MOST_FAILED * self.runs
+
+    def failures(self) -> str:
+        """Describe those that failed: ``2 of 20 runs diverged, 3 are untrained``; empty if none did."""
+        parts = [f"{self.diverged} diverged"] if self.diverged else []
+        parts += [f"{self.untrained} {'are' if self.untrained > 1 else 'is'} untrained"] if self.untrained else []
+        return f"of {self.runs} runs {' and '.join(parts)}" if parts else ""
+
+
+def count_runs(runs: pd.DataFrame, selections: Iterable[Selection], without: Iterable[str] = ()) -> RunCount:
+    """Count the runs that any of the selections matches.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        As in runs.csv; without a column ``status`` no run failed.
+    selections : iterable of mappings
+        As in the arms of a test.
+    without : iterable of str
+        Patterns of architectures that are not counted.
+    """
+    selections = list(selections)
     matched = selected(runs, selections)
-    diverged = (runs["status"] == "diverged").to_numpy() if "status" in runs else np.zeros(len(runs), dtype=bool)
-    return int(matched.sum()), int((matched & diverged).sum())
+    for pattern in without:
+        matched &= ~np.array([fnmatchcase(name, pattern) for name in runs["architecture"]], dtype=bool)
+    status = runs["status"] if "status" in runs else pd.Series("finished", index=runs.index)
+    counts = [int((matched & status.eq(word).to_numpy()).sum()) for word in ("diverged", "untrained")]
+    return RunCount(" and ".join(map(_named, selections)), int(matched.sum()), *counts)
+
+
+def _named(selection: Selection) -> str:
+    """Name an arm: ``mobilenetv1, mobilenetv2 with solu_s1``."""
+    parts = [", ".join(selection["architecture"]) if selection.get("architecture", ["*"]) != ["*"] else "all networks"]
+    probes = [name for name in selection.get("probe", []) if name != "none"]
+    parts += [f"with {', '.join(probes)}"] if probes else []
+    parts += [f"at {', '.join(selection['budget'])}"] if selection.get("budget", ["*"]) != ["*"] else []
+    return " ".join(parts)
 
 
 def _refuse_unmatched(grid: OutcomeGrid, arms: list[dict[str, list[int]]], budgets: list[str], column: str) -> None:

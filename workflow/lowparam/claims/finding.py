@@ -10,7 +10,7 @@ from lowparam.claims.statistics import CONFIDENCE, mean_interval, one_sided, see
 __all__ = [
     "CONTRADICTED",
     "INCONCLUSIVE",
-    "MOST_DIVERGED",
+    "NOT_COMPARABLE",
     "NOT_TESTED",
     "SUPPORTED",
     "Finding",
@@ -20,10 +20,8 @@ __all__ = [
     "weakest",
 ]
 
-SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_TESTED = "supported", "contradicted", "inconclusive", "not tested"
-
-MOST_DIVERGED = 0.1
-"""Largest share of a test's runs that may diverge."""
+SUPPORTED, CONTRADICTED, INCONCLUSIVE = "supported", "contradicted", "inconclusive"
+NOT_COMPARABLE, NOT_TESTED = "not comparable", "not tested"
 
 
 class NotTested(Exception):
@@ -58,8 +56,10 @@ class Finding:
         Computes from a level what `power` returns; None computes it from `sd` and `distance`.
     runs : int
         Number of runs used.
-    diverged : int
-        How many of them diverged.
+    diverged, untrained : int
+        How many of them diverged, and how many are untrained.
+    failed_arm : str
+        Which arm has too many of either, and how many; empty if all arms can be compared.
     note : str
         What else a reader should know, in a sentence.
     data : mapping of str to ndarray
@@ -80,6 +80,8 @@ class Finding:
     power_at: Callable[[float], tuple[float, float]] | None = None
     runs: int = 0
     diverged: int = 0
+    untrained: int = 0
+    failed_arm: str = ""
     note: str = ""
     data: Mapping[str, np.ndarray] = field(default_factory=dict)
 
@@ -93,11 +95,6 @@ class Finding:
         """Whether the evidence, strong or weak, is on the side of the claim."""
         return self.p_for <= self.p_against
 
-    @property
-    def too_many_diverged(self) -> bool:
-        """Whether more than `MOST_DIVERGED` of the runs diverged."""
-        return self.diverged > MOST_DIVERGED * self.runs
-
     def power(self, alpha: float) -> tuple[float, float]:
         """Return the smallest effect detectable at a level, and how many replicates would settle the question."""
         if self.power_at is not None:
@@ -108,9 +105,11 @@ class Finding:
 def verdict(finding: Finding, p: float) -> str:
     """Return the verdict of a finding with its corrected p-value.
 
-    A definite verdict needs a corrected p-value of at most 5 %, and at most a tenth of the runs diverged.
+    A definite verdict needs a corrected p-value of at most 5 %, and arms that trained.
     """
-    if finding.too_many_diverged or not p <= 1 - CONFIDENCE:
+    if finding.failed_arm:
+        return NOT_COMPARABLE
+    if not p <= 1 - CONFIDENCE:
         return INCONCLUSIVE
     return SUPPORTED if finding.favours else CONTRADICTED
 

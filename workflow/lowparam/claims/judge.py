@@ -9,7 +9,7 @@ import pandas as pd
 from lowparam.claims.base import ClaimTest
 from lowparam.claims.best_variant import best_variants
 from lowparam.claims.contrasts import count_runs
-from lowparam.claims.finding import INCONCLUSIVE, NOT_TESTED, Finding, NotTested, verdict
+from lowparam.claims.finding import INCONCLUSIVE, NOT_COMPARABLE, NOT_TESTED, Finding, NotTested, verdict
 from lowparam.claims.registry import Claim, Registry
 from lowparam.claims.statistics import CONFIDENCE, holm
 
@@ -33,6 +33,7 @@ COLUMNS = [
     "replicates",
     "runs",
     "diverged",
+    "untrained",
     "smallest_effect",
     "replicates_needed",
     "paper_value",
@@ -92,6 +93,8 @@ def judge(
             row = _plain(name, registry.paper_of(claim), claim, test)
             try:
                 finding = _find(test, runs, data)
+            except NotComparable as error:
+                row |= {"verdict": NOT_COMPARABLE, "reason": str(error), **error.counts}
             except NotTested as error:
                 reason = f"{error}."
                 if known is not None and test.experiment not in known:
@@ -112,14 +115,26 @@ def judge(
                 }
             )
     judged = pd.DataFrame(rows, columns=COLUMNS)
+    for place, finding in findings.items():
+        if finding.failed_arm:  # enters the correction like a test without runs
+            judged.loc[place, "p"] = np.nan
     judged["p_holm"], levels = _corrected(registry, judged)
     for place, finding in findings.items():
         word = verdict(finding, judged.loc[place, "p_holm"])
         power = finding.power(levels[place])
         judged.loc[place, "verdict"] = word
-        judged.loc[place, ["smallest_effect", "replicates_needed"]] = power
+        if word != NOT_COMPARABLE:
+            judged.loc[place, ["smallest_effect", "replicates_needed"]] = power
         judged.loc[place, "reason"] = _reason(finding, word, power)
     return Judged(judged, {tuple(judged.loc[place, ["claim", "test"]]): found for place, found in findings.items()})
+
+
+class NotComparable(Exception):
+    """Report that an arm of a test failed so often that nothing is left to estimate."""
+
+    def __init__(self, reason: str, counts: dict[str, int]) -> None:
+        super().__init__(reason)
+        self.counts = counts
 
 
 def _find(test: ClaimTest, runs: pd.DataFrame, data: str) -> Finding:
@@ -127,9 +142,22 @@ def _find(test: ClaimTest, runs: pd.DataFrame, data: str) -> Finding:
         raise NotTested(f"needs {DATA.get(test.data, test.data)}")
     if test.best_variant:
         runs = best_variants(runs)
-    finding = test.find(runs)
-    used, diverged = count_runs(runs, test.arms()) if test.arms() else (len(runs), 0)
-    return replace(finding, runs=used, diverged=diverged)
+    counted = count_runs(runs, test.arms(), test.model_dump().get("without", []))
+    failed = [arm for arm in test.count_arms(runs) if not arm.is_comparable]
+    counts = {"runs": counted.runs or len(runs), "diverged": counted.diverged, "untrained": counted.untrained}
+    reason = " ".join(f"{arm.name}: {arm.failures()}, more than a tenth." for arm in failed)
+    try:
+        finding = test.find(runs)
+    except NotTested as error:
+        if failed:
+            raise NotComparable(f"{reason} {_sentence(error)}", counts) from error
+        raise
+    return replace(finding, **counts, failed_arm=reason)
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _plain(name: str, paper: str, claim: Claim, test: ClaimTest) -> dict[str, object]:
@@ -150,7 +178,7 @@ def _plain(name: str, paper: str, claim: Claim, test: ClaimTest) -> dict[str, ob
 
 
 def _numbers(finding: Finding) -> dict[str, object]:
-    keys = ("estimate", "low", "high", "unit", "n", "replicates", "p", "runs", "diverged")
+    keys = ("estimate", "low", "high", "unit", "n", "replicates", "p", "runs", "diverged", "untrained")
     return {key: getattr(finding, key) for key in keys}
 
 
@@ -182,12 +210,16 @@ def _corrected(registry: Registry, judged: pd.DataFrame) -> tuple[np.ndarray, np
 
 def _reason(finding: Finding, word: str, power: tuple[float, float]) -> str:
     """Describe what a reader needs in addition to the numbers."""
+    if finding.failed_arm:
+        return f"{finding.failed_arm} {finding.note}".strip()
     parts = [finding.note]
     if finding.diverged:
         parts.append(f"{finding.diverged} of {finding.runs} runs diverged and are left out.")
-    if finding.too_many_diverged:
-        parts.append("That is more than a tenth, so no verdict is given.")
-    if word == INCONCLUSIVE and not finding.too_many_diverged:
+    if finding.untrained:
+        parts.append(
+            f"{finding.untrained} of {finding.runs} runs {'is' if finding.untrained == 1 else 'are'} untrained."
+        )
+    if word == INCONCLUSIVE:
         smallest, needed = power
         if np.isfinite(smallest):
             size = np.format_float_positional(smallest, precision=2, fractional=False, trim="-")

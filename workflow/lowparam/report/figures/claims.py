@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, NOT_TESTED, SUPPORTED
+from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, NOT_COMPARABLE, NOT_TESTED, SUPPORTED
 from lowparam.report.context import Context
 from lowparam.report.layout import legend, size_ticks, value_axis
 from lowparam.report.style import TEXT_WIDTH, only_text
@@ -20,8 +20,8 @@ OF = "verdicts"
 ORDER = 1
 SHOWN = True
 
-COLOURS = {SUPPORTED: "#1b7837", CONTRADICTED: "#b2182b", INCONCLUSIVE: "0.45"}
-SHAPES = {SUPPORTED: "o", CONTRADICTED: "s", INCONCLUSIVE: "D"}  # not by colour alone
+COLOURS = {SUPPORTED: "#1b7837", CONTRADICTED: "#b2182b", INCONCLUSIVE: "0.45", NOT_COMPARABLE: "#b8860b"}
+SHAPES = {SUPPORTED: "o", CONTRADICTED: "s", INCONCLUSIVE: "D", NOT_COMPARABLE: "X"}  # not by colour alone
 
 
 def make(context: Context) -> Figure:

@@ -10,8 +10,8 @@ import jinja2
 import pandas as pd
 
 from lowparam import __version__, catalogue
-from lowparam.claims.contrasts import MATCHED
-from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, MOST_DIVERGED, SUPPORTED
+from lowparam.claims.contrasts import MATCHED, MOST_FAILED
+from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, NOT_COMPARABLE, SUPPORTED
 from lowparam.claims.registry import Registry, load_registry
 from lowparam.claims.statistics import CONFIDENCE, POWER
 from lowparam.errors import LowparamError
@@ -76,9 +76,10 @@ def _numbers(registry: Registry, verdicts: pd.DataFrame, names: list[str], resul
         "Supported": (found == SUPPORTED).sum(),
         "Contradicted": (found == CONTRADICTED).sum(),
         "Inconclusive": (found == INCONCLUSIVE).sum(),
+        "NotComparable": (found == NOT_COMPARABLE).sum(),
         "Confidence": f"{100 * CONFIDENCE:g}",
         "Matched": f"{100 * MATCHED:g}",
-        "MostDiverged": f"{100 * MOST_DIVERGED:g}",
+        "MostFailed": f"{100 * MOST_FAILED:g}",
         "Power": f"{100 * POWER:g}",
     }
     lines = [rf"\newcommand{{\lowparam{name}}}{{{latex(str(value))}}}" for name, value in values.items()]
@@ -111,7 +112,9 @@ def _section(params: Params, name: str, results: str, verdicts: pd.DataFrame) ->
         title=latex(name.replace("_", " ")),
         p=command_name([name]),
         study=name not in params.experiments,
-        verdicts={word: _tests(verdicts, name, word) for word in (SUPPORTED, CONTRADICTED, INCONCLUSIVE)},
+        verdicts={
+            word: _tests(verdicts, name, word) for word in (SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_COMPARABLE)
+        },
         results=results,
         tables=[table for table in tables if (folder / "tables" / f"{table}.tex").exists()],
         figures=[

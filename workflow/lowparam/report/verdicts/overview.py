@@ -4,7 +4,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from lowparam import paths
-from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, NOT_TESTED, SUPPORTED
+from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, NOT_COMPARABLE, NOT_TESTED, SUPPORTED
 from lowparam.claims.registry import Registry, load_registry
 from lowparam.claims.subjects import judged_subjects
 from lowparam.errors import LowparamError
@@ -15,7 +15,7 @@ from lowparam.report.table_format import Table
 
 __all__ = ["overview_page", "overview_table", "read_verdicts", "write_overview"]
 
-WORDS = (SUPPORTED, CONTRADICTED, INCONCLUSIVE)
+WORDS = (SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_COMPARABLE)
 
 
 def write_overview(params: Params) -> None:
@@ -66,7 +66,7 @@ def overview_table(verdicts: pd.DataFrame, registry: Registry) -> Table:
         rows=rows,
         labels=len(WORDS) + 2,
         numbers=primary[["experiment", "place", "claim", "test", "verdict"]],
-        paragraphs={1: 0.34, **dict.fromkeys(range(2, len(WORDS) + 2), 0.17)},
+        paragraphs={1: 0.3, **dict.fromkeys(range(2, len(WORDS) + 2), 0.14)},
     )
 
 
@@ -95,7 +95,9 @@ def overview_page(verdicts: pd.DataFrame, registry: Registry) -> str:
         for test in claim.tests:
             of_test = verdicts[(verdicts["claim"] == claim.id) & (verdicts["test"] == test.id)]
             tested = of_test["verdict"].ne(NOT_TESTED).any()
-            cells = _cells(of_test) if tested else [f"not tested: `snakemake {test.experiment}`", "", ""]
+            cells = (
+                _cells(of_test) if tested else [f"not tested: `snakemake {test.experiment}`", *[""] * (len(WORDS) - 1)]
+            )
             rows.append([f"{'primary: ' if test.primary else ''}{test.about} (`{test.id}`)", *cells])
         parts.append(_table(rows, ["test", *header]))
     return "\n\n".join(parts) + "\n"

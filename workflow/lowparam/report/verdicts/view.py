@@ -7,13 +7,13 @@ from typing import Any
 import pandas as pd
 
 from lowparam.claims.base import ClaimTest
-from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, NOT_TESTED, SUPPORTED
+from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, NOT_COMPARABLE, NOT_TESTED, SUPPORTED
 from lowparam.claims.registry import Claim, Registry
 from lowparam.report.formats import format_number, format_p
 
 __all__ = ["VERDICTS", "ClaimVerdict", "TestVerdict", "count_verdicts", "view"]
 
-VERDICTS = (SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_TESTED)
+VERDICTS = (SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_COMPARABLE, NOT_TESTED)
 
 
 @dataclass(frozen=True)
