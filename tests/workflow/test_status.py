@@ -13,6 +13,7 @@ from rich.console import Console
 
 from lowparam import params as parameters
 from lowparam import paths, runs
+from lowparam.cli import report
 from lowparam.engine import plans, status
 from lowparam.errors import LowparamError
 from lowparam.params import Params, run_spec
@@ -181,3 +182,22 @@ def test_the_screen_names_the_experiments_with_results(params):
         *("experiment", "runs", "finished", "running", "untrained", "diverged", "stale", "missing", "recorded")
     ]
     assert row.split() == ["digits", "4", "1", "3", "no"]
+
+
+def test_a_report_on_runs_of_other_settings_says_so(params, capsys):
+    table = Path("results/digits/runs.csv")
+    assert runs.difference(params, "digits") is None, "there is no table"
+    for architecture, seed in KEYS:
+        finish(params, architecture, seed)
+    folders = [run.folder.as_posix() for run in params.runs("digits")]
+    table.write_text("\n".join(["folder", *folders]))
+    assert runs.difference(params, "digits") is None
+    table.write_text("\n".join(["folder", *folders[1:], "results/digits/runs/convnext-none-10k/seed0", "other"]))
+    finish(params, "mobilenetv1", 0, torch="1.0.0")
+    told = (
+        "results/digits/runs.csv has other runs than params.yaml describes: 2 not in params.yaml, 1 not in the table, "
+        "1 made with other settings, data or code; run: lowparam run digits"
+    )
+    assert runs.difference(params, "digits") == told
+    assert report._settings("digits").experiments.keys() == params.experiments.keys()
+    assert capsys.readouterr().err == f"lowparam: {told}\n"

@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 
 from lowparam import catalogue, paths, provenance, studies
 from lowparam.errors import LowparamError
-from lowparam.files import read_json, sha256
+from lowparam.files import read_csv, read_json, sha256
 from lowparam.interference import measures
 from lowparam.params import Params, Run, Scale, format_size, profile_spec, run_spec, without_defaults
 
@@ -401,6 +401,26 @@ def _data_sha256(params: Params, scale: Scale) -> str | None:
     """Return the hash of the prepared data of a scale; None if they are not prepared here."""
     manifest = paths.manifest(params.experiment(scale.experiment).data)
     return read_json(manifest).get("sha256") if manifest.exists() else None
+
+
+def difference(params: Params, experiment: str) -> str | None:
+    """Tell in a line how runs.csv differs from what params.yaml describes; None if it does not, or is not there."""
+    table = paths.runs_table(experiment)
+    try:
+        listed = {Path(folder) for folder in read_csv(table)["folder"]}
+    except (KeyError, LowparamError, TypeError):  # whoever reads it words that
+        return None
+    wanted = {run.folder: run for run in params.runs(experiment)}
+    found = states(params, experiment)
+    counts = {
+        "not in params.yaml": len(listed - wanted.keys()),
+        "not in the table": len(wanted.keys() - listed),
+        "made with other settings, data or code": sum(found[run] == "stale" for run in wanted.values()),
+    }
+    told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    return (
+        f"{table} has other runs than params.yaml describes: {told}; run: lowparam run {experiment}" if told else None
+    )
 
 
 def lock_of(work: Path) -> FileLock:

@@ -1,13 +1,23 @@
 """Commands that judge claims and write reports."""
 
+import sys
 from typing import Annotated
 
 import typer
 
 from lowparam import params as parameters
+from lowparam import runs
 from lowparam.cli._app import Subject, command
 
 GROUP = "Judge and report"
+
+
+def _settings(name: str) -> parameters.Params:
+    """Read params.yaml, and tell if the runs of the experiment are of other settings."""
+    params = parameters.load()
+    if name in params.experiments and (difference := runs.difference(params, name)):
+        print(f"lowparam: {difference}", file=sys.stderr)
+    return params
 
 
 @command(GROUP)
@@ -15,7 +25,7 @@ def report(name: Subject) -> None:
     """Write everything for reading about an experiment or study: tables, figures, verdicts and the page."""
     from lowparam.report.report import write_report
 
-    write_report(parameters.load(), name)
+    write_report(_settings(name), name)
 
 
 @command(GROUP)
@@ -23,7 +33,7 @@ def claims(name: Subject) -> None:
     """Judge the papers' claims on an experiment or study; write verdicts, tables, macros and figures."""
     from lowparam.report.verdicts.write import write_verdicts
 
-    write_verdicts(parameters.load(), name)
+    write_verdicts(_settings(name), name)
 
 
 @command(GROUP)
@@ -33,7 +43,7 @@ def tables(
     """Write the tables of an experiment or study as LaTeX, Markdown and csv."""
     from lowparam.report.write import write_tables
 
-    write_tables(parameters.load(), name, only=only or ())
+    write_tables(_settings(name), name, only=only or ())
 
 
 @command(GROUP)
@@ -43,7 +53,7 @@ def figures(
     """Draw the figures of an experiment or study as PDF and PNG."""
     from lowparam.report.write import write_figures
 
-    write_figures(parameters.load(), name, only=only or ())
+    write_figures(_settings(name), name, only=only or ())
 
 
 @command(GROUP)
@@ -51,7 +61,7 @@ def page(name: Subject) -> None:
     """Write one HTML file with the verdicts, their evidence, tables, figures and runs."""
     from lowparam.report.pages.html_page import write_page
 
-    write_page(parameters.load(), name)
+    write_page(_settings(name), name)
 
 
 @command(GROUP)
