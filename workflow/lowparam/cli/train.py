@@ -19,6 +19,7 @@ def tune(
     device: Device = None,
 ) -> None:
     """Choose recipe values by validation accuracy, as `tune` of the experiment says; keep what is trained."""
+    from lowparam.training.train import small_batches_named
     from lowparam.training.tune import tune as tune_family
 
     params = parameters.load()
@@ -27,7 +28,8 @@ def tune(
     known = {scale.family: scale for scale in params.families(experiment)}
     chosen = [registry.get(name, known, f"architecture with a probe in {experiment}") for name in families]
     for scale in chosen:
-        tune_family(params, scale, data_folder=prepared_data.folder_for(params, experiment), device=device)
+        with small_batches_named(params.experiment(experiment).recipe):
+            tune_family(params, scale, data_folder=prepared_data.folder_for(params, experiment), device=device)
 
 
 @command("Train and measure")
