@@ -78,7 +78,9 @@ def count_values(module: nn.Module) -> int:
 
     Of a kernel that collapses these are the elements of the kernel, and `unused_later` of a layer does not count.
     """
-    unused = [child for layer in module.modules() for child in getattr(layer, "unused_later", ())]
+    unused: list[nn.Module] = []
+    for layer in module.modules():
+        unused += getattr(layer, "unused_later", ())  # pyrefly: ignore[unsupported-operation]: a tuple of modules
     total = sum(p.numel() for p in module.parameters()) - sum(p.numel() for each in unused for p in each.parameters())
     for layer in _made_modules(module):
         made = layer.parametrizations["weight"]

@@ -132,7 +132,7 @@ def _annotations(place: Path, text: str, wnids: list[str]) -> dict[str, str]:
 
 
 def _words(place: Path, text: str, wnids: list[str]) -> list[str]:
-    words = dict(line.partition("\t")[::2] for line in text.splitlines())
+    words = {wnid: word for wnid, _, word in (line.partition("\t") for line in text.splitlines())}
     for wnid in wnids:
         if not words.get(wnid):
             raise LowparamError(f"{place}: words.txt has no words for {wnid}; fetch it again")

@@ -78,11 +78,13 @@ class PRepBN(nn.Module):
 
     @property
     def weight(self) -> Tensor:
-        return self.batch.weight + self.eta * (self.batch.running_var + self.batch.eps).sqrt()
+        assert self.running_var is not None  # only of a norm without statistics
+        return self.batch.weight + self.eta * (self.running_var + self.batch.eps).sqrt()
 
     @property
     def bias(self) -> Tensor:
-        return self.batch.bias + self.eta * self.batch.running_mean
+        assert self.running_mean is not None
+        return self.batch.bias + self.eta * self.running_mean
 
 
 def make(channels: int) -> nn.Module:
