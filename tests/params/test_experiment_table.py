@@ -3,9 +3,11 @@
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from lowparam.engine.experiment_table import purposes
+from lowparam.engine.experiment_table import _table, purposes
+from lowparam.engine.plans import trials, with_profiles
 from lowparam.errors import LowparamError
 from lowparam.params import load
 
@@ -26,6 +28,21 @@ def test_every_experiment_has_a_purpose_and_a_command_above_it():
     for name, (purpose, command) in purposes(TEXT).items():
         assert purpose in PAGE
         assert command in (f"lowparam run {name}", "make replicate")
+
+
+def test_another_row_changes_no_line_but_its_own():
+    rows = [{"experiment": "`a`", "runs": 1}, {"experiment": "`b`", "runs": 2}]
+    short = _table(rows).splitlines()
+    long = _table([rows[0], {"experiment": "`a_longer_name`", "runs": 2_000}]).splitlines()
+    assert short == ["| experiment | runs |", "| --- | --- |", "| `a` | 1 |", "| `b` | 2 |"]
+    assert long[:3] == short[:3]
+    assert [line for line in PAGE.splitlines() if line.startswith("|") and "  " in line] == []
+
+
+def test_a_plan_counts_profiles_and_trials():
+    plan = pd.DataFrame({"scale": ["a-none (tuning)", "a-none-10k"], "runs": [6, 3], "seconds": [100.0, 100.0]})
+    assert with_profiles(plan)["seconds"].tolist() == pytest.approx([100, 110])
+    assert trials(plan) == 6
 
 
 def test_an_experiment_without_a_purpose_is_named():

@@ -8,6 +8,7 @@ import typer
 from lowparam import params as parameters
 from lowparam import runs
 from lowparam.cli._app import Subject, command
+from lowparam.waiting import waiting
 
 GROUP = "Judge and report"
 
@@ -33,7 +34,8 @@ def claims(name: Subject) -> None:
     """Judge the papers' claims on an experiment or study; write verdicts, tables, macros and figures."""
     from lowparam.report.verdicts.write import write_verdicts
 
-    write_verdicts(_settings(name), name)
+    with waiting(f"judging the claims on {name} and drawing what they show"):
+        write_verdicts(_settings(name), name)
 
 
 @command(GROUP)
@@ -77,4 +79,6 @@ def paper() -> None:
     """Compile paper/paper.tex with the results of every experiment that was judged; needs LaTeX."""
     from lowparam.report.pages.paper import write_paper
 
-    print(write_paper(parameters.load()))
+    with waiting("compiling the paper"):
+        written = write_paper(parameters.load())
+    print(written)

@@ -43,7 +43,7 @@ def plan(
     cores: Annotated[int, typer.Option(min=1, help="Trainings at the same time.")] = 2,
     write: Annotated[bool, typer.Option("--write", help="Write docs/experiments.md, about all experiments.")] = False,
 ) -> None:
-    """Predict time and memory of the trainings of an experiment before anything runs."""
+    """Predict time and memory of an experiment before anything runs: trainings, profiles and the report."""
     from lowparam.engine import experiment_table, plans
     from lowparam.training.plan import plan, totals
 
@@ -55,10 +55,12 @@ def plan(
         table = plan(params, name)
         plans.keep(params, name, table)
         show(table.round({"images_per_second": 0, "seconds": 0, "memory_mb": 0}))
-        total = totals(table, cores)
+        total, trials = totals(plans.with_profiles(table), cores), plans.trials(table)
+        tuning = f"{trials} trials of tuning, " if trials else ""
         print(
-            f"{name}: {total['runs']} runs, {total['core_hours']:.1f} core hours, "
-            f"about {60 * total['hours']:.0f} minutes on {cores} cores, {total['memory_mb']:,.0f} MB"
+            f"{name}: {tuning}{total['runs'] - trials} runs, as many profiles and a report, "
+            f"{total['core_hours']:.1f} core hours, about {60 * total['hours']:.0f} minutes on {cores} cores, "
+            f"{total['memory_mb']:,.0f} MB"
         )
 
 

@@ -8,9 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from tabulate import tabulate
-
 from lowparam.claims.availability import planned
+from lowparam.engine.plans import with_profiles
 from lowparam.errors import LowparamError
 from lowparam.files import write_text
 from lowparam.params import Params
@@ -22,9 +21,9 @@ CORES = 2
 HEAD = """\
 # Experiments
 
-Every experiment of [params.yaml](../params.yaml), its number of runs, and how long its trainings take on two cores.
+Every experiment of [params.yaml](../params.yaml), its number of runs, and how many minutes it takes on two cores.
 `lowparam plan --write` writes this page.
-The times are predictions for the machine of [performance.md](performance.md); profiles and reports add a tenth.
+The times are predictions for the machine of [performance.md](performance.md), with tuning, profiles and the report.
 A dash means that the data set was not prepared where the page was written.
 
 """
@@ -70,7 +69,7 @@ def rows(params: Params, text: str, known: dict[str, str] | None = None) -> list
     table = []
     for name, (purpose, command) in purposes(text).items():
         try:
-            minutes = f"{60 * totals(plan(params, name), CORES)['hours']:,.0f}"
+            minutes = f"{60 * totals(with_profiles(plan(params, name)), CORES)['hours']:,.0f}"
         except LowparamError:  # the data are not prepared
             minutes = (known or {}).get(name, "–")
         claims = sorted({claim for claim, _ in planned(params.experiment(name))}, key=lambda claim: int(claim[1:]))
@@ -97,4 +96,10 @@ def write_page(params: Params) -> None:
             if len(cells) > 6 and cells[1].startswith("`"):
                 known[cells[1].strip("`")] = cells[5]
     found = rows(params, Path("params.yaml").read_text(encoding="utf-8"), known)
-    write_text(PAGE, HEAD + tabulate(found, headers="keys", tablefmt="github", disable_numparse=True) + "\n")
+    write_text(PAGE, HEAD + _table(found))
+
+
+def _table(found: list[dict[str, Any]]) -> str:
+    """Write rows as Markdown without padding, so that another row changes no line but its own."""
+    lines = [list(found[0]), ["---"] * len(found[0]), *(list(row.values()) for row in found)]
+    return "".join(f"| {' | '.join(map(str, cells))} |\n" for cells in lines)

@@ -8,11 +8,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from lowparam import paths
+from lowparam.engine.progress import PROFILE
 from lowparam.errors import LowparamError
 from lowparam.files import read_json, write_json
 from lowparam.params import Params, Run, Scale, run_spec
 
-__all__ = ["keep", "kept"]
+__all__ = ["keep", "kept", "trials", "with_profiles"]
+
+TUNING = " (tuning)"  # after the name of what is tuned, in a plan
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,11 +46,22 @@ def kept(params: Params, experiment: str) -> dict[str, dict[str, Any]]:
     }
 
 
+def with_profiles(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Return a plan in which every training takes as long as with its profiles and share of the report."""
+    profiled = ~table["scale"].str.endswith(TUNING)
+    return table.assign(seconds=table["seconds"] * (1 + PROFILE * profiled))
+
+
+def trials(table: "pd.DataFrame") -> int:
+    """Count the trainings of tuning in a plan."""
+    return int(table.loc[table["scale"].str.endswith(TUNING), "runs"].sum())
+
+
 def _jobs(params: Params, experiment: str) -> dict[str, Scale]:
     """Return the scale of each job that trains, by its name in the plan."""
     tuned = params.families(experiment) if params.experiment(experiment).tune else []
     return {
-        **{f"{scale.family} (tuning)": scale for scale in tuned},
+        **{f"{scale.family}{TUNING}": scale for scale in tuned},
         **{scale.name: scale for scale in params.scales(experiment)},
     }
 

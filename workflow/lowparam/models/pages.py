@@ -17,6 +17,7 @@ from lowparam.models.cost import cost, count_parameters
 from lowparam.models.diagram import draw
 from lowparam.models.skeletons import published
 from lowparam.params import format_budget
+from lowparam.waiting import track
 
 __all__ = ["ablation_page", "families", "index", "page", "parts_page", "probes_page", "write"]
 
@@ -178,7 +179,7 @@ def write(folder: Path) -> None:
     write_text(folder / "ablation.md", ablation_page())
     write_text(folder / "parts.md", parts_page())
     write_text(folder / "probes.md", probes_page())
-    for family in families():
+    for family in track(families(), "writing pages of architectures"):
         write_text(folder / f"{family}.md", page(family))
     for name in blocks.names():
         write_text(folder / f"{name}.svg", draw(blocks.find(name)))

@@ -11,6 +11,7 @@ from lowparam.params import Params
 from lowparam.report.context import Context
 from lowparam.report.style import in_style, save
 from lowparam.report.table_format import Table
+from lowparam.waiting import track
 
 __all__ = ["make_tables", "write_figures", "write_tables"]
 
@@ -85,7 +86,7 @@ def write_figures(
     """
     context = context or Context(params, name)
     with in_style():
-        for output in _chosen(FIGURES, context, of, only):
+        for output in track(_chosen(FIGURES, context, of, only), f"drawing figures of {name}"):
             folder = paths.figures(name)
             save(registry.load(FIGURES, output.entry).make(context.of(output)), folder, output.name)
             if output.shown:

@@ -16,6 +16,7 @@ from lowparam.models import network_for
 from lowparam.models.counts import Counts, count_layers
 from lowparam.params import Params, Recipe, Run, Scale, run_spec
 from lowparam.training.malloc import KEPT
+from lowparam.waiting import track
 
 __all__ = ["activation_bytes", "plan", "step_seconds", "totals"]
 
@@ -105,7 +106,10 @@ def plan(params: Params, experiment: str, *, data: Path = Path("results/data"), 
         for scale in (params.families(experiment) if tune else [])
         if tune
     ]
-    training = [row(scale.name, scale, params.recipe(scale), len(chosen.seeds)) for scale in params.scales(experiment)]
+    training = [
+        row(scale.name, scale, params.recipe(scale), len(chosen.seeds))
+        for scale in track(params.scales(experiment), f"predicting {experiment}")
+    ]
     return pd.DataFrame([*tuning, *training])
 
 
