@@ -171,5 +171,6 @@ def test_an_experiment_apart_tunes_only_what_its_setting_belongs_to(recorded, tm
     setting = "++experiments.digits.overrides={nodepth_a: {weight_decay: 0.5}}"
     output = workspace.run("dvc", "exp", "run", "--temp", "--name", "apart", "--set-param", setting)
     assert "Running stage 'tune'" in output
-    changed = workspace.run("git", "diff", "--name-only", "main", "apart", "--", "results/digits/tuning")
+    workspace.run("dvc", "exp", "branch", "apart", "tuned_apart")
+    changed = workspace.run("git", "diff", "--name-only", "main", "tuned_apart", "--", "results/digits/tuning")
     assert changed.split() == ["results/digits/tuning/nodepth_a-none.json"]
