@@ -219,7 +219,7 @@ def test_copies_across_splits_are_refused_unless_they_are_allowed(place, stream)
     options = {"path": "three", "split": None, "stream": stream}
     refused(
         r"1 images are in more than one split, such as test: test/Dreiecke/other name.jpg and train: train/Dreiecke/.*"
-        r"; delete the copies, or set data\.mine\.allow_copies: true$",
+        r"; take the copies out, or set data\.mine\.allow_copies: true$",
         **options,
     )
     prepared(**options, allow_copies=True)
@@ -298,7 +298,8 @@ def test_links_to_nothing_are_bad_files(place, capsys):
     refused(r"data\.mine: 1 bad files, listed above .*'Dreiecke/away.jpg'.*skip_bad: true")
     assert "Dreiecke/away.jpg: No such file or directory\n" in capsys.readouterr().out
     refused(
-        "data.mine: images/Dreiecke/away.jpg is a link to a file that does not exist; fix or delete it", stream=True
+        "data.mine: images/Dreiecke/away.jpg is a link to a file that does not exist; fix it or take it out",
+        stream=True,
     )
     dataset = prepared(skip_bad=True)
     assert len(dataset.train) + len(dataset.validation) + len(dataset.test) == 24
@@ -314,7 +315,7 @@ def test_a_class_of_bad_files_alone_is_an_error(place):
 def test_a_class_without_images_is_an_error(place):
     (place / "images/Leer").mkdir()
     (place / "images/Leer/notes.txt").write_text("none yet")
-    refused("images/Leer has no images; delete the folder or put images into it")
+    refused("images/Leer has no images; take the folder out or put images into it")
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -428,5 +429,5 @@ def test_what_is_advised_for_a_bad_streamed_image_is_allowed(place):
     """Streamed images take no skip_bad."""
     for number, path in enumerate((place / "images/Dreiecke").iterdir()):
         path.write_bytes(b"no image" * (number + 1))
-    with pytest.raises(LowparamError, match=r"bad files, listed above with reasons .*; fix or delete them$"):
+    with pytest.raises(LowparamError, match=r"bad files, listed above with reasons .*; fix them or take them out$"):
         prepared(stream=True)

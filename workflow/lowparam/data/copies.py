@@ -35,7 +35,7 @@ def count_copies(name: str, splits: Mapping[str, Images | Files], *, may_be: boo
     if groups:
         which = f"{len(groups)} images are in more than one split, such as {' and '.join(groups[0][:3])}"
         if not may_be:
-            raise LowparamError(f"data.{name}: {which}; delete the copies, or set data.{name}.allow_copies: true")
+            raise LowparamError(f"data.{name}: {which}; take the copies out, or set data.{name}.allow_copies: true")
         print(f"data.{name}: {which}", flush=True)
     return {"count": len(groups), "images": groups[:NAMED]}
 

@@ -98,7 +98,7 @@ def _list_split(root: Path, folder: Path, key: str) -> tuple[Files, list[str]]:
         images = sorted(os.path.relpath(file, root) for file in files if is_image(file))
         if not images:
             raise LowparamError(
-                f"{key}: {folder / name} has no images; delete the folder or put images into it{_other_files(files)}"
+                f"{key}: {folder / name} has no images; take the folder out or put images into it{_other_files(files)}"
             )
         names += images
         labels += [label] * len(images)
@@ -214,7 +214,8 @@ def decode_all(
             names = ", ".join(repr(name) for name in sorted(bad)[:3]) + (", …" if len(bad) > 3 else "")
             otherwise = f", or set {key}.skip_bad: true" if may_skip else ""
             raise LowparamError(
-                f"{key}: {len(bad)} bad files, listed above with reasons ({names}); fix or delete them{otherwise}"
+                f"{key}: {len(bad)} bad files, listed above with reasons ({names}); fix them or "
+                f"take them out{otherwise}"
             )
         images = {
             split: _assemble(

@@ -207,7 +207,9 @@ def refuse_missing(name: str, splits: dict[str, Files]) -> None:
     for split in splits.values():
         for row in range(len(split)):
             if not Path(path := split[row][0]).exists():
-                raise LowparamError(f"data.{name}: {path} is a link to a file that does not exist; fix or delete it")
+                raise LowparamError(
+                    f"data.{name}: {path} is a link to a file that does not exist; fix it or take it out"
+                )
 
 
 def sample_statistics(name: str, files: Files, data: Data, size: int) -> tuple[torch.Tensor, torch.Tensor]:
