@@ -32,6 +32,8 @@ def blank_diverged(runs: pd.DataFrame) -> pd.DataFrame:
     Its accuracies are missing anyway. Its weights may be finite, but what they give is no property of a trained
     network, so there is no mean over the seeds of such a scale.
     """
+    if "status" not in runs:
+        return runs
     measured = [*measure_columns(runs.columns), *runs.filter(regex="_(accuracy|loss)$").columns]
     diverged = runs["status"] == "diverged"
     return runs.assign(**{name: runs[name].astype(float).mask(diverged) for name in measured})

@@ -295,12 +295,18 @@ def _halves(title: str) -> list[str]:
 
 
 def _pieces(text: str) -> list[str]:
-    """Divide a text where a line may end: after spaces, slashes and the like, and within what is very long."""
-    found = re.findall(r"[^ /_\-+@,:]*[ /_\-+@,:]*", text)
-    return [part for piece in found for part in (textwrap.wrap(piece, UNBROKEN, drop_whitespace=False) or [""])]
+    """Divide a text where a line may end: after spaces, and in long words after slashes and the like, or anywhere."""
+    pieces = []
+    for word in re.findall(r"[^ ]* *", text):
+        if len(word) <= UNBROKEN:
+            pieces.append(word)
+            continue
+        for part in re.findall(r"[^/_\-+@,:]*[/_\-+@,:]* *", word):
+            pieces += textwrap.wrap(part, UNBROKEN, drop_whitespace=False)
+    return [piece for piece in pieces if piece]
 
 
 def _breakable(text: str) -> str:
-    pieces = [piece for piece in _pieces(text) if piece]
+    pieces = _pieces(text)
     joints = ["" if one.endswith(" ") else r"\allowbreak{}" for one, _ in pairwise(pieces)]
     return "".join(latex(piece) + joint for piece, joint in zip(pieces, [*joints, ""], strict=True))
