@@ -294,6 +294,19 @@ def test_every_kind_of_name_has_one_rule(params, values, says):
         params(**values)
 
 
+@pytest.mark.parametrize("key", ["variants", "architectures", "probes", "data"])
+def test_a_name_that_no_file_could_have_is_refused(params, key):
+    name = "v" * 81
+    with pytest.raises(LowparamError, match=r"vvv… cannot be a name; write at most 80 characters, not 81"):
+        params(**{key: {name: {}} if key == "variants" else [name] if key != "data" else name})
+
+
+def test_an_experiment_that_is_to_run_twice_is_refused(tmp_path):
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({**MINIMAL, "replicate": ["rates", "rates"]}))
+    with pytest.raises(LowparamError, match="replicate names 'rates' twice"):
+        load(tmp_path / "params.yaml")
+
+
 def test_names_of_timm_and_of_variants_may_have_points(params):
     read = params(
         mode="published",

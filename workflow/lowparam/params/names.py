@@ -14,12 +14,18 @@ from pydantic import AfterValidator, Field
 __all__ = ["Architecture", "Entry", "Name", "Variant", "alike"]
 
 
+LONGEST = 80
+"""Characters of a name; a folder has several, and file systems take 255."""
+
+
 def _kind(pattern: str, rule: str) -> Any:
     """Return a type of text that must match a pattern; `rule` is the pattern in words."""
 
     def check(name: str) -> str:
         if not re.fullmatch(pattern, name):
             raise ValueError(f"{name!r} cannot be a name; {rule}")
+        if len(name) > LONGEST:
+            raise ValueError(f"{name[:20]}… cannot be a name; write at most {LONGEST} characters, not {len(name)}")
         return name
 
     return Annotated[str, AfterValidator(check), Field(json_schema_extra={"pattern": f"^{pattern}$"})]

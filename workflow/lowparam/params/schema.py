@@ -59,7 +59,9 @@ class Data(Section):
 
     source: Entry = Field(description="where the images come from: a file name in lowparam/data/sources")
     split: Split | None = Field(None, description="needed where the source has no official validation split")
-    path: str | None = Field(None, description="folder of the images, or of files that were downloaded by hand")
+    path: str | None = Field(
+        None, min_length=1, description="folder of the images, or of files that were downloaded by hand"
+    )
     size: int | None = Field(
         None, ge=8, description="image folders and tiny_imagenet: height and width in pixels that networks see"
     )
@@ -378,6 +380,8 @@ class Params(Section):
     @model_validator(mode="after")
     def _names_lead_somewhere(self) -> "Params":
         for name in self.replicate:
+            if self.replicate.count(name) > 1:
+                raise ValueError(f"replicate names {name!r} twice")
             _known(name, self.experiments, "replicate")
         for name, experiment in self.experiments.items():
             _known(experiment.data, self.data, f"experiments.{name}.data")
