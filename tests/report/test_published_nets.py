@@ -32,6 +32,8 @@ def folder(tmp_path, monkeypatch):
             "budget": budget,
             "seed": seed,
             "parameters_total": parameters.parse_budget(budget) - 7,
+            "macs": 1_000_000,
+            "peak_activation_bytes": 100_000,
             "test_accuracy": accuracy + seed / 100 - less,
             "test_loss": 1.0,
             "r_projection": 1.0 + seed,
