@@ -82,6 +82,7 @@ def test_the_widest_texts_become_narrower_first():
 def test_texts_break_after_signs_and_within_what_is_long():
     assert _pieces("cross-talk of chi") == ["cross-talk ", "of ", "chi"], "short words stay whole"
     assert _pieces("a_long/name_of-a_network d") == ["a_", "long/", "name_", "of-", "a_", "network ", "d"]
+    assert _pieces("") == [""], "an empty cell stays one"
     assert max(map(len, _pieces("x" * 100))) <= 16 and "".join(_pieces("x" * 100)) == "x" * 100
 
 

@@ -303,7 +303,7 @@ def _pieces(text: str) -> list[str]:
             continue
         for part in re.findall(r"[^/_\-+@,:]*[/_\-+@,:]* *", word):
             pieces += textwrap.wrap(part, UNBROKEN, drop_whitespace=False)
-    return [piece for piece in pieces if piece]
+    return [piece for piece in pieces if piece] or [""]
 
 
 def _breakable(text: str) -> str:
