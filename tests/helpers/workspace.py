@@ -166,9 +166,10 @@ class Workspace:
         return counts
 
     def contents(self, pattern: str) -> dict[str, bytes]:
-        """Files under results/digits that fit a pattern, by path."""
+        """Files under results/digits that fit a pattern, by path, but not the table of measured times."""
         base = self.folder / "results" / "digits"
-        return {str(path.relative_to(base)): path.read_bytes() for path in sorted(base.glob(pattern)) if path.is_file()}
+        files = [path for path in sorted(base.glob(pattern)) if path.is_file() and path.stem != "cost"]
+        return {str(path.relative_to(base)): path.read_bytes() for path in files}
 
     def trained(self, scale: str) -> set[int]:
         """Seeds that the last job of a scale trained, from its log."""
