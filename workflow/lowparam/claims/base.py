@@ -55,9 +55,13 @@ class ClaimTest(Section):
         """Return every selection of runs of the test."""
         return availability.arms(self.model_dump(exclude_none=True))
 
-    def count_arms(self, runs: pd.DataFrame) -> list[RunCount]:
-        """Count the runs of each arm, and those of them that diverged or are untrained."""
-        return [count_runs(runs, [arm], self.model_dump().get("without", [])) for arm in self.arms()]
+    def sides(self) -> list[Selection]:
+        """Return the selections each of which has to have trained for the test to say something."""
+        return self.arms()
+
+    def count(self, runs: pd.DataFrame, selections: list[Selection]) -> RunCount:
+        """Count the runs of selections of the test, without the architectures that it leaves out."""
+        return count_runs(runs, selections, getattr(self, "without", ()))
 
     @property
     def shown_in(self) -> str:
@@ -95,16 +99,9 @@ class Compared(Directed):
             raise ValueError("every needs architectures in minus")
         return self
 
-    def count_arms(self, runs: pd.DataFrame) -> list[RunCount]:
-        """Count the runs of each arm; with `every`, each architecture of `minus` is one."""
-        if not self.every:
-            return super().count_arms(runs)
-        alone = self.model_copy(update={"minus": None, "every": False})
-        against = [self.model_copy(update={"plus": arm, "minus": None, "every": False}) for arm in self._against()]
-        return [count for test in (alone, *against) for count in ClaimTest.count_arms(test, runs)]
-
-    def _against(self) -> list[Arm]:
-        return list(by_architecture(self.minus).values()) if self.minus else []
+    def sides(self) -> list[Selection]:
+        """Return the arms; with `every`, each architecture of `minus` is one."""
+        return [dict(arm) for arm in (self.plus, *by_architecture(self.minus).values())] if self.every else self.arms()
 
     def find(self, runs: pd.DataFrame) -> Finding:
         if self.every:

@@ -275,7 +275,7 @@ class RunCount:
         return self.diverged + self.untrained <= MOST_FAILED * self.runs
 
     def failures(self) -> str:
-        """Describe those that failed: ``2 of 20 runs diverged, 3 are untrained``; empty if none did."""
+        """Describe those that failed: ``of 20 runs 2 diverged and 3 are untrained``; empty if none did."""
         parts = [f"{self.diverged} diverged"] if self.diverged else []
         parts += [f"{self.untrained} {'are' if self.untrained > 1 else 'is'} untrained"] if self.untrained else []
         return f"of {self.runs} runs {' and '.join(parts)}" if parts else ""

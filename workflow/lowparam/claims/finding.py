@@ -87,7 +87,9 @@ class Finding:
 
     @property
     def p(self) -> float:
-        """Two-sided p-value: the effect could have gone either way."""
+        """Two-sided p-value: the effect could have gone either way; NaN, as without runs, if an arm failed."""
+        if self.failed_arm:
+            return float("nan")
         return float(min(1.0, 2 * min(self.p_for, self.p_against)))
 
     @property

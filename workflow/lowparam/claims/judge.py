@@ -8,7 +8,6 @@ import pandas as pd
 
 from lowparam.claims.base import ClaimTest
 from lowparam.claims.best_variant import best_variants
-from lowparam.claims.contrasts import count_runs
 from lowparam.claims.finding import INCONCLUSIVE, NOT_COMPARABLE, NOT_TESTED, Finding, NotTested, verdict
 from lowparam.claims.registry import Claim, Registry
 from lowparam.claims.statistics import CONFIDENCE, holm
@@ -115,9 +114,6 @@ def judge(
                 }
             )
     judged = pd.DataFrame(rows, columns=COLUMNS)
-    for place, finding in findings.items():
-        if finding.failed_arm:  # enters the correction like a test without runs
-            judged.loc[place, "p"] = np.nan
     judged["p_holm"], levels = _corrected(registry, judged)
     for place, finding in findings.items():
         word = verdict(finding, judged.loc[place, "p_holm"])
@@ -142,8 +138,8 @@ def _find(test: ClaimTest, runs: pd.DataFrame, data: str) -> Finding:
         raise NotTested(f"needs {DATA.get(test.data, test.data)}")
     if test.best_variant:
         runs = best_variants(runs)
-    counted = count_runs(runs, test.arms(), test.model_dump().get("without", []))
-    failed = [arm for arm in test.count_arms(runs) if not arm.is_comparable]
+    counted = test.count(runs, test.arms())
+    failed = [arm for side in test.sides() if not (arm := test.count(runs, [side])).is_comparable]
     counts = {"runs": counted.runs or len(runs), "diverged": counted.diverged, "untrained": counted.untrained}
     reason = " ".join(f"{arm.name}: {arm.failures()}, more than a tenth." for arm in failed)
     try:
