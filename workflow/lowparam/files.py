@@ -6,7 +6,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from lowparam.errors import LowparamError
 
 __all__ = [
     "atomic",
+    "content_sha256",
     "format_yaml",
     "parse_yaml",
     "read_csv",
@@ -27,6 +28,7 @@ __all__ = [
     "read_text",
     "read_yaml",
     "remove_unfinished",
+    "seal",
     "sha256",
     "write_csv",
     "write_json",
@@ -218,6 +220,17 @@ def _say_twice(text: str, error: DuplicateKeyError) -> str:
         elif isinstance(node.value, list):
             nodes += node.value
     return f"line {second.line + 1}: {' '.join(str(error.problem).split())}"
+
+
+def content_sha256(content: Any) -> str:
+    """Return the SHA-256 of a value as JSON, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def seal(content: Mapping[str, Any], key: str = "sha256") -> dict[str, Any]:
+    """Add the hash of all else under a key, so that an edit is found: what was not edited equals its seal."""
+    rest = {name: value for name, value in content.items() if name != key}
+    return {**rest, key: content_sha256(rest)}
 
 
 def sha256(path: Path | str) -> str:

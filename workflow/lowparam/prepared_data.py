@@ -6,13 +6,12 @@ all three, so that it does not matter who prepared it: Snakemake, ``lowparam pre
 This module imports neither torch nor pandas, because the Snakefile reads it at every start.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lowparam import image_files, paths, provenance
+from lowparam import files, image_files, paths, provenance
 from lowparam.errors import LowparamError
 from lowparam.files import read_json, sha256
 from lowparam.params import Data, Params, data_without_defaults
@@ -25,7 +24,7 @@ def identity(params: Params, name: str) -> str:
 
     Where images are makes no difference, but which they are does, as long as they are there.
     """
-    return _hash(_identity(params, name, exclude={"path"}))
+    return files.content_sha256(_identity(params, name, exclude={"path"}))
 
 
 def rule_identity(params: Params, name: str) -> dict[str, Any]:
@@ -114,9 +113,4 @@ def folder_for(params: Params, experiment: str) -> Path:
 
 def seal(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Add the hash of all else to a manifest, so that an edit is found."""
-    content = {key: value for key, value in manifest.items() if key != "manifest_sha256"}
-    return {**content, "manifest_sha256": _hash(content)}
-
-
-def _hash(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return files.seal(manifest, "manifest_sha256")

@@ -9,7 +9,6 @@ metrics.json states the full specification. So a run whose settings relied on a 
 This module imports neither torch nor pandas, because the Snakefile reads it at every start.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from lowparam import catalogue, paths, provenance, studies
 from lowparam.errors import LowparamError
-from lowparam.files import read_csv, read_json, sha256
+from lowparam.files import content_sha256, read_csv, read_json, seal, sha256
 from lowparam.interference import measures
 from lowparam.params import Params, Run, Scale, format_size, profile_spec, run_spec, without_defaults
 
@@ -199,7 +198,7 @@ def is_current_choice(found: Mapping[str, Any], identity: Mapping[str, Any]) -> 
     """Whether a file of a choice is unaltered and of this identity; a data hash of None matches any."""
     try:
         wanted = {**identity, "made_with": _with_data_of(found["identity"], identity)}
-        return found["identity"] == wanted and found["sha256"] == _sha256_of(found)
+        return found["identity"] == wanted and found == seal(found)
     except (KeyError, TypeError):
         return False
 
@@ -269,7 +268,7 @@ def collect_identity(params: Params, experiment: str) -> dict[str, Any]:
     expected = [each for scale in params.scales(experiment) for each in job_identity(params, scale)]
     names = measures.names(params.experiment(experiment).profile)  # whose declarations state how they are summarised
     code = [provenance.ENTRIES["collect"], *(f"{measures.FOLDER}/{name}.py" for name in names)]
-    return {"runs": _sha256_of({"runs": expected}), "code_sha256": provenance.digest(*code)}
+    return {"runs": content_sha256({"runs": expected}), "code_sha256": provenance.digest(*code)}
 
 
 def bilinear_identity(params: Params, experiment: str) -> dict[str, str]:
@@ -314,22 +313,12 @@ def overview_identity(params: Params) -> dict[str, Any]:
     return {"others": recorded, "code_sha256": provenance.digest(provenance.ENTRIES["overview"])}
 
 
-def seal(metrics: dict[str, Any]) -> dict[str, Any]:
-    """Add the hash of all else to the metrics of a run, so that an edit is found."""
-    return {**metrics, "sha256": _sha256_of(metrics)}
-
-
-def _sha256_of(metrics: Mapping[str, Any]) -> str:
-    content = {key: value for key, value in metrics.items() if key != "sha256"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
 def is_same(metrics: Mapping[str, Any], identity: Mapping[str, Any]) -> bool:
     """Whether recorded metrics are unaltered and of a run with this identity; a data hash of None matches any."""
     try:
         same = without_defaults(metrics["spec"]) == identity["spec"]
         same = same and metrics["made_with"] == _with_data_of(metrics, identity)
-        return same and metrics["sha256"] == _sha256_of(metrics)
+        return same and metrics == seal(metrics)
     except (KeyError, TypeError, AttributeError):  # recorded by another version of lowparam
         return False
 

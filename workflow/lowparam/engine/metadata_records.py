@@ -20,7 +20,7 @@ from typing import Any
 
 from lowparam import paths, runs
 from lowparam.errors import LowparamError
-from lowparam.files import read_json, sha256, write_text
+from lowparam.files import content_sha256, read_json, sha256, write_text
 from lowparam.params import Params, Run
 
 __all__ = ["has_unrestored", "mark_stale", "restore", "save", "stale_but_believed"]
@@ -63,7 +63,7 @@ def save(stage: str, name: str) -> None:
                 f"{file} was changed after the workflow made it: delete it and start again with lowparam run"
             )
         made = without_times(entry)
-        key = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()
+        key = content_sha256(made)
         jobs.setdefault(key, {"made": made, "files": {}})["files"][str(file)] = sha256(file)
     if not jobs:
         raise LowparamError(f"there are no results of {stage} {name} to record")
