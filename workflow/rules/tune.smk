@@ -29,13 +29,15 @@ for trials, names in tuned.items():
         resources:
             mem_mb=lambda wildcards, attempt: (
                 attempt
-                * memory_mb(wildcards.experiment, [f"{wildcards.family} (tuning)"])
+                * memory_mb(wildcards.experiment, [tuned_scale(wildcards).tuning_job])
             ),
             # Twice the listed values: lists are extended, and choices checked at the largest budget.
             runtime=lambda wildcards, attempt: (
                 attempt
                 * minutes(
-                    wildcards.experiment, [f"{wildcards.family} (tuning)"], share=2.0
+                    wildcards.experiment,
+                    [tuned_scale(wildcards).tuning_job],
+                    share=2.0,
                 )
             ),
             gpu=GPUS,

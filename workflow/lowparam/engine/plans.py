@@ -12,10 +12,9 @@ from lowparam.engine.progress import PROFILE
 from lowparam.errors import LowparamError
 from lowparam.files import read_json, write_json
 from lowparam.params import Params, Run, Scale, run_spec
+from lowparam.params.grid import TUNING
 
 __all__ = ["keep", "kept", "trials", "with_profiles"]
-
-TUNING = " (tuning)"  # after the name of what is tuned, in a plan
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +60,7 @@ def _jobs(params: Params, experiment: str) -> dict[str, Scale]:
     """Return the scale of each job that trains, by its name in the plan."""
     tuned = params.families(experiment) if params.experiment(experiment).tune else []
     return {
-        **{f"{scale.family}{TUNING}": scale for scale in tuned},
+        **{scale.tuning_job: scale for scale in tuned},
         **{scale.name: scale for scale in params.scales(experiment)},
     }
 

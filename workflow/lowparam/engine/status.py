@@ -211,7 +211,7 @@ def seconds(params: Params, runs: list[Run]) -> float:
 
 def seconds_of_trials(params: Params, trials: Mapping[Scale, int]) -> float:
     """Predict the seconds of one core that trials of tuning will train; errors are those of `seconds`."""
-    jobs = {(scale.experiment, f"{scale.family} (tuning)"): count for scale, count in trials.items()}
+    jobs = {(scale.experiment, scale.tuning_job): count for scale, count in trials.items()}
     known = predicted(params, jobs)
     listed = {name: tune.trials for name, chosen in params.experiments.items() if (tune := chosen.tune)}
     return sum(known[job] * count / listed[job[0]] for job, count in jobs.items())

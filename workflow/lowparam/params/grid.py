@@ -66,6 +66,10 @@ def _expand(pattern: str) -> list[str]:
     return ["".join(chosen) for chosen in product(*choices)]
 
 
+TUNING = " (tuning)"
+"""What ends the name of a job that tunes."""
+
+
 @dataclass(frozen=True, order=True)
 class Scale:
     """An architecture with a probe at a budget, in an experiment.
@@ -98,6 +102,11 @@ class Scale:
     def family(self) -> str:
         """The name without the size, ``mobilenetv2-none``: what tuning chooses values for."""
         return self.name.rpartition("-")[0]
+
+    @property
+    def tuning_job(self) -> str:
+        """The name in a plan of the job that tunes the family: ``mobilenetv2-none (tuning)``."""
+        return f"{self.family}{TUNING}"
 
     @property
     def folder(self) -> Path:

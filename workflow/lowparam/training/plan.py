@@ -98,7 +98,7 @@ def plan(params: Params, experiment: str, *, data: Path = Path("results/data"), 
     tune = chosen.tune
     tuning = [
         row(
-            f"{scale.family} (tuning)",
+            scale.tuning_job,
             scale,
             params.trial_recipe(scale, tune.combinations[0]),
             tune.trials,
