@@ -33,6 +33,11 @@ class Cell:
     best: bool = False
     mark: str = ""
 
+    @classmethod
+    def of(cls, value: float, digits: int) -> "Cell":
+        """Return the cell of a single number, which has no interval."""
+        return cls(Estimate(value, np.nan, 1), digits)
+
     def parts(self) -> tuple[str, str]:
         """Return the mean, and everything printed after it."""
         mean, half = self.estimate.mean, self.estimate.half_width

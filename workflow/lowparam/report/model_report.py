@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from lowparam import registry
 from lowparam.catalogue import FIGURES
-from lowparam.claims.statistics import Estimate
 from lowparam.files import read_csv
 from lowparam.interference.figure_data import read
 from lowparam.report.context import Profiles
@@ -50,9 +48,7 @@ def summary_table(profile: pd.DataFrame, model: str) -> Table:
         spread = {"least": defined["value"].min(), "largest": defined["value"].max()}
         means = defined[["value", "null", "untrained"]].mean()
         cells = [means["value"], *spread.values(), means["null"], means["untrained"]]
-        rows.append(
-            [measure, kind, f"{len(defined)} of {len(sites)}", *(Cell(Estimate(c, np.nan, 1), 3) for c in cells)]
-        )
+        rows.append([measure, kind, f"{len(defined)} of {len(sites)}", *(Cell.of(c, 3) for c in cells)])
         numbers.append({"measure": measure, "kind": kind, "sites": len(defined), **means, **spread})
     return Table(
         name="summary",

@@ -18,9 +18,8 @@ __all__ = ["GROUPS", "Readings"]
 GROUPS = {
     "V1, V2, V3": ("mobilenetv1", "mobilenetv2", "mobilenetv3"),
     "MobileNeXt, ConvNeXt": ("mobilenext", "convnext"),
-    "NoDepth": ("nodepth_a",),
 }
-"""Blocks whose change of accuracy is averaged: the two sides of C5, and C8's block."""
+"""Blocks whose change of accuracy is averaged: the two sides of C5."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,8 @@
 """Panels and lines that several figures of an experiment share."""
 
+from collections.abc import Container
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -7,12 +10,12 @@ from matplotlib.figure import Figure
 from lowparam import catalogue
 from lowparam.claims.statistics import mean_interval
 from lowparam.params import parse_budget
-from lowparam.report.estimates import in_order, untrained_scales
+from lowparam.report.estimates import GRID, in_order, untrained_scales
 from lowparam.report.labels import architecture_label, probe_label
 from lowparam.report.layout import draw_means, label_outer, panels, shifts, size_axis
 from lowparam.report.style import looks
 
-__all__ = ["family_panels"]
+__all__ = ["draw_curve", "family_panels"]
 
 
 def family_panels(runs: pd.DataFrame, ylabel: str, *, sharey: bool = False) -> tuple[Figure, dict[str, Axes]]:
@@ -31,22 +34,45 @@ def family_panels(runs: pd.DataFrame, ylabel: str, *, sharey: bool = False) -> t
     for ax, probe in zip(axes, probes, strict=True):
         of_probe = runs[runs["probe"] == probe]
         for (family, members), shift in zip(families.items(), shifts(len(families), sizes), strict=True):
-            groups = of_probe[of_probe["architecture"].isin(members)].groupby(["architecture", "budget"], sort=False)
-            points = [
-                (group["parameters_total"].mean(), mean_interval(group["value"]), (name, probe, budget) in untrained)
-                for (name, budget), group in groups
-            ]
-            points.sort(key=lambda point: point[0])
-            draw_means(
-                ax,
-                [count * shift for count, *_ in points],
-                [estimate for _, estimate, _ in points],
-                hollow=[is_hollow for *_, is_hollow in points],
-                label=architecture_label(family),
-                **styles[family],
-            )
+            of_family = of_probe[of_probe["architecture"].isin(members)]
+            look = {"label": architecture_label(family), **styles[family]}
+            draw_curve(ax, of_family, "parameters_total", shift=shift, untrained=untrained, **look)
         ax.set_title(probe_label(probe))
     budgets = [] if "published" in set(runs["budget"]) else [parse_budget(budget) for budget in runs["budget"]]
     size_axis(axes, sizes, budgets)
     label_outer(axes, "parameters", ylabel)
     return figure, dict(zip(probes, axes, strict=True))
+
+
+def draw_curve(
+    ax: Axes, runs: pd.DataFrame, size: str, *, shift: float, untrained: Container[tuple[str, str, str]], **look: Any
+) -> None:
+    """Draw one line: the mean of the column ``value`` of each scale, with its interval, by the size of its networks.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where.
+    runs : DataFrame
+        Runs of the line.
+    size : str
+        Column with the size of a network.
+    shift : float
+        Factor of all sizes, so that the intervals of several lines do not cover each other.
+    untrained : container of (architecture, probe, budget)
+        Scales whose mark is hollow.
+    **look
+        As for `lowparam.report.layout.draw_means`.
+    """
+    points = [
+        (group[size].mean(), mean_interval(group["value"]), key in untrained)
+        for key, group in runs.groupby(GRID, sort=False)
+    ]
+    points.sort(key=lambda point: point[0])
+    draw_means(
+        ax,
+        [count * shift for count, *_ in points],
+        [estimate for _, estimate, _ in points],
+        hollow=[is_hollow for *_, is_hollow in points],
+        **look,
+    )

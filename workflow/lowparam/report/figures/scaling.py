@@ -2,12 +2,12 @@
 
 from matplotlib.figure import Figure
 
-from lowparam.claims.statistics import mean_interval
 from lowparam.report.context import Context
 from lowparam.report.estimates import in_order, untrained_scales
+from lowparam.report.figures._lines import draw_curve
 from lowparam.report.figures._tests import SIZES
 from lowparam.report.labels import architecture_label
-from lowparam.report.layout import draw_means, legend, panels, shifts, size_axis, value_axis
+from lowparam.report.layout import legend, panels, shifts, size_axis, value_axis
 from lowparam.report.style import looks
 
 CAPTION = (
@@ -24,25 +24,15 @@ SHOWN = True
 def make(context: Context) -> Figure:
     """Draw one panel for each accounting of size, for runs without probe."""
     base = context.runs[context.runs["probe"] == "none"]
+    base = base.assign(value=100 * base["test_accuracy"])
     architectures = in_order(base["architecture"])
     styles, untrained = looks(architectures), untrained_scales(base)
     figure, axes = panels(len(SIZES), height=2.5, sharey=True)
     for ax, (column, label) in zip(axes, SIZES.items(), strict=True):
         for name, shift in zip(architectures, shifts(len(architectures), base[column]), strict=True):
-            groups = base[base["architecture"] == name].groupby("budget", sort=False)
-            points = [
-                (group[column].mean(), mean_interval(100 * group["test_accuracy"]), (name, "none", budget) in untrained)
-                for budget, group in groups
-            ]
-            points.sort(key=lambda point: point[0])
-            draw_means(
-                ax,
-                [size * shift for size, *_ in points],
-                [accuracy for _, accuracy, _ in points],
-                hollow=[is_hollow for *_, is_hollow in points],
-                label=architecture_label(name),
-                **styles[name],
-            )
+            of_one = base[base["architecture"] == name]
+            look = {"label": architecture_label(name), **styles[name]}
+            draw_curve(ax, of_one, column, shift=shift, untrained=untrained, **look)
         size_axis([ax], base[column])
         ax.set_xlabel(label)
     axes[0].set_ylabel("test accuracy (%)")

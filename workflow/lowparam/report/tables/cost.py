@@ -36,9 +36,9 @@ def make(context: Context) -> Table:
         costs = {column: group[column].mean() for column in COSTS}
         costs["seconds"] = seconds.get(key, np.nan)
         found = accuracy.loc[key]
-        cells = [_exactly(costs[column] / unit, digits) for column, (unit, digits) in COSTS.items()]
+        cells = [Cell.of(costs[column] / unit, digits) for column, (unit, digits) in COSTS.items()]
         percent = Estimate(100 * found["mean"], 100 * found["half_width"], found["n"])
-        cells += [_exactly(costs["seconds"], 1), Cell(percent, 1, mark=untrained(*key))]
+        cells += [Cell.of(costs["seconds"], 1), Cell(percent, 1, mark=untrained(*key))]
         rows.append([architecture_label(architecture), budget, *cells])
         numbers.append({"architecture": architecture, "budget": budget, **costs, "test_accuracy": found["mean"]})
     return Table(
@@ -66,7 +66,3 @@ def seconds_by_scale(context: Context) -> dict[tuple[str, str, str], float]:
             seconds = pd.read_csv(measured, sep="\t", na_values="-")["cpu_time"].iloc[0]
             found[scale.label, scale.probe, format_size(scale.budget)] = seconds / len(context.experiment.seeds)
     return found
-
-
-def _exactly(value: float, digits: int) -> Cell:
-    return Cell(Estimate(value, np.nan, 1), digits)

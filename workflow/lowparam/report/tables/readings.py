@@ -32,7 +32,7 @@ def make(context: Context) -> Table:
     rows = [_of_probe(readings, probe) for probe in readings.probes]
     rows += [_of_block(readings, block) for block in readings.blocks]
     judged = [readings.of_solu] * bool(readings.probes) + [readings.of_nodepth] * bool(readings.blocks)
-    header = ["reading", *GROUPS, "r", "chi", "C5", "C7", "block", "supported", "contradicted"]
+    header = ["reading", *GROUPS, "NoDepth", "r", "chi", "C5", "C7", "block", "supported", "contradicted"]
     empty = [place for place in range(len(header) - 2) if all(_is_empty(row[place]) for row in rows)]
     kept = [place for place in range(len(header)) if place not in empty]
     return Table(
@@ -46,7 +46,7 @@ def make(context: Context) -> Table:
 
 def _of_probe(readings: Readings, probe: str) -> list[str | Cell]:
     found = readings.of_solu[readings.of_solu["reading"] == probe].set_index(["claim", "test"])
-    changes = [Cell(readings.change(probe, group), 1) for group in list(GROUPS)[:2]]
+    changes = [Cell(readings.change(probe, group), 1) for group in GROUPS]
     nodepth = _cell(found.loc[TESTS["C8"]], DIGITS["C8"])
     measured = [_cell(found.loc[TESTS[name]], DIGITS[name]) for name in ("C4", "chi", "C5")]
     return [probe_label(probe), *changes, nodepth, *measured, "", "", *readings.verdict_words(readings.of_solu, probe)]
@@ -63,7 +63,7 @@ def _of_block(readings: Readings, block: str) -> list[str | Cell]:
 def _cell(row: pd.Series, digits: int) -> Cell:
     """Return the estimate of a test with its interval; a dash where it was not tested."""
     if pd.isna(row["estimate"]):
-        return Cell(Estimate(np.nan, np.nan, 0), digits)
+        return Cell.of(np.nan, digits)
     half = (row["high"] - row["low"]) / 2  # Student's interval, the same on both sides
     return Cell(Estimate(row["estimate"], half, row["n"]), digits, best=row["verdict"] == SUPPORTED)
 

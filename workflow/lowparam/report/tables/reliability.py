@@ -1,9 +1,7 @@
 """How far each interference measure distinguishes configurations rather than seeds."""
 
-import numpy as np
 import pandas as pd
 
-from lowparam.claims.statistics import Estimate
 from lowparam.interference.reliability import icc_of_all
 from lowparam.interference.summary import measure_columns
 from lowparam.report.context import Context
@@ -31,7 +29,7 @@ def make(context: Context) -> Table:
     printed = found.pivot(index="measure", columns="of", values="icc")
     return Table(
         header=["measure", *arms],
-        rows=[[name, *(Cell(Estimate(printed.loc[name, arm], np.nan, 1), 2) for arm in arms)] for name in measures],
+        rows=[[name, *(Cell.of(printed.loc[name, arm], 2) for arm in arms)] for name in measures],
         labels=1,
         numbers=found,
     )
