@@ -101,7 +101,9 @@ class Compared(Directed):
 
     def sides(self) -> list[Selection]:
         """Return the arms; with `every`, each architecture of `minus` is one."""
-        return [dict(arm) for arm in (self.plus, *by_architecture(self.minus).values())] if self.every else self.arms()
+        if not self.every:
+            return self.arms()
+        return [{**arm} for arm in (self.plus, *by_architecture(self.minus).values())]
 
     def find(self, runs: pd.DataFrame) -> Finding:
         if self.every:
