@@ -166,10 +166,14 @@ class Workspace:
         return counts
 
     def contents(self, pattern: str) -> dict[str, bytes]:
-        """Files under results/digits that fit a pattern, by path, but not the table of measured times."""
+        """Files under results/digits that fit a pattern, by path."""
         base = self.folder / "results" / "digits"
-        files = [path for path in sorted(base.glob(pattern)) if path.is_file() and path.stem != "cost"]
-        return {str(path.relative_to(base)): path.read_bytes() for path in files}
+        return {str(path.relative_to(base)): path.read_bytes() for path in sorted(base.glob(pattern)) if path.is_file()}
+
+    def repeatable(self, pattern: str) -> dict[str, bytes]:
+        """The same without measured times: they differ each time."""
+        found = self.contents(pattern)
+        return {path: found[path] for path in found if not path.startswith(("benchmarks/", "tables/cost."))}
 
     def trained(self, scale: str) -> set[int]:
         """Seeds that the last job of a scale trained, from its log."""
