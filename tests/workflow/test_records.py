@@ -189,7 +189,7 @@ def test_results_of_unknown_origin_are_not_recorded():
 
 def test_a_result_that_was_replaced_since_it_was_made_is_not_recorded():
     put(WEIGHTS, "other weights")
-    with pytest.raises(LowparamError, match=r"model\.safetensors was changed after the workflow made it: delete it"):
+    with pytest.raises(LowparamError, match=r"model\.safetensors was changed after the workflow made it; lowparam run"):
         metadata_records.save("train", "small")
     assert not Path("results/small/records").exists()
 

@@ -23,7 +23,7 @@ def test_names_of_experiments_become_a_setting(given, handed):
 
 
 @pytest.mark.parametrize(
-    ("given", "folder"), [([], "."), (["-d", "x"], "x"), (["--directory", "x"], "x"), (["--directory=x"], "x")]
+    ("given", "folder"), [([], None), (["-d", "x"], "x"), (["--directory", "x"], "x"), (["--directory=x"], "x")]
 )
 def test_the_folder_that_is_prepared_is_the_one_that_snakemake_works_in(given, folder):
-    assert start._directory(given) == folder
+    assert start._value(given, "-d", "--directory") == folder

@@ -1,4 +1,5 @@
-# A data set is stored as arrays, or as the list of its files if images are read from disk while training.
+# A data set is stored as arrays, or as the list of its files if images are read from disk while training. Outputs are
+# flagged `update`, so that images stay until they are replaced, and for good if they are as params.yaml describes them.
 
 for on_disk in (False, True):
 
@@ -6,9 +7,9 @@ for on_disk in (False, True):
         name:
             "prepare_files" if on_disk else "prepare"
         output:
-            [str(file) for file in paths.prepared("{data}", on_disk)],
+            update([str(file) for file in paths.prepared("{data}", on_disk)]),
             # Where files are on this machine is no input of anything: images that move are still the same.
-            [str(paths.location("{data}"))] if on_disk else [],
+            update([str(paths.location("{data}"))] if on_disk else []),
         log:
             "logs/data/{data}.log",
         benchmark:

@@ -56,11 +56,17 @@ def save(stage: str, name: str) -> None:
     record, files = of_stage(stage, name)
     for file in files:
         entry = read_entry(file)
-        if not entry:
-            raise LowparamError(f"{file} was not made by the workflow: delete it and start again with lowparam run")
-        if entry["endtime"] != file.stat().st_mtime:
+        how = (
+            "was not made by the workflow"
+            if not entry
+            else "was changed after the workflow made it"
+            if entry["endtime"] != file.stat().st_mtime
+            else None
+        )
+        if how:
             raise LowparamError(
-                f"{file} was changed after the workflow made it: delete it and start again with lowparam run"
+                f"{file} {how}; lowparam run keeps it if it is valid, and makes it anew if not; move it elsewhere if "
+                "it is none of the results"
             )
         made = without_times(entry)
         key = content_sha256(made)

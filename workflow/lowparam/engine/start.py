@@ -1,8 +1,9 @@
 """Prepare the folder for Snakemake, and run it.
 
 ``lowparam run`` removes the lock of a Snakemake that was killed, gives Snakemake its knowledge of results that came by
-``git``, ``dvc`` or a failed training, and then runs ``snakemake`` with the same arguments. Parsing the Snakefile itself
-only reads: if the folder needs to be prepared, plain ``snakemake`` stops with one line.
+``git``, ``dvc`` or a failed training, lets it take over data that were prepared without it, and then runs
+``snakemake`` with the same arguments. Parsing the Snakefile itself only reads: if the folder needs to be prepared,
+plain ``snakemake`` stops with one line.
 """
 
 import contextlib
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from lowparam import paths, prepared_data, provenance, runs
-from lowparam.engine import metadata_records, stale_locks
+from lowparam.engine import adoption, metadata_records, stale_locks
 from lowparam.errors import LowparamError
 from lowparam.params import Params, load
 
@@ -37,15 +38,20 @@ def refuse_unprepared(params: Params) -> None:
     Raises
     ------
     LowparamError
-        If results came by git or DVC, or a training failed, since `prepare` was last called: Snakemake would take old
-        results for current ones, or current ones for old. Not while another Snakemake works here: it is changing them,
+        If results came by git or DVC, or a training failed, since `prepare` was last called, or data were prepared
+        otherwise than params.yaml describes: Snakemake would take old results for current ones, or current ones for
+        old. Not while another Snakemake works here: it is changing them,
         and a second one only shows its plan or is refused by the lock.
     """
     if stale_locks.is_used():
         return
-    if metadata_records.has_unrestored() or metadata_records.stale_but_believed(params):
+    if (
+        metadata_records.has_unrestored()
+        or metadata_records.stale_but_believed(params)
+        or adoption.has_invalid_data(params)
+    ):
         raise LowparamError(
-            "results on disk are not those that Snakemake made here (they came by git or dvc, or a training failed); "
+            "results on disk are not those that Snakemake made here (they came by git or dvc, or a job failed); "
             "type lowparam run with the same arguments instead of snakemake"
         )
 
@@ -64,10 +70,18 @@ def run(arguments: Sequence[str]) -> NoReturn:
     LowparamError
         If params.yaml is missing or wrong there.
     """
-    with contextlib.chdir(_directory(arguments)):
+    directory = _value(arguments, "-d", "--directory") or "."
+    with contextlib.chdir(directory):
         params = load()
         prepare(params)
+        valid, others = ([], []) if stale_locks.is_used() else adoption.find(params)
+        adoption.mark(others)
         keep_digests(params)
+    snakefile = _value(arguments, "-s", "--snakefile")
+    options = ["--directory", directory, *(["--snakefile", snakefile] if snakefile else [])]
+    if valid and not adoption.adopt(valid, options):
+        with contextlib.chdir(directory):
+            adoption.mark(valid)
     os.execvp("snakemake", ["snakemake", *_with_experiments(arguments, params)])
 
 
@@ -100,11 +114,11 @@ def _with_experiments(arguments: Sequence[str], params: Params) -> list[str]:
     return ["all", *targets, *options]
 
 
-def _directory(arguments: Sequence[str]) -> str:
-    """Return the folder that ``--directory`` names, or the current one."""
+def _value(arguments: Sequence[str], short: str, long: str) -> str | None:
+    """Return the value of an option of ``snakemake``."""
     for place, argument in enumerate(arguments):
-        if argument in ("-d", "--directory") and place + 1 < len(arguments):
+        if argument in (short, long) and place + 1 < len(arguments):
             return arguments[place + 1]
-        if argument.startswith("--directory="):
+        if argument.startswith(f"{long}="):
             return argument.partition("=")[2]
-    return "."
+    return None
