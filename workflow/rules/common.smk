@@ -25,7 +25,8 @@ try:
     ] or PARAMS.replicate
     for name in CHOSEN:
         PARAMS.experiment(name)
-    if workflow.is_main_process:
+    # Not for a list of files, which is right whatever Snakemake knows: lowparam prune gives the key.
+    if workflow.is_main_process and not config.get("lists"):
         start.refuse_unprepared(PARAMS)
 except LowparamError as error:
     sys.exit(f"lowparam: {error}")

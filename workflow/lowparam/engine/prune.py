@@ -84,7 +84,8 @@ def untracked(experiments: list[str]) -> list[Path]:
         If it cannot say.
     """
     with waiting("asking Snakemake for files that nothing requires"):
-        listing = subprocess.run(["snakemake", "--list-untracked", *experiments], capture_output=True, text=True)
+        command = ["snakemake", "--list-untracked", *experiments, "--config", "lists=1"]
+        listing = subprocess.run(command, capture_output=True, text=True)
     if listing.returncode:
         raise LowparamError(f"snakemake --list-untracked failed: {listing.stderr.strip().splitlines()[-1]}")
     return [Path(line) for line in listing.stdout.splitlines()]
