@@ -4,6 +4,8 @@ import pytest
 import timm
 import torch
 import torchvision
+from pytorchcv.models.pyramidnet_cifar import get_pyramidnet_cifar
+from pytorchcv.models.wrn_cifar import get_wrn_cifar
 from timm.models import efficientnet
 from torch import Tensor, nn
 
@@ -27,6 +29,16 @@ def convnext_in_order(net: nn.Module) -> list[Tensor]:
             tensors += [*respond, *in_order(block.mlp.fc2)]
             tensors += [] if block.gamma is None else [block.gamma]
     return [*tensors, *in_order(net.head.norm), *in_order(net.head.fc)]
+
+
+def wideresnet_in_order(net: nn.Module) -> list[Tensor]:
+    """The weights of pytorchcv's Wide ResNet in our order: the convolution of a shortcut comes last in a block."""
+    tensors = in_order(net.features.init_block)
+    for stage in (net.features.stage1, net.features.stage2, net.features.stage3):
+        for unit in stage:
+            tensors += in_order(unit.body)
+            tensors += in_order(unit.identity_conv) if unit.resize_identity else []
+    return [*tensors, *in_order(net.features.post_activ), *in_order(net.output)]
 
 
 def timm_net(name, **kwargs):
@@ -59,6 +71,17 @@ REFERENCES = {
     "starnet_s050": (timm_net("starnet_s050"), in_order),
     "starnet_s100": (timm_net("starnet_s100"), in_order),
     "starnet_s4": (timm_net("starnet_s4"), in_order),
+    "efficientnet_b0": (timm_net("efficientnet_b0", bn_eps=1e-3), in_order),
+    "efficientnet_phim8": (
+        lambda: efficientnet._gen_efficientnet("b0", 1.1**-8, 1.2**-8, num_classes=10, bn_eps=1e-3),
+        in_order,
+    ),
+}
+# Networks for images of 32 x 32, whose references take no others.
+CIFAR = {
+    "wideresnet_16_1": (lambda: get_wrn_cifar(10, blocks=16, width_factor=1), wideresnet_in_order),
+    "wideresnet_10_2": (lambda: get_wrn_cifar(10, blocks=10, width_factor=2), wideresnet_in_order),
+    "pyramidnet_20_a24": (lambda: get_pyramidnet_cifar(10, blocks=20, alpha=24, bottleneck=False), in_order),
 }
 CORE = (
     "mobilenetv1_x0.25",
@@ -68,11 +91,17 @@ CORE = (
     "convnext_w16",
     "convnextv2_atto",
     "starnet_s050",
+    "efficientnet_phim8",
 )
-CASES = [pytest.param(name, marks=() if name in CORE else pytest.mark.slow) for name in REFERENCES]
+CASES = [
+    pytest.param(name, size, marks=() if name in CORE else pytest.mark.slow)
+    for name in REFERENCES
+    for size in (96, 128)
+]
+CASES += [(name, 32) for name in CIFAR]
 
 
-def randomise(net: nn.Module) -> None:
+def randomise(net: nn.Module, size: int) -> None:
     """Give every weight a value that no initialisation has, and the running statistics those of some images."""
     generator = torch.Generator().manual_seed(0)
     for parameter in net.parameters():
@@ -81,15 +110,15 @@ def randomise(net: nn.Module) -> None:
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 0.9
-    net.train()(torch.randn(8, 3, 96, 96, generator=generator))
+    net.train()(torch.randn(8, 3, size, size, generator=generator))
 
 
-def a_pair(name: str) -> tuple[nn.Module, nn.Module]:
+def a_pair(name: str, size: int) -> tuple[nn.Module, nn.Module]:
     """Our network and the reference with the same random weights, in double precision."""
     torch.manual_seed(0)
-    make, order = REFERENCES[name]
-    ours, theirs = published.build(name, classes=10, in_channels=3, size=224), make()
-    randomise(theirs)
+    make, order = (REFERENCES | CIFAR)[name]
+    ours, theirs = published.build(name, classes=10, in_channels=3, size=32 if name in CIFAR else 224), make()
+    randomise(theirs, size)
     mine, given = in_order(ours), order(theirs)
     assert [tensor.numel() for tensor in mine] == [tensor.numel() for tensor in given]
     with torch.no_grad():
@@ -98,10 +127,9 @@ def a_pair(name: str) -> tuple[nn.Module, nn.Module]:
     return ours.double(), theirs.double()
 
 
-@pytest.mark.parametrize("size", [96, 128])
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(("name", "size"), CASES)
 def test_outputs_equal_the_reference_on_the_same_weights(name, size):
-    ours, theirs = a_pair(name)
+    ours, theirs = a_pair(name, size)
     images = torch.randn(4, 3, size, size, dtype=torch.double, generator=torch.Generator().manual_seed(1))
     for training in (False, True):
         ours.train(training), theirs.train(training)

@@ -18,6 +18,10 @@ ARCHITECTURES = {
     "nodepth_c": "NoDepth (reading C)",
     "van": "VAN",
     "crate": "CRATE",
+    "wideresnet": "Wide ResNet",
+    "pyramidnet": "PyramidNet",
+    "nin": "NIN",
+    "efficientnet": "MBConv",
 }
 
 FACTORS = {
