@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -71,6 +72,30 @@ def test_tables_say_how_short_the_schedule_is(folder):
         for suffix in ("md", "tex"):
             text = (folder / f"{name}.{suffix}").read_text(encoding="utf-8")
             assert "A short schedule: trained for 1 epoch on 54,000 images." in text, (name, suffix)
+
+
+def test_epochs_and_pixels_are_said_of_every_network(folder):
+    table = pd.read_csv(folder / "published.csv").set_index("network")
+    assert table.loc["MobileNetV1, 25k", ["epochs", "pixels"]].tolist() == [1, 28]
+    assert table.loc["SqueezeNet", "epochs"] == 200 and pd.isna(table.loc["DenseNet-BC, augmented", "epochs"])
+    assert "| not stated | not stated |" in re.sub(" +", " ", (folder / "published.md").read_text(encoding="utf-8"))
+    assert all(net.pixels == 32 and net.epochs >= 200 for data in ("cifar10", "cifar100") for net in NETS[data])
+
+
+def test_a_note_has_the_distance_to_the_published_network_that_is_nearest_in_size(folder):
+    """Ours with 100 k parameters reach 90.5 %, two convolutions of the same size 92.5 %."""
+    note = "The best of our largest networks, MobileNetV1, 100k, is 2.0 points below the published one"
+    assert note in (folder / "published.md").read_text(encoding="utf-8")
+
+
+def test_other_pixels_than_the_published_ones_are_remarked(folder, monkeypatch):
+    monkeypatch.chdir(folder.parents[2])
+    text = Path("params.yaml").read_text(encoding="utf-8")
+    Path("params.yaml").write_text(text.replace("fashion_mnist", "cifar10_jpeg"), encoding="utf-8")
+    write_tables(parameters.load(), "quick", only=["published"])
+    table = (folder / "published.md").read_text(encoding="utf-8")
+    assert "Ours (JPEG): mean over" in table
+    assert table.count("| 32 (JPEG) ") == 4 and len(re.findall(r"\| 32 +\|", table)) == len(NETS["cifar10"])
 
 
 def test_only_data_that_others_report_on_have_such_a_table():

