@@ -3,12 +3,15 @@
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from pypdf import PdfReader
 
+from lowparam.claims.registry import load_registry
 from lowparam.errors import LowparamError
 from lowparam.params import load
 from lowparam.report.pages.paper import write_paper
+from lowparam.report.verdicts.view import view
 
 SOURCE = Path(__file__).parents[2] / "paper/paper.tex"
 
@@ -48,6 +51,28 @@ def test_the_same_results_give_the_same_pdf(paper, monkeypatch):
     monkeypatch.chdir(paper.parents[1])
     write_paper(load())
     assert paper.read_bytes() == before
+
+
+def test_numbers_of_the_text_come_from_the_csv_files_and_not_from_an_older_list(paper, folder, monkeypatch):
+    """A macros.tex of an older version lacks the numbers that are named since, as committed ones may."""
+    monkeypatch.chdir(paper.parents[1])
+    before = paper.read_bytes()
+    macros = folder / "tables/macros.tex"
+    text = macros.read_text(encoding="utf-8")
+    older = [line for line in text.splitlines() if not re.search("Untrained|NotComparable", line)]
+    macros.write_text("\n".join(older), encoding="utf-8")
+    write_paper(load())
+    macros.write_text(text, encoding="utf-8")
+    assert paper.read_bytes() == before
+    built = (paper.parent / "build/macros/digits.tex").read_text(encoding="utf-8")
+    assert built == text
+
+
+def test_verdicts_on_a_test_that_is_gone_get_one_line(folder, monkeypatch):
+    judged = pd.read_csv(folder / "claims.csv").replace({"test": {"rank": "gone"}})
+    with pytest.raises(LowparamError, match=r"claims.csv has the test C1 gone, .* run lowparam claims digits") as error:
+        view(judged, load_registry())
+    assert "\n" not in str(error.value)
 
 
 def test_without_latex_one_line_says_what_to_install(folder, monkeypatch):

@@ -9,18 +9,20 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
-from lowparam import __version__, catalogue
+from lowparam import __version__, catalogue, paths
 from lowparam.claims.contrasts import MATCHED, MOST_FAILED
 from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, NOT_COMPARABLE, SUPPORTED
 from lowparam.claims.registry import Registry, load_registry
 from lowparam.claims.statistics import CONFIDENCE, POWER
+from lowparam.claims.subjects import subject
 from lowparam.errors import LowparamError
-from lowparam.files import atomic, write_text
+from lowparam.files import atomic, read_csv, write_text
 from lowparam.params import Params
 from lowparam.report.context import Context
 from lowparam.report.escape import latex
-from lowparam.report.verdicts.macros import command_name
+from lowparam.report.verdicts.macros import command_name, macros
 from lowparam.report.verdicts.overview import overview_table, read_verdicts
+from lowparam.report.verdicts.view import view
 
 __all__ = ["write_paper"]
 
@@ -57,7 +59,9 @@ def write_paper(params: Params, folder: Path = Path("paper")) -> Path:
     results = Path(os.path.relpath("results", folder)).as_posix()
     build = folder / "build"
     write_text(build / "overview.tex", overview_table(verdicts, registry).latex("all"))
-    write_text(build / "numbers.tex", _numbers(registry, verdicts, names, results))
+    write_text(build / "numbers.tex", _numbers(registry, verdicts, names))
+    for name in names:
+        write_text(build / "macros" / f"{name}.tex", _macros(params, name, registry))
     write_text(build / "experiments.tex", "\n".join(_section(params, name, results, verdicts) for name in names))
     _compile(engine, folder)
     with atomic(folder / "paper.pdf") as temporary:
@@ -65,7 +69,7 @@ def write_paper(params: Params, folder: Path = Path("paper")) -> Path:
     return folder / "paper.pdf"
 
 
-def _numbers(registry: Registry, verdicts: pd.DataFrame, names: list[str], results: str) -> str:
+def _numbers(registry: Registry, verdicts: pd.DataFrame, names: list[str]) -> str:
     """Return the macros for the running text, and an input of those of every experiment."""
     found = verdicts.loc[verdicts["primary"].eq(True), "verdict"]
     values = {
@@ -83,7 +87,16 @@ def _numbers(registry: Registry, verdicts: pd.DataFrame, names: list[str], resul
         "Power": f"{100 * POWER:g}",
     }
     lines = [rf"\newcommand{{\lowparam{name}}}{{{latex(str(value))}}}" for name, value in values.items()]
-    return "\n".join([*lines, *(rf"\input{{{results}/{name}/tables/macros}}" for name in names), ""])
+    return "\n".join([*lines, *(rf"\input{{build/macros/{name}}}" for name in names), ""])
+
+
+def _macros(params: Params, name: str, registry: Registry) -> str:
+    """Return the commands for the numbers of an experiment or study, from its csv files.
+
+    ``tables/macros.tex`` has them too, but an older one lacks those that are named since.
+    """
+    judged_on = subject(params, name)
+    return macros(view(read_csv(paths.claims(name)), registry), judged_on, judged_on.read(), params)
 
 
 def _section(params: Params, name: str, results: str, verdicts: pd.DataFrame) -> str:

@@ -6,9 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+from lowparam import paths
 from lowparam.claims.base import ClaimTest
 from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, NOT_COMPARABLE, NOT_TESTED, SUPPORTED
 from lowparam.claims.registry import Claim, Registry
+from lowparam.errors import LowparamError
 from lowparam.report.formats import format_number, format_p
 
 __all__ = ["VERDICTS", "ClaimVerdict", "TestVerdict", "count_verdicts", "view"]
@@ -139,8 +141,19 @@ def view(judged: pd.DataFrame, registry: Registry) -> list[ClaimVerdict]:
         `lowparam.claims.judge.COLUMNS`.
     registry : Registry
         The claims that were judged.
+
+    Raises
+    ------
+    LowparamError
+        If the rows are of tests that the registry does not have.
     """
     tests = registry.tests()
+    for row in judged[judged["test"].notna()].itertuples():
+        if (row.claim, row.test) not in tests:
+            raise LowparamError(
+                f"{paths.claims(row.experiment)} has the test {row.claim} {row.test}, which workflow/claims does not "
+                f"have; run lowparam claims {row.experiment}"
+            )
     by_claim: dict[str, list[TestVerdict]] = {}
     for row in judged[judged["test"].notna()].itertuples():
         by_claim.setdefault(row.claim, []).append(TestVerdict.read(tests[row.claim, row.test], row))
