@@ -11,6 +11,7 @@ ARCHITECTURES = {
     "mobilenetv2": "MobileNetV2",
     "mobilenetv3": "MobileNetV3",
     "mobilenext": "MobileNeXt",
+    "lsnet": "LSNet",
     "convnext": "ConvNeXt",
     "convnextv2": "ConvNeXt V2",
     "nodepth_a": "NoDepth (reading A)",
