@@ -242,10 +242,20 @@ def test_a_users_module_is_profiled_as_the_documentation_says(noise, tmp_path, m
     assert {"profile.csv", "summary.md", "profile.pdf", "directions.png", "spectra.png", "cross_talk.png"} <= made
 
 
-def test_a_network_without_pointwise_layers_is_refused(noise):
-    net = small()
-    with pytest.raises(LowparamError, match="no site with a pointwise layer"):
-        profile_run(net, noise(50), Profile(), sites=lambda net: {"a.stream": Site("stream", net.stream)})
+def test_a_network_without_sites_is_refused(noise):
+    with pytest.raises(LowparamError, match="no site; there is nothing to profile"):
+        profile_run(small(), noise(50), Profile(), sites=lambda net: {})
+
+
+def test_a_network_without_pointwise_layers_has_the_measures_of_its_maps(noise):
+    def stream(net: nn.Module) -> dict[str, Site]:
+        return {"block.stream": Site("stream", net.stream)}
+
+    found, whole = profile_run(small(), noise(50), Profile(), sites=stream), profile_run(small(), noise(50), Profile())
+    assert {"chi", "capacity_used", "class_selectivity"} <= set(found["measure"])
+    assert not {"constructive", "dimensionality", "gradient_cosine"} & set(found["measure"])
+    chi = values(found, "chi")["value"].item()
+    assert chi == pytest.approx(values(whole, "chi").set_index("site")["value"]["block.stream"])
 
 
 def test_no_held_out_images_are_refused(noise):

@@ -81,7 +81,7 @@ def profile_network(
     Raises
     ------
     LowparamError
-        If the network has no sites, or none with a pointwise layer.
+        If the network has no sites.
     """
     sites = sites or (lambda network: network.sites())
     values, arrays = measure_network(net, sites(net), images, settings, seed=seed)
@@ -114,10 +114,10 @@ def measure_network(
     Raises
     ------
     LowparamError
-        If no site has a pointwise layer.
+        If it has none.
     """
-    if not any(site.pointwise is not None for site in sites.values()):
-        raise LowparamError("the network names no site with a pointwise layer; there is no interference to profile")
+    if not sites:
+        raise LowparamError("the network names no site; there is nothing to profile")
     context = Context(net, sites, images, settings, seed=seed)
     values = [value for name in measures.names(settings) for value in measures.find(name).measure(context)]
     place = {name: rank for rank, name in enumerate(sites)}

@@ -71,8 +71,8 @@ def profile_model(
     Raises
     ------
     LowparamError
-        If the images or labels have another type or shape, the network cannot take the images or has no site with a
-        pointwise layer, or `untrained` is another network.
+        If the images or labels have another type or shape, the network cannot take the images, none of the sites
+        that were found in a network without ``sites()`` has a pointwise layer, or `untrained` is another network.
     """
     settings = settings or Profile()
     for key, net in (("model", model), ("untrained", untrained or model)):
@@ -173,7 +173,16 @@ def _check_takes(net: nn.Module, image: Tensor) -> None:
 
 
 def _with_sites(net: nn.Module, image: Tensor) -> nn.Module:
-    """Find the sites of a network by the types of its modules."""
+    """Find the sites of a network by the types of its modules.
+
+    Raises
+    ------
+    LowparamError
+        If none has a pointwise layer.
+    """
     from lowparam.models.timm_adapter import Adapted  # imports timm, which takes seconds
 
-    return Adapted(net, image.to(next(net.parameters()).device))
+    adapted = Adapted(net, image.to(next(net.parameters()).device))
+    if not any(site.pointwise is not None for site in adapted.sites().values()):
+        raise LowparamError("the network names no site with a pointwise layer; there is no interference to profile")
+    return adapted

@@ -100,15 +100,15 @@ def class_cosines(products: Tensor, belongs: Tensor) -> Tensor:
 
 
 def measure(context: Context) -> list[Value]:
-    """Return mean cosine and conflict rate at each pointwise layer; nothing if ``gradient_images`` is 0.
+    """Return mean cosine and conflict rate at each pointwise layer; nothing if none is asked for or there is none.
 
     The null shuffles the labels.
     """
     settings = context.settings
-    if not settings.gradient_images:
+    layers = {name: site for name, site in context.sites.items() if site.pointwise is not None}
+    if not settings.gradient_images or not layers:
         return []
     index, labels = _choose(context.images, settings.gradient_images, settings.steering_classes)
-    layers = {name: site for name, site in context.sites.items() if site.pointwise is not None}
     products: dict[str, Tensor] = {}
     if len(index) == 0 or int(labels.max()) < 1:
         reason = "it needs images of at least 2 classes"
