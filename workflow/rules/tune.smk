@@ -1,6 +1,7 @@
 # One job chooses the recipe values of an architecture with a probe, by validation accuracy. Trials that are finished stay
 # in the work folder, so a job that was stopped, or whose list got longer, trains only what is missing. There is one
-# rule for each number of trials, so that the name of a finished job tells how much was done.
+# rule for each number of trials, so that the name of a finished job tells how much was done. The output is flagged
+# `update`, so that a choice that is current is kept.
 
 tuned = grouped(lambda experiment: experiment.tune.trials if experiment.tune else 0)
 
@@ -17,7 +18,7 @@ for trials, names in tuned.items():
                 data_files(wildcards.experiment),
             )[1],
         output:
-            str(paths.tuning("{experiment}", "{family}")),
+            update(str(paths.tuning("{experiment}", "{family}"))),
         log:
             "logs/{experiment}/tune/{family}.log",
         benchmark:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from lowparam import params as parameters
-from lowparam import prepared_data, registry
+from lowparam import paths, prepared_data, registry, runs
 from lowparam.cli._app import Device, Experiment, Scales, command, find_scales
 from lowparam.errors import LowparamError
 
@@ -27,9 +27,13 @@ def tune(
         raise LowparamError(f"params.yaml: experiments.{experiment} has no tune; add tune: {{ lr: [...], ... }}")
     known = {scale.family: scale for scale in params.families(experiment)}
     chosen = [registry.get(name, known, f"architecture with a probe in {experiment}") for name in families]
+    data_folder = prepared_data.folder_for(params, experiment)
     for scale in chosen:
+        if runs.choice(params, scale) is not None:
+            print(f"{paths.tuning(experiment, scale.family)} is up to date", flush=True)
+            continue
         with small_batches_named(params.experiment(experiment).recipe):
-            tune_family(params, scale, data_folder=prepared_data.folder_for(params, experiment), device=device)
+            tune_family(params, scale, data_folder=data_folder, device=device)
 
 
 @command("Train and measure")
