@@ -1,5 +1,6 @@
 """Define the training loops that are compared: each returns a function that trains a network for one epoch."""
 
+import os
 from functools import partial
 
 import ten_lines
@@ -59,6 +60,11 @@ def ours(name, size):
     return training.run_epoch, len(data.train)
 
 
+def ours_without(name, size):
+    os.environ["LOWPARAM_COMPILED"] = "0"
+    return ours(name, size)
+
+
 def plain(name, size):
     """Return a network as torch has it, an optimiser and a schedule."""
     if name.startswith("timm:"):
@@ -98,6 +104,7 @@ def ten(name, size, memory_format):
 
 SIDES = {
     "ours": ours,
+    "ours, not compiled": ours_without,
     "ten lines": partial(ten, memory_format=torch.channels_last),
     "ten lines, NCHW": partial(ten, memory_format=torch.contiguous_format),
     "textbook": textbook,

@@ -62,7 +62,7 @@ def main():
             environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
             if side != "textbook":
                 environment["OMP_NUM_THREADS"] = "1"
-            if side == "ours":
+            if side.startswith("ours"):
                 environment["THP_MEM_ALLOC_ENABLE"] = "1"  # as `lowparam train` does
             command = [sys.executable, __file__, "--side", side, "--size", str(arguments.size)]
             output = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout

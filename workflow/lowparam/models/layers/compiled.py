@@ -1,0 +1,95 @@
+"""Build and find the compiled layers: ``compiled.cpp`` as a library of operators for torch, one for each processor.
+
+They are optional. `lowparam build` compiles them once into the cache of the user, where the name of the file says for
+which source, torch and processor it is. Without a compiler, or with ``LOWPARAM_COMPILED=0``, everything runs without
+them, with the same results up to rounding.
+"""
+
+import hashlib
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from lowparam import files
+from lowparam.errors import LowparamError
+
+__all__ = ["build", "find_compiler", "is_built", "library", "loaded"]
+
+SOURCE = Path(__file__).with_name("compiled.cpp")
+# NaN and inf must stay what they are, because divergence is found by them: no -ffast-math.
+FLAGS = "-std=c++20 -O3 -march=native -fopenmp-simd -fno-math-errno -fno-trapping-math -fno-signed-zeros"
+
+
+def library() -> Path:
+    """Return the file of the compiled layers for this source, torch and processor, whether it exists or not."""
+    cache_folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    parts = [SOURCE.read_text(encoding="utf-8"), FLAGS, torch.__version__, _processor()]
+    key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    return cache_folder / "lowparam" / f"layers-{key}.so"
+
+
+def is_built() -> bool:
+    """Return whether the compiled layers of this source exist for this torch and processor."""
+    return library().is_file()
+
+
+def find_compiler() -> str | None:
+    """Return the C++ compiler: the one that ``CXX`` names, else the first that is installed; None if there is none."""
+    names = [os.environ["CXX"]] if os.environ.get("CXX") else ["c++", "g++", "clang++"]
+    return next((name for name in names if shutil.which(shlex.split(name)[0])), None)
+
+
+def build(*extra: str) -> Path:
+    """Compile the layers, which takes about a minute, and return the library; it appears complete or not at all.
+
+    Parameters
+    ----------
+    *extra : str
+        Further options of the compiler.
+
+    Raises
+    ------
+    LowparamError
+        If there is no compiler, or it reports an error.
+    """
+    from torch.utils import cpp_extension  # slow to import, so only here
+
+    compiler = find_compiler()
+    if compiler is None:
+        raise LowparamError("no C++ compiler is installed (c++, g++ or clang++, or the one that CXX names)")
+    include = [f"-isystem{path}" for path in cpp_extension.include_paths()]
+    folders = cpp_extension.library_paths()
+    link = [option for folder in folders for option in (f"-L{folder}", f"-Wl,-rpath,{folder}")]
+    target = library()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with files.atomic(target) as temporary:
+        command = [*shlex.split(compiler), *FLAGS.split(), *extra, "-fPIC", "-shared", *include, str(SOURCE)]
+        command += ["-o", str(temporary), *link, "-ltorch_cpu", "-lc10"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            lines = [line for line in done.stderr.splitlines() if "error" in line] or ["no message"]
+            raise LowparamError(f"{compiler} cannot compile {SOURCE.name}: {lines[0]}")
+    return target
+
+
+@cache
+def loaded() -> str | None:
+    """Load the compiled layers, once, if they are built and not switched off; return which they are, else None."""
+    if os.environ.get("LOWPARAM_COMPILED", "1") == "0" or not is_built():
+        return None
+    torch.ops.load_library(str(library()))
+    return library().stem.removeprefix("layers-")
+
+
+def _processor() -> str:
+    """Return what this processor can compute: -march=native is for it alone."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8", errors="replace").splitlines() if info.is_file() else []
+    abilities = [line for line in lines if line.startswith(("model name", "flags", "Features"))]
+    return "\n".join([platform.machine(), platform.system(), *dict.fromkeys(abilities)])
