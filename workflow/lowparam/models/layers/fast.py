@@ -15,7 +15,7 @@ from lowparam.models.layers import compiled
 from lowparam.models.layers.conv import ConvNormAct
 from lowparam.models.layers.norm import LayerNorm2d
 
-__all__ = ["VERSION", "DepthwiseConv2d", "FusedConvNormAct", "GELU", "PointwiseConv2d", "ReLU6", "accelerate"]
+__all__ = ["GELU", "VERSION", "DepthwiseConv2d", "FusedConvNormAct", "PointwiseConv2d", "ReLU6", "accelerate"]
 
 VERSION = 1  # of what compiled.cpp computes: raise it if results change by more than rounding
 

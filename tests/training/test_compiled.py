@@ -1,0 +1,168 @@
+"""The compiled layers against torch's own in float64; skipped where they are not built (`lowparam build`)."""
+
+import copy
+import subprocess
+import sys
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from lowparam.errors import LowparamError
+from lowparam.models.layers import ConvNormAct, LayerNorm2d, compiled
+from lowparam.models.layers.fast import FusedConvNormAct, accelerate
+
+needs_build = pytest.mark.skipif(compiled.loaded() is None, reason="the compiled layers are not built: lowparam build")
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def everything(module, x, grad):
+    """Return the output, the gradients of input and parameters, and the buffers, all in float64."""
+    x = x.detach().clone().requires_grad_()
+    y = module(x)
+    grads = torch.autograd.grad(y, [x, *module.parameters()], grad)
+    return [value.double() for value in (y, *grads, *module.buffers())]
+
+
+def assert_as_torch(plain, x, factor=4.0):
+    """Check that the accelerated module errs from float64 by at most `factor` times what torch errs in float32."""
+    x = x.to(memory_format=torch.channels_last)
+    with torch.no_grad():
+        grad = torch.randn(copy.deepcopy(plain)(x).shape)
+    fast, exact = copy.deepcopy(plain), copy.deepcopy(plain).double()
+    accelerate(fast)
+    ours, truth, theirs = (
+        everything(fast, x, grad),
+        everything(exact, x.double(), grad.double()),
+        everything(copy.deepcopy(plain), x, grad),
+    )
+    for a, b, c in zip(ours, truth, theirs, strict=True):
+        scale = b.abs().max().clamp_min(1e-2)
+        assert ((a - b).abs().max() / scale).item() <= factor * ((c - b).abs().max() / scale).item() + 2e-5
+    return fast
+
+
+ACTIVATIONS = {"none": None, "relu": nn.ReLU, "relu6": nn.ReLU6, "hardswish": nn.Hardswish, "gelu": nn.GELU}
+
+
+@needs_build
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("kernel,stride", [(1, 1), (3, 1), (3, 2), (5, 1), (5, 2), (7, 1), (7, 2)])
+@pytest.mark.parametrize("images,channels,out,size", [(3, 5, 7, 6), (8, 53, 53, 7), (4, 17, 93, 9), (16, 100, 16, 2)])
+def test_convolution_norm_and_activation_are_those_of_torch(images, channels, out, size, kernel, stride, activation):
+    torch.manual_seed(0)
+    out, groups = (out, 1) if kernel == 1 else (channels, channels)
+    conv = nn.Conv2d(channels, out, kernel, stride, kernel // 2, groups=groups, bias=False)
+    act = ACTIVATIONS[activation]
+    plain = ConvNormAct(conv, nn.BatchNorm2d(out), act() if act else None)
+    nn.init.uniform_(plain.norm.weight, 0.5, 1.5)
+    nn.init.normal_(plain.norm.bias)
+    fast = assert_as_torch(plain, torch.randn(images, channels, size, size) + 1)
+    assert type(fast) is FusedConvNormAct
+    assert fast.norm.num_batches_tracked == 1
+
+
+@needs_build
+@pytest.mark.parametrize("layer", [LayerNorm2d(53), nn.GELU(), nn.BatchNorm2d(53), nn.Conv2d(53, 9, 1)], ids=repr)
+def test_layers_alone_are_those_of_torch(layer):
+    torch.manual_seed(0)
+    assert_as_torch(layer, torch.randn(4, 53, 5, 5) * 2 + 1)
+
+
+@needs_build
+def test_an_offset_far_above_the_deviation_is_as_exact_as_in_torch():
+    torch.manual_seed(0)
+    assert_as_torch(nn.BatchNorm2d(20), torch.randn(8, 20, 6, 6) + 1000)
+
+
+@needs_build
+def test_a_constant_channel_becomes_the_shift():
+    norm = nn.BatchNorm2d(3)
+    accelerate(norm)
+    x = torch.full((4, 3, 5, 5), 7.3).to(memory_format=torch.channels_last).requires_grad_()
+    y = norm(x)
+    assert torch.equal(y, torch.zeros_like(y))
+    assert torch.isfinite(torch.autograd.grad(y.sum(), x)[0]).all()
+
+
+@needs_build
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_value_that_is_not_finite_is_seen_in_its_channel_and_in_no_other(activation, value):
+    act = ACTIVATIONS[activation]
+    net = ConvNormAct(nn.Conv2d(5, 5, 3, 1, 1, groups=5, bias=False), nn.BatchNorm2d(5), act() if act else None)
+    accelerate(net)
+    x = torch.randn(4, 5, 6, 6).to(memory_format=torch.channels_last)
+    x[1, 2, 3, 3] = value
+    y = net(x.requires_grad_())
+    assert y[:, 2].isnan().all()
+    assert y[:, [0, 1, 3, 4]].isfinite().all()
+
+
+@needs_build
+def test_a_map_in_another_order_is_computed_alike():
+    torch.manual_seed(0)
+    net = ConvNormAct(nn.Conv2d(6, 9, 1, bias=False), nn.BatchNorm2d(9), nn.ReLU())
+    accelerate(net)
+    x = torch.randn(2, 6, 5, 10, requires_grad=True)[..., ::2]
+    assert torch.equal(net(x), net(x.contiguous(memory_format=torch.channels_last)))
+
+
+@needs_build
+def test_hooks_inside_see_what_torch_would_show():
+    net = ConvNormAct(nn.Conv2d(6, 9, 1, bias=False), nn.BatchNorm2d(9), nn.ReLU())
+    accelerate(net)
+    x, seen = torch.randn(2, 6, 5, 5).requires_grad_(), []
+    y = net(x)
+    net.norm.register_forward_hook(lambda module, inputs, output: seen.append(output))
+    assert torch.allclose(net(x), y, atol=1e-5)
+    assert torch.allclose(F.relu(seen[0]), y, atol=1e-5)
+
+
+@needs_build
+def test_one_value_a_channel_is_the_error_of_torch():
+    net = ConvNormAct(nn.Conv2d(6, 9, 1, bias=False), nn.BatchNorm2d(9), nn.ReLU())
+    accelerate(net)
+    with pytest.raises(ValueError, match="more than 1 value per channel"):
+        net(torch.randn(1, 6, 1, 1))
+
+
+@needs_build
+def test_a_second_derivative_is_refused():
+    conv = nn.Conv2d(6, 9, 1)
+    accelerate(conv)
+    with pytest.raises(RuntimeError, match="LOWPARAM_COMPILED=0"):
+        torch.autograd.grad(conv(torch.randn(2, 6, 5, 5)).sum(), conv.weight, create_graph=True)
+
+
+@needs_build
+def test_a_switch_turns_the_compiled_layers_off(monkeypatch):
+    code = "from lowparam.models.layers import compiled; print(compiled.loaded())"
+    monkeypatch.setenv("LOWPARAM_COMPILED", "0")
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "None\n"
+
+
+def test_without_a_compiler_nothing_is_built_and_one_line_says_why(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(LowparamError, match="no C\\+\\+ compiler is installed"):
+        compiled.build()
+    assert not compiled.is_built()
+
+
+def test_a_compiler_that_fails_leaves_no_library(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("CXX", "false")
+    with pytest.raises(LowparamError, match=r"false cannot compile compiled\.cpp"):
+        compiled.build()
+    assert not list(tmp_path.rglob("*.so"))
