@@ -72,11 +72,12 @@ WITHOUT_EFFECT = {
     "terminal",
     "waiting",
 }
-WITHOUT_EFFECT |= {"models.counts", "training.malloc", "__version__"}
+WITHOUT_EFFECT |= {"models.counts", "models.layers.compiled", "training.malloc", "__version__"}
 """What changes no result, as seen from the package: how settings are read, files written, errors worded, things found,
 waits shown.
 
-The values of settings do change results; it is in the specification of a run.
+The values of settings do change results; it is in the specification of a run. The compiled layers change rounding alone;
+``VERSION`` in models/layers/fast.py is for changes of more.
 """
 
 EFFECTS = "<module>"

@@ -23,6 +23,7 @@ from lowparam.data import SPLITS, Dataset, Streamed
 from lowparam.errors import LowparamError
 from lowparam.models import network_for, width_for
 from lowparam.models.cost import Cost, cost
+from lowparam.models.layers import compiled
 from lowparam.params import Augment, Params, Recipe, Run, Scale, run_spec, without_defaults
 from lowparam.training import checkpoint
 from lowparam.training.loop import Training, pick_device
@@ -264,6 +265,7 @@ class SeedRun:
                 "history.csv": hashlib.sha256(history.encode()).hexdigest(),
             },
             "made_with": self.made_with,
+            "compiled_layers": compiled.loaded() if training.device.type == "cpu" else None,
             "lowparam": __version__,
         }
         files.write_json(self.work / "metrics.json", runs.seal(metrics))
