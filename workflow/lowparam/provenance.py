@@ -76,8 +76,8 @@ WITHOUT_EFFECT |= {"models.counts", "models.layers.compiled", "training.malloc",
 """What changes no result, as seen from the package: how settings are read, files written, errors worded, things found,
 waits shown.
 
-The values of settings do change results; it is in the specification of a run. The compiled layers change rounding alone;
-``VERSION`` in models/layers/fast.py is for changes of more.
+The values of settings do change results; it is in the specification of a run. The compiled layers change
+rounding alone; ``VERSION`` in models/layers/fast.py is for changes of more.
 """
 
 EFFECTS = "<module>"
