@@ -168,6 +168,13 @@ def test_everything_that_is_said_to_change_no_result_exists():
     assert not [name for name in modules if provenance._file(name.split("/")) is None]
 
 
+def test_of_the_compiled_layers_the_version_alone_counts():
+    """Which implementation trains changes rounding; so changing, building or removing one makes no run stale."""
+    reached = {key for entry in ("train", "profile") for key in provenance.reached(provenance.ENTRIES[entry])}
+    assert ("models/layers/fast.py", "VERSION") in reached
+    assert not [file for file, _ in reached if file in ("models/layers/fused.py", "models/layers/compiled.py")]
+
+
 def test_digests_that_were_kept_are_right_for_exactly_their_source(digest, tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")

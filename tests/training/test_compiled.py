@@ -11,7 +11,8 @@ from torch import nn
 
 from lowparam.errors import LowparamError
 from lowparam.models.layers import ConvNormAct, LayerNorm2d, compiled
-from lowparam.models.layers.fast import FusedConvNormAct, accelerate
+from lowparam.models.layers.fast import accelerate
+from lowparam.models.layers.fused import FusedConvNormAct
 
 needs_build = pytest.mark.skipif(compiled.loaded() is None, reason="the compiled layers are not built: lowparam build")
 

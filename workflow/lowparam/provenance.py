@@ -72,7 +72,7 @@ WITHOUT_EFFECT = {
     "terminal",
     "waiting",
 }
-WITHOUT_EFFECT |= {"models.counts", "models.layers.compiled", "training.malloc", "__version__"}
+WITHOUT_EFFECT |= {"models.counts", "models.layers.compiled", "models.layers.fused", "training.malloc", "__version__"}
 """What changes no result, as seen from the package: how settings are read, files written, errors worded, things found,
 waits shown.
 

@@ -1,23 +1,18 @@
 """Layers that torch computes slowly, or with much memory, in small networks on a CPU, computed another way.
 
 Each computes what torch's layer computes, up to the order of the sums. docs/performance.md has what they gain.
-While a network trains on one thread, they run as compiled operators (`lowparam.models.layers.compiled`) if these are
-built. Evaluation, hooks on a layer inside, other types than float32, and machines without a compiler do without.
+Where the compiled operators are built, `lowparam.models.layers.fused` computes the same with them while training.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from torch.nn.modules.module import _has_any_global_hook
 
-from lowparam.models.layers import compiled
-from lowparam.models.layers.conv import ConvNormAct
-from lowparam.models.layers.norm import LayerNorm2d
+__all__ = ["GELU", "VERSION", "DepthwiseConv2d", "PointwiseConv2d", "ReLU6", "accelerate"]
 
-__all__ = ["GELU", "VERSION", "DepthwiseConv2d", "FusedConvNormAct", "PointwiseConv2d", "ReLU6", "accelerate"]
-
-VERSION = 1  # of what compiled.cpp computes: raise it if results change by more than rounding
+VERSION = 1
+"""Of the compiled layers: raise it if their results change by more than rounding, which makes runs stale."""
 
 LARGEST_MAP = 8  # height of a map above which oneDNN's own gradient is as fast
 
@@ -27,7 +22,8 @@ def accelerate(net: nn.Module) -> None:
 
     Only the class of the modules changes: parameters, names and hooks stay.
     """
-    compiled.loaded()
+    from lowparam.models.layers import fused  # it builds on this file
+
     for module in net.modules():
         if type(module) is nn.ReLU6 and not module.inplace:
             module.__class__ = ReLU6
@@ -44,120 +40,13 @@ def accelerate(net: nn.Module) -> None:
                 and module.padding == (kernel[0] // 2, kernel[0] // 2)
             ):
                 module.__class__ = DepthwiseConv2d
-        elif type(module) is LayerNorm2d:
-            module.__class__ = FusedLayerNorm2d
-        elif type(module) is nn.BatchNorm2d:
-            module.__class__ = FusedBatchNorm2d
-    for module in net.modules():
-        if type(module) is ConvNormAct:
-            module.__class__ = FusedConvNormAct
-
-
-def _compiled(module: nn.Module, x: Tensor) -> bool:
-    """Return whether the compiled layers are there and cover a module in training and its input."""
-    return (
-        compiled.loaded() is not None
-        and module.training
-        and type(x) is Tensor
-        and x.dtype == torch.float32
-        and x.device.type == "cpu"
-        and x.dim() == 4
-        and x.numel() > 0
-        and torch.is_grad_enabled()
-        and torch.get_num_threads() == 1
-        and not torch.is_autocast_enabled("cpu")
-        and not torch._C._are_functorch_transforms_active()
-        and not torch.compiler.is_compiling()
-    )
-
-
-def _is_hooked(module: nn.Module) -> bool:
-    """Return whether something reads or changes what goes into a module or comes out of it."""
-    return bool(
-        module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
-    )
-
-
-def _conv_norm_act(x: Tensor, conv: nn.Conv2d | None, norm: nn.BatchNorm2d | None, activation: str) -> Tensor:
-    """Run a convolution, a norm and an activation, as many as there are, as one compiled node."""
-    weight, bias, stride = (conv.weight, conv.bias, conv.stride[0]) if conv is not None else (None, None, 1)
-    operator, code = torch.ops.lowparam.conv_norm_act, ACTIVATIONS[activation]
-    if norm is None:
-        return operator(x, weight, bias, stride, None, None, None, None, 0.0, 0.0, code)
-    norm.num_batches_tracked.add_(1)
-    statistics = (norm.running_mean, norm.running_var, norm.momentum, norm.eps)
-    return operator(x, weight, bias, stride, norm.weight, norm.bias, *statistics, code)
-
-
-ACTIVATIONS = {"none": 0, "relu": 1, "relu6": 2, "hardswish": 3, "gelu": 4}
-"""Numbers of the activations in compiled.cpp."""
-
-
-def _activation(module: nn.Module | None) -> str | None:
-    """Return the name of an activation that is compiled; None for any other."""
-    if module is None or type(module) is nn.Identity:
-        return "none"
-    if type(module) is GELU and module.approximate == "none":
-        return "gelu"
-    names = {nn.ReLU: "relu", nn.ReLU6: "relu6", ReLU6: "relu6", nn.Hardswish: "hardswish"}
-    return names.get(type(module))
-
-
-class FusedConvNormAct(ConvNormAct):
-    """A convolution, batch norm and activation as one node while training, with the convolution if it is compiled."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        conv, norm, act = self.conv, self.norm, getattr(self, "act", None)
-        activation = _activation(act)
-        if (
-            activation is None
-            or type(norm) is not FusedBatchNorm2d
-            or not norm.is_covered
-            or not _compiled(norm, x)
-            or any(_is_hooked(module) for module in (conv, norm, act) if module is not None)
-            or _has_any_global_hook()
-        ):
-            return super().forward(x)
-        if not (isinstance(conv, PointwiseConv2d | DepthwiseConv2d) and conv.is_covered):
-            x, conv = conv(x), None
-        elif x.shape[0] * x.shape[2] * x.shape[3] <= conv.stride[0] ** 2:
-            return super().forward(x)  # one value a channel, which batch norm refuses
-        if conv is None and x.numel() == x.shape[1]:
-            return norm(x) if act is None else act(norm(x))
-        return _conv_norm_act(x, conv, norm, activation)
-
-
-class FusedBatchNorm2d(nn.BatchNorm2d):
-    """Batch norm as one pass over what it reads and one over what it writes."""
-
-    @property
-    def is_covered(self) -> bool:
-        """Whether it keeps running statistics and has a scale and a shift."""
-        return self.affine and self.track_running_stats and self.momentum is not None
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.is_covered and _compiled(self, x) and x.numel() > x.shape[1]:
-            return _conv_norm_act(x, None, self, "none")
-        return super().forward(x)
-
-
-class FusedLayerNorm2d(LayerNorm2d):
-    """Layer norm over channels as one node."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.bias is not None and _compiled(self, x):
-            return torch.ops.lowparam.layer_norm(x, self.weight, self.bias, self.eps)
-        return super().forward(x)
+    fused.fuse(net, VERSION)
 
 
 class PointwiseConv2d(nn.Conv2d):
     """A 1x1 convolution as a matrix product over the channels, which lie next to each other in channels_last."""
 
-    is_covered = True
-
     def forward(self, x: Tensor) -> Tensor:
-        if _compiled(self, x):
-            return _conv_norm_act(x, self, None, "none")
         return F.linear(x.permute(0, 2, 3, 1), self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
 
 
@@ -165,8 +54,6 @@ class GELU(nn.GELU):
     """GELU over channels that lie last: torch has oneDNN's kernel for contiguous tensors alone."""
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.approximate == "none" and _compiled(self, x):
-            return _conv_norm_act(x, None, None, "gelu")
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 
 
@@ -197,14 +84,7 @@ class DepthwiseConv2d(nn.Conv2d):
     oneDNN: its gradient would be a convolution of 1x1 kernels, which is the slowest of all.
     """
 
-    @property
-    def is_covered(self) -> bool:
-        """Whether its kernel and stride are compiled."""
-        return self.kernel_size[0] in (3, 5, 7) and self.stride[0] in (1, 2)
-
     def forward(self, x: Tensor) -> Tensor:
-        if self.is_covered and _compiled(self, x):
-            return _conv_norm_act(x, self, None, "none")
         kernel, stride, (height, width) = self.kernel_size[0], self.stride[0], x.shape[2:]
         falls_back = kernel > 3 or height < kernel
         if falls_back and stride < height <= LARGEST_MAP and height == width:
