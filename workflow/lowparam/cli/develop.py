@@ -21,12 +21,14 @@ def schema(
 
 @command(GROUP)
 def docs() -> None:
-    """Write the pages and tables in docs/ that come from the code: networks, measures and kinds of tests."""
+    """Write what pages have from the code (networks, measures, kinds of tests) and from the results (answers)."""
     from lowparam import page_tables
     from lowparam.claims import kind_tables
     from lowparam.interference import measure_table
     from lowparam.models import pages
+    from lowparam.report.pages.answers import write_answers
 
     pages.write(Path("docs/architectures"))
     page_tables.write(measure_table.PAGE, measure_table.tables())
     page_tables.write(kind_tables.PAGE, kind_tables.tables())
+    write_answers(parameters.load())

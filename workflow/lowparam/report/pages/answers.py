@@ -1,0 +1,229 @@
+"""Write verdicts and numbers into pages that people wrote, between the markers that a page has for them.
+
+``<!-- answer C2 C2.body: written by `lowparam docs` -->`` gets the primary test of C2 and its test ``body``, on every
+experiment that has the runs, and the figure of C2. ``<!-- first result: … -->`` gets one figure and one sentence. So
+no number of these pages is typed, and the pages change only where results do.
+"""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from lowparam import catalogue, page_tables, paths
+from lowparam.claims.registry import Claim, Registry, load_registry
+from lowparam.claims.statistics import Estimate
+from lowparam.claims.subjects import Subject, judged_subjects
+from lowparam.errors import LowparamError
+from lowparam.files import read_csv, read_json, read_text, write_text
+from lowparam.params import Params
+from lowparam.registry import get
+from lowparam.report.context import Context
+from lowparam.report.estimates import mean_by_scale
+from lowparam.report.formats import format_spread
+from lowparam.report.labels import architecture_label
+from lowparam.report.verdicts.view import VERDICTS, TestVerdict, view
+
+__all__ = ["PAGES", "answers", "blocks", "write_answers"]
+
+PAGES = (Path("README.md"), Path("docs/results.md"))
+ANSWER, FIRST = "answer", "first result"
+MARKER = re.compile(rf"<!-- (({ANSWER}) [^:]+|{FIRST}): written by `{page_tables.COMMAND}` -->")
+HEADLINE = "C2"  # the claim of the sentence of the first result
+NOTHING = "There are no verdicts yet: `make replicate` computes them."
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A test on one experiment or study."""
+
+    claim: Claim
+    test: TestVerdict
+    subject: Subject
+
+    @property
+    def is_tested(self) -> bool:
+        """Whether the experiment has runs for the test."""
+        return self.test.is_tested
+
+
+def write_answers(params: Params) -> None:
+    """Fill in the blocks of every page of `PAGES` that exists in the current folder."""
+    for page in PAGES:
+        if page.exists():
+            write_text(page, answers(params, page))
+
+
+def answers(params: Params, page: Path) -> str:
+    """Return a page with its blocks filled in.
+
+    Parameters
+    ----------
+    params : Params
+        All settings; results are read from ``results/`` in the current folder.
+    page : Path
+        Relative to the current folder, so that its links lead to ``results/``.
+
+    Raises
+    ------
+    LowparamError
+        If a marker names a claim or test that workflow/claims does not have.
+    """
+    text = read_text(page, missing="")
+    registry = load_registry()
+    judged = judgements(params, registry)
+    results = Path(os.path.relpath(paths.RESULTS, page.parent)).as_posix()
+    filled = {
+        name: _first(params, judged, results) if name == FIRST else _answer(params, registry, judged, name, results)
+        for name in blocks(text)
+    }
+    return page_tables.fill(text, filled)
+
+
+def blocks(text: str) -> list[str]:
+    """Return the names of the blocks of a page, in order."""
+    return [found[1] for found in MARKER.finditer(text)]
+
+
+def judgements(params: Params, registry: Registry) -> list[Judgement]:
+    """Return every test on every experiment and study that has verdicts, in the order of params.yaml."""
+    return [
+        Judgement(claim.claim, test, subject)
+        for subject in judged_subjects(params)
+        for claim in view(read_csv(paths.claims(subject.name)), registry)
+        for test in claim.tests
+    ]
+
+
+def _answer(params: Params, registry: Registry, judged: list[Judgement], name: str, results: str) -> str:
+    """Return what claims state, how their tests came out, and the figure of the first that has one."""
+    claims = {claim.id: claim for claim in registry.claims}
+    chosen: dict[str, list[str]] = {}
+    for word in name.removeprefix(f"{ANSWER} ").split():
+        claim, _, test = word.partition(".")
+        tests = {test.id: test for test in get(claim, claims, f"claim in <!-- {name} -->").tests}
+        primary = [test.id for test in tests.values() if test.primary]
+        chosen.setdefault(claim, []).extend([get(test, tests, f"test of {claim}").id] if test else primary)
+    parts, rows, figures = [], [], []
+    for claim, tests in chosen.items():
+        found = [one for one in judged if one.claim.id == claim and one.test.test.id in tests and one.is_tested]
+        parts.append(_stated(registry, claims[claim], found, results))
+        rows += [_row(one, results) for one in sorted(found, key=lambda one: tests.index(one.test.test.id))]
+        figures.append(_figure(params, found, results))
+    table = [page_tables.markdown(rows)] if rows else []
+    return "\n\n".join(["\n".join(parts), *table, *[figure for figure in figures if figure][:1]])
+
+
+def _stated(registry: Registry, claim: Claim, found: list[Judgement], results: str) -> str:
+    """Return the claim with its source, and the verdicts of its primary test in a sentence."""
+    short = re.sub(r"^(\w+).*? (\d{4}).*", r"\1 et al. \2", registry.papers[registry.paper_of(claim)].reference)
+    by_word = {
+        word: [one.subject.place for one in found if one.test.test.primary and one.test.verdict == word]
+        for word in VERDICTS
+    }
+    verdicts = [f"{word} on {', '.join(places)}" for word, places in by_word.items() if places]
+    primary = next(test for test in claim.tests if test.primary)
+    outcome = "; ".join(verdicts) or f"not tested, which `lowparam run {primary.experiment}` would change"
+    values = [f"{one.test.paper} {one.test.unit} on {one.test.test.paper_where}" for one in found if one.test.paper]
+    value = f"  The paper's value: {values[0]}.\n" if values else ""
+    return (
+        f"- **[{claim.id}]({results}/claims.md#{claim.id.lower()})**, {short}: {claim.statement}\n"
+        f"  Predicted: {claim.prediction}\n{value}  **Verdict: {outcome}.**"
+    )
+
+
+def _row(one: Judgement, results: str) -> dict[str, str]:
+    test = one.test
+    page = f"{results}/{one.subject.name}/claims.md#{one.claim.id.lower()}"
+    estimate = f"{test.estimate} {test.unit}".strip()
+    return {
+        "claim": one.claim.id,
+        "test": test.test.id,
+        "on": f"[{one.subject.place}]({page})",
+        "verdict": test.verdict,
+        "estimate": estimate,
+        "95 % interval": test.interval,
+        "n": test.n if test.counts_seeds else f"{test.n} {test.replicates}",
+    }
+
+
+def _figure(params: Params, found: list[Judgement], results: str) -> str:
+    """Return the figure of the primary test on the experiment with the most training images, or nothing."""
+    shown = [one for one in found if one.test.test.primary and _picture(one).exists()]
+    if not shown:
+        return ""
+    one = max(shown, key=lambda one: _training_images(one.subject.name))
+    return _picture_with_caption(params, one.subject.name, one.test.test.shown_in, results)
+
+
+def _picture(one: Judgement) -> Path:
+    return paths.shown(one.subject.name) / f"{one.test.test.shown_in}.png"
+
+
+def _picture_with_caption(params: Params, name: str, figure: str, results: str, sentences: int | None = None) -> str:
+    """Return a figure of an experiment with the first sentences of its caption, all by default."""
+    context = Context(params, name)
+    of_subject = [
+        output for of in ("verdicts", None) for output in catalogue.outputs(catalogue.FIGURES, context.subject, of)
+    ]
+    caption = next((context.caption(output) for output in of_subject if output.name == figure), figure)
+    lines = "\n".join(re.split(r"(?<=\.) (?=[A-Z])", caption)[:sentences])
+    path = Path(results) / paths.shown(name).relative_to(paths.RESULTS) / f"{figure}.png"
+    return f"![{figure.replace('_', ' ')} on {name}]({path.as_posix()})\n\n*{lines}*"
+
+
+def _training_images(name: str) -> int:
+    try:
+        return read_json(paths.baseline(name))["training_images"]
+    except LowparamError:  # a study trains on none
+        return 0
+
+
+def _first(params: Params, judged: list[Judgement], results: str) -> str:
+    """Return the figure of accuracy of the experiment with the most weight, and its result in a sentence.
+
+    Experiments weigh more if they are tuned, and then by their number of training images; those whose runs are of
+    another grid than that of params.yaml count last.
+    """
+    names = dict.fromkeys(one.subject.name for one in judged if one.subject.experiment)
+    shown = [name for name in names if (paths.shown(name) / "accuracy.png").exists()]
+    if not shown:
+        return NOTHING
+    name = max(shown, key=lambda name: _weight(params, name))
+    picture = _picture_with_caption(params, name, "accuracy", results, sentences=1)
+    return f"{picture}\n\n{_sentence(params, name, judged, results)}"
+
+
+def _weight(params: Params, name: str) -> tuple[bool, bool, int]:
+    experiment = params.experiment(name)
+    grid = ["architecture", "probe", "budget", "seed"]
+    runs = read_csv(paths.runs_table(name))
+    expected = {
+        (run.scale.label, run.scale.probe, run.scale.name.rpartition("-")[2], run.seed) for run in params.runs(name)
+    }
+    of_grid = set(runs[grid].itertuples(index=False, name=None)) == expected
+    return of_grid, experiment.tune is not None, _training_images(name)
+
+
+def _sentence(params: Params, name: str, judged: list[Judgement], results: str) -> str:
+    runs = Context(params, name).runs
+    means = mean_by_scale(runs[runs["probe"] == "none"], "test_accuracy").dropna(subset=["mean"])
+    largest = means[means["budget"] == means["budget"].iloc[-1]]
+    best = largest.loc[largest["mean"].idxmax()]
+    reached = format_spread(Estimate(100 * best["mean"], 100 * best["half_width"], best["n"]), 1)
+    place = next(one.subject.place for one in judged if one.subject.name == name)
+    first = (
+        f"On {place}, {architecture_label(best['architecture'])} is the most accurate of {len(largest)} networks with "
+        f"{best['budget']} parameters ({reached} %, {best['n']} seeds)"
+    )
+    claim = next(
+        (one for one in judged if one.subject.name == name and one.claim.id == HEADLINE and one.test.test.primary), None
+    )
+    if claim is None or not claim.is_tested:
+        return f"**{first}.**"
+    test = claim.test
+    return (
+        f"**{first},\nand the claim that {claim.claim.statement.removesuffix('.')} "
+        f"([{HEADLINE}]({results}/{name}/claims.md#{HEADLINE.lower()})) is {test.verdict} there: "
+        f"{test.estimate} {test.unit}, {test.interval}.**"
+    )
