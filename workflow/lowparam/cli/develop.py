@@ -21,8 +21,8 @@ def schema(
 
 @command(GROUP)
 def docs() -> None:
-    """Write what pages have from the code (networks, measures, kinds of tests) and from the results (answers)."""
-    from lowparam import page_tables
+    """Write what pages have from the code (networks, systems, measures, kinds) and from the results (answers)."""
+    from lowparam import page_tables, systems_page
     from lowparam.claims import kind_tables
     from lowparam.interference import measure_table
     from lowparam.models import pages
@@ -31,4 +31,5 @@ def docs() -> None:
     pages.write(Path("docs/architectures"))
     page_tables.write(measure_table.PAGE, measure_table.tables())
     page_tables.write(kind_tables.PAGE, kind_tables.tables())
+    systems_page.write()
     write_answers(parameters.load())
