@@ -27,6 +27,8 @@ SMALLEST = (  # the smallest published network of each block
     "nodepth_b_w16",
     "nodepth_bp_w16",
     "nodepth_c_w16",
+    "swiftformer_xs",
+    "shuffleunit_x0.5",
     "starnet_s050",
     "starnet_sum_s050",
     "demonet_star_d12_w32",

@@ -41,12 +41,31 @@ def wideresnet_in_order(net: nn.Module) -> list[Tensor]:
     return [*tensors, *in_order(net.features.post_activ), *in_order(net.output)]
 
 
+def swiftformer_in_order(net: nn.Module) -> list[Tensor]:
+    """The weights of timm's SwiftFormer in our order, with the mean of its two classifiers, which is what it uses."""
+    tensors = in_order(net.stem)
+    for stage in net.stages:
+        tensors += in_order(stage.downsample)
+        for block in stage.blocks:
+            if hasattr(block, "attn"):
+                modules = [block.local_representation, block.attn, block.layer_scale_1, block.linear]
+                tensors += [tensor for module in [*modules, block.layer_scale_2] for tensor in in_order(module)]
+            else:
+                tensors += in_order(block)
+    means = [(one + other) / 2 for one, other in zip(in_order(net.head), in_order(net.head_dist), strict=True)]
+    return [*tensors, *in_order(net.norm), *means]
+
+
 def timm_net(name, **kwargs):
     return lambda: timm.create_model(name, num_classes=10, **kwargs)
 
 
 def torchvision_net(name, **kwargs):
     return lambda: torchvision.models.get_model(name, weights=None, num_classes=10, dropout=0.0, **kwargs)
+
+
+def shufflenet(name):
+    return lambda: torchvision.models.get_model(name, weights=None, num_classes=10)
 
 
 REFERENCES = {
@@ -68,6 +87,9 @@ REFERENCES = {
     "convnext_atto": (timm_net("convnext_atto"), convnext_in_order),
     "convnext_atto_ols": (timm_net("convnext_atto_ols"), convnext_in_order),
     "convnextv2_atto": (timm_net("convnextv2_atto"), convnext_in_order),
+    "swiftformer_xs": (timm_net("swiftformer_xs"), swiftformer_in_order),
+    "shuffleunit_x0.5": (shufflenet("shufflenet_v2_x0_5"), in_order),
+    "shuffleunit_x1.0": (shufflenet("shufflenet_v2_x1_0"), in_order),
     "starnet_s050": (timm_net("starnet_s050"), in_order),
     "starnet_s100": (timm_net("starnet_s100"), in_order),
     "starnet_s4": (timm_net("starnet_s4"), in_order),

@@ -7,6 +7,8 @@ from lowparam.models.make import Make
 
 __all__ = ["HiddenBranch", "embedding"]
 
+SITES = ("expansion", "projection")
+
 
 def embedding(make: Make, before: int, after: int, stride: int, *, kernel: int = 3, norm: bool = True) -> nn.Module:
     """Make what changes width or stride before a block whose paper does so between stages: a dense convolution, a norm.
@@ -66,10 +68,10 @@ class HiddenBranch(nn.Module):
         y = self.gate(self.act(self.norm_hidden(self.expand(self.norm(x)))))
         return self.scale(self.norm_out(self.project(y)))
 
-    def sites(self) -> list[Site]:
-        """Return the sites: what the first PW reads out of the stream, and what the second writes back."""
-        gamma = getattr(self.scale, "gamma", None)
+    def sites(self, name: str = "") -> list[Site]:
+        """Return the sites, their names after `name`: what is read out of the stream, and what is written back."""
+        gamma, names = getattr(self.scale, "gamma", None), [f"{name}_{kind}" * bool(name) for kind in SITES]
         return [
-            Site("expansion", self.act, self.expand, foldable(self.norm_hidden)),
-            Site("projection", self.scale, self.project, foldable(self.norm_out), scale=gamma),
+            Site(SITES[0], self.act, self.expand, foldable(self.norm_hidden), name=names[0]),
+            Site(SITES[1], self.scale, self.project, foldable(self.norm_out), scale=gamma, name=names[1]),
         ]

@@ -157,7 +157,7 @@ def _steps(block: Block) -> list[Step]:
 
 
 def _place(steps: list[Step]) -> None:
-    """Give every step a row, and two columns to steps that read the same map; -1 is the middle."""
+    """Give every step a row, and two columns to steps that read the same map and to what follows; -1 is the middle."""
     row_of = {0: -1}
     for step in steps:
         step.row = max(row_of[source] for source in step.inputs) + 1
@@ -167,6 +167,8 @@ def _place(steps: list[Step]) -> None:
         beside = [other for other in steps if other is not step and other.inputs == step.inputs]
         if beside:
             step.column = 0 if steps.index(step) < steps.index(beside[0]) else 1
+        elif len(step.inputs) == 1:  # below what it reads
+            step.column = next((other.column for other in steps if other.output == step.inputs[0]), -1)
     if all(step.column == -1 for step in steps):
         for step in steps:
             step.column = 0

@@ -249,11 +249,11 @@ def _controlled(name: str) -> list[dict]:
 def _published(name: str) -> list[dict]:
     module = registry.load(BLOCKS, block_entry(name))
     names = getattr(module, "PUBLISHED", {})
-    others = [*module.ARCHITECTURES, *getattr(module, "ABLATIONS", {})]
-    longer = [other for other in others if other != name and other.startswith(f"{name}_")]
+    known = [*module.ARCHITECTURES, *getattr(module, "ABLATIONS", {})]
     rows = []
     for network in names:
-        if not network.startswith(f"{name}_") or any(network.startswith(f"{other}_") for other in longer):
+        mine = [other for other in known if network.startswith(f"{other}_")]
+        if name != max(mine, key=len, default=known[0]):  # where several blocks make a network: the first
             continue
         with torch.device("meta"):
             large, small = (
@@ -286,7 +286,7 @@ def _merged(rows: list[dict], key: str, names: list[str]) -> list[dict]:
     """
     merged: dict[tuple, list[str]] = {}
     for row in rows:
-        name = max((name for name in names if row[key].startswith(name)), key=len)
+        name = max((name for name in names if row[key].startswith(name)), key=len, default="")
         rest = {column: value for column, value in row.items() if column != key}
         merged.setdefault((row[key].removeprefix(name), *rest.items()), []).append(name)
     return [{key: f"`{_pattern(found)}{suffix}`", **dict(values)} for (suffix, *values), found in merged.items()]
