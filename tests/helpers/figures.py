@@ -356,7 +356,10 @@ def _readings(case, monkeypatch):
 
 
 MAKERS = {
-    **{name: _of_runs(name) for name in ("accuracy", "interference", "scaling", "interference_accuracy", "solu_gap")},
+    **{
+        name: _of_runs(name)
+        for name in ("accuracy", "interference", "scaling", "interference_accuracy", "solu_gap", "pareto")
+    },
     "star_interference": _of_runs("star_interference", "stars"),
     **{name: _of_profiles(name) for name in ("profile", "directions", "spectra", "cross_talk")},
     "crossing": _of_tests(crossing, _crossing),

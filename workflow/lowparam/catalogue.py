@@ -358,6 +358,12 @@ def compares_readings(experiment: Experiment) -> bool:
 
 
 @condition
+def compares_many_architectures(experiment: Experiment) -> bool:
+    """Whether at least ten architectures of the controlled mode are trained without probe."""
+    return experiment.mode == "controlled" and "none" in experiment.probes and len(experiment.architectures) >= 10
+
+
+@condition
 def has_published_networks(experiment: Experiment) -> bool:
     """Whether there are published results on the same data to compare with."""
     return bool(published_nets(experiment.data)) and "none" in experiment.probes
