@@ -6,7 +6,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from howto import follow
 from lowparam.models import blocks, pages
@@ -55,12 +56,16 @@ def test_diagrams_are_up_to_date_and_show_every_convolution(name):
     assert text == draw(blocks.find(name)), HINT
     labels = [element.text for element in ElementTree.fromstring(text).iter() if element.tag.endswith("text")]
     block = blocks.find(name)(24, 24, stride=1, hidden=round(blocks.find(name).hidden_width(24, 24)))
-    wholes = [module for module in block.modules() if hasattr(module, "drawn")]  # one shape each, whatever is inside
-    hidden = {id(part) for whole in wholes for part in whole.modules()}
-    convolutions = [m for m in block.modules() if type(m).__name__ == "Conv2d" and id(m) not in hidden]
+    named = [module for module in block.modules() if hasattr(module, "drawn")]
+    inside = {id(part) for module in named for part in module.modules()} - {id(module) for module in named}
+    convolutions = [m for m in block.modules() if isinstance(m, nn.Conv2d) and id(m) not in inside]
     assert sum("conv" in label for label in labels) == len(convolutions)
-    inside = any(isinstance(module, Sum) for module in block.modules())  # shortcuts, the last of which may come last
-    assert "+" in labels[-2:] if block.residual else inside or "+" not in labels[-2:]
+    sums: list[Tensor] = []
+    for module in block.modules():
+        if isinstance(module, Sum):
+            module.register_forward_hook(lambda module, args, output: sums.append(output))
+    last = block.eval().branch(torch.zeros(1, 24, 8, 8))
+    assert ("+" in labels[-2:]) == (block.residual or any(last is each for each in sums))
 
 
 def test_a_layer_that_declares_its_name_is_drawn_as_one_shape_with_that_name():

@@ -83,6 +83,9 @@ def draw(block: type[Block]) -> str:
             from_x, from_y = where[source]
             if from_x == x and y - from_y > GAP:  # past shapes in between
                 past.append((from_y, y, x))
+            elif from_x == width / 2 and y - from_y > GAP:  # from the middle past shapes into a column
+                path = f"M {from_x:g} {from_y + 6:g} H {x:g} V {y:g}"
+                parts.append(f'<path d="{path}" fill="none" stroke="#456"/>')
             else:
                 parts.append(_line(from_x, from_y, x, y))
         upper, lower = edge(step.before), edge(step.after)
@@ -100,7 +103,8 @@ def draw(block: type[Block]) -> str:
         where[step.output] = (x, y + SHAPE)
     for begin, end, x in past:
         inside = sum(begin <= other[0] and other[1] <= end for other in past)
-        side = x - edge(widest) - 4 - 10 * inside
+        passed = [x_of(step) for step in steps if begin <= top + step.row * (SHAPE + GAP) <= end]
+        side = min(passed) - edge(widest) - 4 - 10 * inside
         path = f"M {x:g} {begin + 6:g} H {side:g} V {end - 6:g} H {x:g} V {end:g}"
         parts.append(f'<path d="{path}" fill="none" stroke="#b33" stroke-width="2"/>')
     x, y = where[steps[-1].output]
@@ -157,18 +161,18 @@ def _steps(block: Block) -> list[Step]:
 
 
 def _place(steps: list[Step]) -> None:
-    """Give every step a row, and two columns to steps that read the same map and to what follows; -1 is the middle."""
-    row_of = {0: -1}
+    """Give every step a row, and two columns to steps of one row and what follows each alone; -1 is the middle."""
+    row_of, column_of = {0: -1}, {0: -1}
     for step in steps:
         step.row = max(row_of[source] for source in step.inputs) + 1
         row_of[step.output] = step.row
-        step.column = -1
     for step in steps:
-        beside = [other for other in steps if other is not step and other.inputs == step.inputs]
+        beside = [other for other in steps if other is not step and other.row == step.row]
         if beside:
             step.column = 0 if steps.index(step) < steps.index(beside[0]) else 1
-        elif len(step.inputs) == 1:  # below what it reads
-            step.column = next((other.column for other in steps if other.output == step.inputs[0]), -1)
+        else:
+            step.column = column_of[step.inputs[0]] if len(step.inputs) == 1 else -1
+        column_of[step.output] = step.column
     if all(step.column == -1 for step in steps):
         for step in steps:
             step.column = 0
@@ -177,9 +181,10 @@ def _place(steps: list[Step]) -> None:
 def _label(module: nn.Module) -> str:
     if not isinstance(module, nn.Conv2d):
         name = type(module).__name__
-        return getattr(type(module), "drawn", NAMES.get(name, name))
+        return getattr(module, "drawn", NAMES.get(name, name))
     size = "×".join(str(n) for n in module.kernel_size)
-    return f"{size} depthwise conv" if module.groups > 1 else f"{size} conv"
+    kind = "" if module.groups == 1 else "depthwise " if module.groups == module.in_channels else "grouped "
+    return f"{size} {kind}conv"
 
 
 def _in_widths(channels: int) -> str:

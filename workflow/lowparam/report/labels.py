@@ -27,6 +27,8 @@ ARCHITECTURES = {
     "pyramidnet": "PyramidNet",
     "nin": "NIN",
     "efficientnet": "MBConv",
+    "inline": "InLine",
+    "inline_local": "InLine with local term",
 }
 
 FACTORS = {

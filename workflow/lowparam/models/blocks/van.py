@@ -5,6 +5,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
+from lowparam.models.blocks._transformer import embedding
 from lowparam.models.blocks.base import Block, Layout, Site
 from lowparam.models.layers import LayerNorm2d, LayerScale, Product, Sum
 from lowparam.models.make import Defaults, Make
@@ -53,7 +54,7 @@ class VANBlock(Block):
     def __init__(self, in_channels, out_channels, *, stride, hidden, make=None) -> None:
         super().__init__(in_channels, out_channels, stride=stride, hidden=hidden, make=make)
         make, width = self.bound(make), out_channels
-        self.embed = _embedding(make, in_channels, width, 3, stride) if stride > 1 or in_channels != width else None
+        self.embed = embedding(make, in_channels, width, stride) if stride > 1 or in_channels != width else None
         self.norm_attention = make.norm(width)
         self.read = make.pointwise(width, width)
         self.act_attention = make.activation(width)
@@ -95,13 +96,6 @@ class VANBlock(Block):
         ]
 
 
-def _embedding(make: Make, before: int, after: int, kernel: int, stride: int) -> nn.Sequential:
-    def convolution(stride: int) -> nn.Conv2d:
-        return nn.Conv2d(before, after, kernel, stride, kernel // 2)
-
-    return nn.Sequential(make.striding(convolution, after, stride), make.norm(after))
-
-
 ARCHITECTURES = {"van": VANBlock}
 
 
@@ -119,7 +113,7 @@ def published(widths: tuple[int, ...], depths: tuple[int, ...], *, in_channels: 
     stem, before, stages = nn.Identity(), in_channels, []
     for stage, (width, depth, ratio) in enumerate(zip(widths, depths, RATIOS, strict=True)):
         stride = 2 if stage or small else 4
-        embed = _embedding(own, before, width, 3 if stage else 7, stride)
+        embed = embedding(own, before, width, stride, 3 if stage else 7)
         blocks = [VANBlock(width, width, stride=1, hidden=ratio * width, make=make) for _ in range(depth)]
         stages.append([embed, *blocks, LayerNorm2d(width)])
         before = width

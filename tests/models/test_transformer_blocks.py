@@ -1,0 +1,185 @@
+"""Blocks of one shell, a mixer of positions and an MLP, against their formulas and special cases."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from lowparam.models import blocks, network_for
+from lowparam.models.blocks._transformer import TransformerBlock, head_widths, heads_of, map_of
+from lowparam.models.blocks.inline import InjectiveAttention
+from lowparam.models.cost import count_macs, peak_activation_elements
+
+ALL = [name for name in blocks.names() if issubclass(blocks.find(name), TransformerBlock)]
+LINEAR = ["inline", "inline_local"]
+
+
+def make_block(name: str, channels: int, before: int | None = None, stride: int = 1, heads: int = 2, ratio: int = 4):
+    torch.manual_seed(0)
+    block = type("Block", (blocks.find(name),), {"heads": heads, "expansion": ratio})
+    return block(before or channels, channels, stride=stride, hidden=ratio * channels)
+
+
+def count(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+def images(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, dtype=torch.double, generator=torch.Generator().manual_seed(1))
+
+
+def mlp(c: int, ratio: int) -> int:
+    return 2 * ratio * c**2 + (ratio + 1) * c
+
+
+MIXING = {
+    "inline": lambda c, h: 4 * c**2 + 4 * c,
+    "inline_local": lambda c, h: 4 * c**2 + 4 * c + 10 * c**2 // h + 10 * c,
+}
+
+
+@pytest.mark.parametrize("name", MIXING)
+@pytest.mark.parametrize(("c", "heads", "ratio"), [(8, 2, 4), (12, 2, 2), (24, 4, 4)])
+def test_counts_are_those_of_the_formulas(name, c, heads, ratio):
+    assert count(make_block(name, c, heads=heads, ratio=ratio)) == MIXING[name](c, heads) + 4 * c + mlp(c, ratio)
+
+
+def pyramid(name: str, heads: tuple[int, ...], depths: tuple[int, ...]) -> int:
+    """Count PVT's networks with a block: 4x4 and 2x2 patches, a norm and a table of positions a stage, classifier."""
+    total, before = 0, 3
+    stages = zip((64, 128, 320, 512), heads, (8, 8, 4, 4), depths, (4, 2, 2, 2), (56, 28, 14, 7), strict=True)
+    for width, h, ratio, depth, patch, size in stages:
+        total += before * width * patch**2 + width + 2 * width + width * size**2
+        total += depth * count(make_block(name, width, heads=h, ratio=ratio))
+        before = width
+    return total + 512 * 1000 + 1000
+
+
+def test_the_counts_of_inlines_published_networks_follow_from_its_block():
+    with torch.device("meta"):
+        # The authors' inline_pvt.py has no norm before the classifier; counts of 12,033,256 include one of 2 x 512.
+        assert pyramid("inline_local", (2, 4, 10, 16), (2, 2, 2, 2)) + 2 * 512 == 12_033_256
+        deit = 12 * count(make_block("inline_local", 192, heads=6))
+    patches, class_token, positions, norm, classifier = 3 * 16**2 * 192 + 192, 192, 197 * 192, 2 * 192, 193_000
+    assert deit + patches + class_token + positions + norm + classifier == 6_477_736
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_block_is_two_residuals(name):
+    block, x = make_block(name, 8).double(), images(2, 8, 5, 4)
+    y = x + block.write(block.mixer(block.norm_mixer(x)))
+    torch.testing.assert_close(block(x), y + block.project(block.act(block.expand(block.norm_hidden(y)))))
+    nn.init.zeros_(block.project.weight)
+    nn.init.zeros_(block.project.bias)
+    nn.init.zeros_(block.write.weight)
+    nn.init.zeros_(block.write.bias)
+    torch.testing.assert_close(block(x), x)
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("size", [(1, 1), (2, 2), (4, 4), (5, 7), (16, 3)])
+def test_it_takes_maps_of_any_size_and_widths_that_heads_do_not_divide(name, size):
+    block = make_block(name, 7, before=5, stride=2)
+    y = block(torch.randn(2, 5, *size))
+    assert y.shape == (2, 7, -(-size[0] // 2), -(-size[1] // 2))
+    assert y.isfinite().all()
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_an_image_does_not_depend_on_the_others_of_its_batch(name):
+    block, x = make_block(name, 8).double(), images(3, 8, 4, 4)
+    torch.testing.assert_close(block(x)[1:2], block(x[1:2]))
+
+
+@pytest.mark.parametrize("name", LINEAR)
+def test_work_and_memory_grow_linearly_with_positions(name):
+    block = make_block(name, 16)
+    for measure in (count_macs, peak_activation_elements):
+        small, middle, large = (measure(block, 16, size) for size in (8, 16, 32))
+        assert large - middle == 4 * (middle - small) > 0
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize(("size", "budget"), [(8, 25_000), (32, 100_000)])
+def test_they_meet_a_budget_in_the_skeleton(name, size, budget):
+    spec = {"mode": "controlled", "architecture": name, "probe": "none", "budget": budget, "counting": "total"}
+    spec |= {"depth": 2, "divisor": 1, "minimum_width": 4}
+    net = network_for(spec, classes=10, in_channels=3, size=size)
+    assert abs(count(net) / budget - 1) <= 0.02
+    assert net(torch.randn(2, 3, size, size)).shape == (2, 10)
+
+
+def test_maps_are_split_into_heads_and_put_together():
+    maps = images(2, 6, 3, 5)
+    tokens = heads_of(maps, 3)
+    assert tokens.shape == (2, 3, 15, 2)
+    torch.testing.assert_close(tokens[1, 2, 7], maps[1, 4:6, 1, 2])
+    torch.testing.assert_close(map_of(tokens, maps), maps)
+
+
+def test_heads_that_do_not_divide_the_channels_are_filled_up_with_zeros():
+    maps = images(2, 7, 3, 2)
+    assert head_widths(7, 3) == [3, 3, 1]
+    tokens = heads_of(maps, 3)
+    assert tokens.shape == (2, 3, 6, 3)
+    torch.testing.assert_close(tokens[:, 2, :, 0], maps[:, 6].flatten(1))
+    assert not tokens[:, 2, :, 1:].any()
+    torch.testing.assert_close(map_of(tokens, maps), maps)
+
+
+def permute(maps: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
+    return maps.flatten(2)[..., order].reshape(maps.shape)
+
+
+@pytest.mark.parametrize("name", ["inline"])
+def test_the_block_forgets_the_order_of_positions(name):
+    block, x = make_block(name, 8).double(), images(2, 8, 3, 4)
+    order = torch.randperm(12, generator=torch.Generator().manual_seed(2))
+    torch.testing.assert_close(block(permute(x, order)), permute(block(x), order))
+
+
+def weights_of_injective_attention(query, key):
+    """The matrix of weights of one head from its definition, for (positions, d) each."""
+    n, d = key.shape
+    scale = d**-0.5
+    return scale / n * query @ key.T - scale / n * (query @ key.mean(0))[:, None] + 1 / n
+
+
+def test_injective_attention_is_the_sum_over_its_weights_which_sum_to_one():
+    maps = images(1, 18, 3, 4)
+    mixed = InjectiveAttention(2)(maps)
+    for head, (query, key, value) in enumerate(zip(*(heads_of(each, 2)[0] for each in maps.chunk(3, 1)), strict=True)):
+        weights = weights_of_injective_attention(query, key)
+        torch.testing.assert_close(weights.sum(1), torch.ones(12, dtype=torch.double), atol=1e-12, rtol=0)
+        torch.testing.assert_close(mixed[0, 3 * head : 3 * head + 3].flatten(1).T, weights @ value)
+
+
+def test_injective_attention_tells_a_query_from_its_double_where_a_division_does_not():
+    query, key = images(5, 3).abs(), images(7, 3).abs()
+
+    def divided(query):
+        weights = query @ key.T
+        return weights / weights.sum(1, keepdim=True)
+
+    torch.testing.assert_close(divided(query), divided(2 * query))
+    injective = weights_of_injective_attention(query, key)
+    assert (injective - weights_of_injective_attention(2 * query, key)).abs().amax(1).min() > 1e-3
+
+
+def test_a_bias_of_the_keys_has_no_effect_in_injective_attention():
+    maps = images(1, 12, 3, 3)
+    shifted = maps.clone()
+    shifted[:, 4:8] += 3
+    torch.testing.assert_close(InjectiveAttention(2)(shifted), InjectiveAttention(2)(maps))
+
+
+def test_the_local_term_of_inline_is_a_depthwise_filter_of_each_image():
+    mixer, x = make_block("inline_local", 6).double().mixer, images(2, 6, 4, 5)
+    value = mixer.read(x)[:, 12:]
+    filters = mixer.filter.filters(x).reshape(2, 6, 1, 3, 3)
+    local = torch.cat([functional.conv2d(value[i : i + 1], filters[i], padding=1, groups=6) for i in range(2)])
+    torch.testing.assert_close(mixer(x), mixer.attention(mixer.read(x)) + local)
+    assert (filters[0] - filters[1]).abs().max() > 1e-3
+    for parameter in mixer.filter.parameters():
+        nn.init.zeros_(parameter)
+    torch.testing.assert_close(mixer(x), mixer.attention(mixer.read(x)))
