@@ -13,7 +13,7 @@ from lowparam.catalogue import FIGURES, Output
 from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Finding
 from lowparam.params import Params
 from lowparam.report.context import Context, Profiles
-from lowparam.report.figures import ablation, crossing, dose_response
+from lowparam.report.figures import ablation, crossing, dose_response, elements_slope
 from lowparam.report.layout import fit
 from lowparam.report.star_pairs import MEASURES
 from lowparam.studies.star.moons import X_RANGE, Y_RANGE
@@ -153,6 +153,14 @@ def _ablation(case, k):
         outcome=next(iter(ablation.ABLATED)),
     )
     return test, _finding(seeds=case.values(3)[k % 3])
+
+
+def _elements(case, k):
+    parts = case.values(max(2, case.architectures))
+    x = np.stack([np.nan_to_num(parts), np.nan_to_num(parts) + 1], 1)
+    test = SimpleNamespace(measure="r_projection", outcome="test_accuracy")
+    names = np.array([f"part{place}" for place in range(len(parts))])
+    return test, _finding(x=x, y=0.5 * x[::-1], parts=names, hosts=np.array(["mobilenetv1", "mobilenetv2"]))
 
 
 def _claims(case, monkeypatch):
@@ -360,11 +368,13 @@ MAKERS = {
         name: _of_runs(name)
         for name in ("accuracy", "interference", "scaling", "interference_accuracy", "solu_gap", "pareto")
     },
+    "elements": _of_runs("elements"),
     "star_interference": _of_runs("star_interference", "stars"),
     **{name: _of_profiles(name) for name in ("profile", "directions", "spectra", "cross_talk")},
     "crossing": _of_tests(crossing, _crossing),
     "dose_response": _of_tests(dose_response, _dose),
     "ablation": _of_tests(ablation, _ablation),
+    "elements_slope": _of_tests(elements_slope, _elements),
     "claims": _claims,
     "readings": _readings,
     "tuning": _tuning,

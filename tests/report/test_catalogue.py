@@ -13,6 +13,8 @@ from lowparam.params import Experiment, load
 ROOT = Path(__file__).parents[2]
 EXPERIMENTS = load(ROOT / "params.yaml").experiments
 
+FIVE_PARTS = ["se", "gelu", "ibn", "dcls", "spd"]
+
 
 def an_experiment(**more) -> Experiment:
     given = {
@@ -55,11 +57,24 @@ def test_the_smallest_experiment_has_the_tables_and_figures_without_conditions()
         ({"architectures": ["demonet_star", "demonet_sum"]}, "star_gap"),
         ({"architectures": ["demonet_star_noact", "demonet_star"]}, "star_activation"),
         ({"architectures": ["demonet_star_noact"]}, "bilinear"),
+        ({"architectures": ["mobilenetv1", *(f"mobilenetv1+{part}" for part in FIVE_PARTS)]}, "elements"),
     ],
 )
 def test_a_table_appears_with_the_runs_that_it_needs(more, table):
     assert table not in catalogue.tables(an_experiment())
     assert table in catalogue.tables(an_experiment(**more))
+
+
+@pytest.mark.parametrize(
+    "architectures",
+    [
+        ["mobilenetv1", *(f"mobilenetv1+{part}" for part in FIVE_PARTS[1:])],  # four
+        [f"mobilenetv1+{part}" for part in FIVE_PARTS],  # no block without them
+        ["mobilenetv2", *(f"mobilenetv1+{part}" for part in FIVE_PARTS)],
+    ],
+)
+def test_elements_need_a_block_and_five_parts_on_it(architectures):
+    assert "elements" not in catalogue.tables(an_experiment(architectures=architectures))
 
 
 def test_probes_alone_leave_nothing_to_compare():

@@ -6,7 +6,7 @@ from lowparam.params import Params
 from lowparam.report.context import Context
 from lowparam.report.estimates import untrained_scales
 from lowparam.report.formats import Cell
-from lowparam.report.tables import accuracy, published, solu_gap, star_gap
+from lowparam.report.tables import accuracy, elements, published, solu_gap, star_gap
 from lowparam.report.tables._star_variants import variants_table
 from synthetic import grid
 
@@ -65,6 +65,25 @@ def test_star_networks_are_marked():
     runs = untrained(grid(["starnet", "starnet_noact"], budgets=["25k"], seeds=3), architecture="starnet_noact")
     table = variants_table(9, runs, "some")
     assert [row[-1] for row in marked(table)].count(True) == 1 and NOTE in table.notes
+
+
+def test_an_element_is_marked_for_an_untrained_run_of_it_or_of_its_block(context, monkeypatch):
+    monkeypatch.setattr(elements, "_times_of_block", lambda context, found: dict.fromkeys(elements.named(found), 1.0))
+    names = ["mobilenetv1", "mobilenetv1+se", "mobilenetv1+ibn"]
+    runs = grid(names, budgets=["25k"], seeds=3)
+    for untrained_one, expected in (("mobilenetv1+se", 1), ("mobilenetv1", 2)):
+        table = elements.make(context(untrained(runs, architecture=untrained_one)))
+        assert [any(row) for row in marked(table)].count(True) == expected and NOTE in table.notes
+
+
+def test_elements_are_named_after_their_slots(context, monkeypatch):
+    monkeypatch.setattr(elements, "_times_of_block", lambda context, found: dict.fromkeys(elements.named(found), 12.0))
+    runs = grid(["mobilenetv1", "mobilenetv1+se", "mobilenetv1+se+ibn"], budgets=["25k"], seeds=3)
+    table = elements.make(context(runs))
+    assert {row[1] for row in table.rows} == {"gate: squeeze-and-excitation", "gate: squeeze-and-excitation, norm: IBN"}
+    times = table.numbers[table.numbers["quantity"] == "training_time"]
+    assert set(times["part"]) == {"se", "se+ibn"} and set(times["mean"]) == {12.0}
+    assert table.notes == ["mobilenetv1+se, mobilenetv1+se+ibn: training takes 10 times that of the block, or more."]
 
 
 def test_runs_without_status_have_no_untrained_scale():

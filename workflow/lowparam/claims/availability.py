@@ -133,6 +133,13 @@ def _enough_architectures(test: Test, experiment: Experiment) -> bool:
     return "none" in experiment.probes and len(units) >= FEWEST_ARCHITECTURES
 
 
+def _enough_elements(test: Test, experiment: Experiment) -> bool:
+    patterns = test["among"]["architecture"]
+    names = [name for name in experiment.architectures if any(fnmatchcase(name, pattern) for pattern in patterns)]
+    enough = len({name.partition("+")[2] for name in names}) >= FEWEST_ARCHITECTURES
+    return enough and "none" in experiment.probes and not experiment.variants
+
+
 def _names(test: Test, experiment: Experiment) -> list[str]:
     """Architectures as in runs.csv, with the variant of their recipe; without it where the best is taken."""
     variants = [""] if test.get("best_variant") else experiment.variants or [""]
@@ -144,6 +151,7 @@ CONDITIONS = {
     "three_sizes": _arms_are_curves,
     "three_sizes_or_doses": lambda test, experiment: "doses" in test or _arms_are_curves(test, experiment),
     "five_architectures": _enough_architectures,
+    "five_elements": _enough_elements,
     "equal_size": lambda test, experiment: experiment.mode == "controlled" and experiment.counting == "total",
 }
 """What the ``NEEDS`` of a kind may name.
@@ -153,6 +161,7 @@ CONDITIONS = {
 ``three_sizes``               every arm has runs of at least three sizes
 ``three_sizes_or_doses``      the same, unless the test names doses
 ``five_architectures``        at least five architectures that are not left out have runs
+``five_elements``             at least five parts of those in ``among`` have runs
 ``equal_size``                the networks of a budget have equal totals (controlled mode)
 ============================  ======================================================================
 """

@@ -4,7 +4,7 @@ from lowparam import registry
 from lowparam.params import Data
 from lowparam.studies.star.names import VARIANTS, StarName, parse
 
-__all__ = ["architecture_label", "data_remark", "probe_label"]
+__all__ = ["architecture_label", "data_remark", "element_label", "probe_label"]
 
 ARCHITECTURES = {
     "mobilenetv1": "MobileNetV1",
@@ -51,8 +51,18 @@ def architecture_label(name: str) -> str:
     else:
         star = parse(architecture)
         printed = _star(star) if star else ARCHITECTURES.get(architecture, architecture)
-    added = [registry.constants("models/parts", part).get("LABEL", part) for part in parts]
+    added = [_part(part)["LABEL"] for part in parts]
     return ", ".join([printed, *added, *([variant] if variant else [])])
+
+
+def element_label(parts: str) -> str:
+    """Return the printed name of parts, each after its slot: ``gate: squeeze-and-excitation, norm: layer norm``."""
+    return ", ".join("{SLOT}: {LABEL}".format(**_part(part)) for part in parts.split("+"))
+
+
+def _part(name: str) -> dict[str, str]:
+    """Return what a part declares; without a label it keeps its name."""
+    return {"LABEL": name} | registry.constants("models/parts", name)
 
 
 def data_remark(data: Data) -> str:
