@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 
 from lowparam.errors import LowparamError
 from lowparam.files import format_yaml, read_yaml
+from lowparam.models.probes import names
 from lowparam.params import load, run_spec
 
 ROOT = Path(__file__).parents[2]
@@ -205,12 +206,12 @@ def test_what_dvc_writes_for_a_setting_is_read_as_it_was_given(tmp_path, monkeyp
         shutil.copy(ROOT / name, name)
     given = ["digits.lr=0.00001", "digits.weight_decay=1e-7", "++digits.clip_norm=1e10", "++digits.augment.flip=true"]
     apply_overrides("recipes.yaml", given)
-    apply_overrides("params.yaml", ["++experiments.digits.overrides={mobilenetv1: {lr: 0.00002}}"])
+    apply_overrides("params.yaml", ["++experiments.cifar100.overrides={mobilenetv1: {lr: 0.00002}}"])
     assert "lr: 1e-05" in Path("recipes.yaml").read_text(), "or this test would test nothing"
     params = load()
     recipe = params.recipes["digits"]
     assert (recipe.lr, recipe.weight_decay, recipe.clip_norm, recipe.augment.flip) == (1e-5, 1e-7, 1e10, True)
-    assert params.experiments["digits"].overrides == {"mobilenetv1": {"lr": 2e-5}}
+    assert params.experiments["cifar100"].overrides == {"mobilenetv1": {"lr": 2e-5}}
 
 
 def test_a_file_without_settings_is_named(tmp_path):
@@ -286,12 +287,18 @@ def test_a_name_that_dvc_snakemake_or_latex_cannot_read_is_refused(tmp_path, sec
         ({"variants": {"..": {}}}, "variants: '..' cannot be a name"),
         ({"architectures": ["mobile net"]}, r"architectures\.0: 'mobile net' cannot be a name; write a block"),
         ({"probes": ["solu.s1"]}, r"probes\.0: 'solu\.s1' cannot be a name; write a letter"),
+        ({"probes": ["solu_s1_t0."]}, r"probes\.0: 'solu_s1_t0\.' cannot be a name; write a letter"),
         ({"variants": {"A": {}, "a": {}}}, "mobilenetv1@A-none-10k and mobilenetv1@a-none-10k would share a folder"),
     ],
 )
 def test_every_kind_of_name_has_one_rule(params, values, says):
     with pytest.raises(LowparamError, match=says):
         params(**values)
+
+
+def test_every_probe_can_be_named(params):
+    """The sharper SoLU has a point in its name, and no experiment could have it."""
+    assert params(probes=names()).experiments["rates"].probes == names()
 
 
 @pytest.mark.parametrize("key", ["variants", "architectures", "probes", "data"])

@@ -101,7 +101,7 @@ def _selections(value: Any) -> Iterator[dict[str, list[str]]]:
 
 def _has_runs(test: Test, experiment: Experiment) -> bool:
     constants = kind_constants(test["kind"])
-    if constants["DATA"] != "runs" or (test.get("best_variant") and not experiment.variants):
+    if constants["DATA"] != "runs":
         return False
     return all(CONDITIONS[name](test, experiment) for name in constants["NEEDS"])
 
@@ -109,14 +109,14 @@ def _has_runs(test: Test, experiment: Experiment) -> bool:
 def _arms_have_runs(test: Test, experiment: Experiment) -> bool:
     return all(
         set(arm.get("probe", ["none"])) <= set(experiment.probes)
-        and all(any(fnmatchcase(name, pattern) for name in _names(test, experiment)) for pattern in arm["architecture"])
+        and all(any(fnmatchcase(name, pattern) for name in _names(experiment)) for pattern in arm["architecture"])
         for arm in arms(test)
     )
 
 
 def _arms_are_curves(test: Test, experiment: Experiment) -> bool:
     """Sizes are budgets, or published networks that one pattern matches."""
-    names = _names(test, experiment)
+    names = _names(experiment)
     return all(
         max(
             len(experiment.sizes),
@@ -129,7 +129,7 @@ def _arms_are_curves(test: Test, experiment: Experiment) -> bool:
 
 def _enough_architectures(test: Test, experiment: Experiment) -> bool:
     patterns = [*test.get("without", []), "*@*"]
-    units = [name for name in _names(test, experiment) if not any(fnmatchcase(name, p) for p in patterns)]
+    units = [name for name in _names(experiment) if not any(fnmatchcase(name, p) for p in patterns)]
     return "none" in experiment.probes and len(units) >= FEWEST_ARCHITECTURES
 
 
@@ -140,9 +140,9 @@ def _enough_elements(test: Test, experiment: Experiment) -> bool:
     return enough and "none" in experiment.probes and not experiment.variants
 
 
-def _names(test: Test, experiment: Experiment) -> list[str]:
-    """Architectures as in runs.csv, with the variant of their recipe; without it where the best is taken."""
-    variants = [""] if test.get("best_variant") else experiment.variants or [""]
+def _names(experiment: Experiment) -> list[str]:
+    """Architectures as in runs.csv, with the variant of their recipe."""
+    variants = experiment.variants or [""]
     return [f"{name}@{variant}" if variant else name for name in experiment.architectures for variant in variants]
 
 

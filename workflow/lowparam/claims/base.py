@@ -25,7 +25,6 @@ class ClaimTest(Section):
     primary: bool = Field(False, description="whether the claim is judged by this test; one per claim")
     outcome: str = Field(description="column of runs.csv, or test_error")
     experiment: str = Field(description="experiment, or study, that has the runs")
-    best_variant: bool = Field(False, description="compare the variants that are best in validation")
     figure: str | None = Field(None, description="figure that shows it, if not that of its kind")
     paper_value: float | None = Field(None, description="the paper's own value, in the unit of the estimate")
     paper_where: str = Field("", description="the data that the paper measured it on")

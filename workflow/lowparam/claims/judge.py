@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from lowparam.claims.base import ClaimTest
-from lowparam.claims.best_variant import best_variants
 from lowparam.claims.finding import INCONCLUSIVE, NOT_COMPARABLE, NOT_TESTED, Finding, NotTested, verdict
 from lowparam.claims.registry import Claim, Registry
 from lowparam.claims.statistics import CONFIDENCE, holm
@@ -136,8 +135,6 @@ class NotComparable(Exception):
 def _find(test: ClaimTest, runs: pd.DataFrame, data: str) -> Finding:
     if test.data != data:
         raise NotTested(f"needs {DATA.get(test.data, test.data)}")
-    if test.best_variant:
-        runs = best_variants(runs)
     counted = test.count(runs, test.arms())
     failed = [arm for side in test.sides() if not (arm := test.count(runs, [side])).is_comparable]
     counts = {"runs": counted.runs or len(runs), "diverged": counted.diverged, "untrained": counted.untrained}

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-__all__ = ["Architecture", "Entry", "Name", "Variant", "alike"]
+__all__ = ["Architecture", "Entry", "Name", "Probe", "Variant", "alike"]
 
 
 LONGEST = 80
@@ -32,7 +32,12 @@ def _kind(pattern: str, rule: str) -> Any:
 
 
 Entry = _kind(r"[A-Za-z][A-Za-z0-9_]*", "write a letter, then letters, digits and _")
-"""Name of a file in the package, such as a probe, or of an option of one."""
+"""Name of a file in the package, or of an option of one."""
+Probe = _kind(
+    r"[A-Za-z][A-Za-z0-9_]*(\.[0-9]+)?",
+    "write a letter, then letters, digits and _; a number at its end may have a point",
+)
+"""Name of a probe, such as ``solu_s1_t0.25``."""
 Name = _kind(r"[A-Za-z0-9][A-Za-z0-9_]*", "write letters, digits and _, with a letter or digit first")
 """Name of an experiment, a data set or a recipe."""
 Variant = _kind(

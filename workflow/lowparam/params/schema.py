@@ -11,7 +11,7 @@ from lowparam import registry
 from lowparam.errors import LowparamError
 from lowparam.params.grid import Run, Scale, expand, parse_budget
 from lowparam.params.messages import describe, first_finding
-from lowparam.params.names import Architecture, Entry, Name, Variant, alike
+from lowparam.params.names import Architecture, Entry, Name, Probe, Variant, alike
 from lowparam.section import Section, Seed
 from lowparam.studies import StudySettings
 
@@ -302,7 +302,7 @@ class Experiment(Section):
         description="mobilenetv2 in controlled mode; mobilenetv2_x0.5 or timm:resnet18 in published mode; "
         "demonet_{star,sum}_d12_w{8,16} is four names",
     )
-    probes: list[Entry] = Field(min_length=1, description="none, or where SoLU goes")
+    probes: list[Probe] = Field(min_length=1, description="none, or where SoLU goes")
     budgets: list[Budget] = Field([], description="parameter counts to aim at; none in published mode")
     seeds: list[Seed] = Field(min_length=1, description="one run for each")
     counting: Literal["total", "body", "head"] = Field("total", description="what a budget counts")

@@ -13,9 +13,7 @@ from PIL import Image
 
 from lowparam import __version__, catalogue, paths
 from lowparam.claims.base import ClaimTest
-from lowparam.claims.best_variant import best_variants
 from lowparam.claims.contrasts import selected
-from lowparam.claims.finding import NotTested
 from lowparam.claims.judge import Judged
 from lowparam.claims.registry import load_registry
 from lowparam.claims.statistics import mean_interval
@@ -115,10 +113,6 @@ def _claim(claim: ClaimVerdict, runs: pd.DataFrame, figures: Collection[str]) ->
 def _evidence(test: ClaimTest, runs: pd.DataFrame) -> dict[str, Any]:
     """Return the names of the scales that a test used, and how many of their runs are untrained."""
     if not test.arms():
-        return NO_EVIDENCE
-    try:
-        runs = best_variants(runs) if test.best_variant else runs
-    except NotTested:
         return NO_EVIDENCE
     used = runs[selected(runs, test.arms())]
     scales = list(dict.fromkeys(Path(folder).parent.name for folder in used["folder"]))
