@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from lowparam.errors import LowparamError
 from lowparam.models import blocks
 from lowparam.models.blocks.pyramidnet import PaddedShortcut, widths
 from lowparam.models.skeletons import published
@@ -25,6 +26,7 @@ def test_counts_are_those_of_the_formulas(c, d):
     assert count(make_block("wideresnet", c, d)) == 2 * c + 9 * c * d + 2 * d + 9 * d**2 + (c * d if c != d else 0)
     assert count(make_block("pyramidnet", c, d)) == 2 * c + 9 * c * d + 2 * d + 9 * d**2 + 2 * d
     assert count(make_block("nin", c, d)) == 9 * c * d + 2 * d**2 + 6 * d
+    assert count(make_block("allcnn", c, d)) == 9 * c * d + d + 2 * (9 * d**2 + d)
     e, q = 6 * c, c // 4
     assert count(make_block("efficientnet", c, d)) == (
         (c * e + 2 * e) + (9 * e + 2 * e) + (2 * e * q + q + e) + (e * d + 2 * d)
@@ -47,6 +49,11 @@ def test_counts_are_those_of_the_formulas(c, d):
         ("pyramidnet_38_a48", 10, 603_120),
         ("pyramidnet_20_a24", 10, 143_133),
         ("pyramidnet_20_a8", 10, 68_846),
+        ("allcnn_c_x1.0", 10, 1_369_738),
+        ("allcnn_c_x1.0", 100, 1_387_108),
+        ("allcnn_c_x0.5", 10, 343_882),
+        ("allcnn_c_x0.25", 10, 86_698),
+        ("allcnn_c_x0.125", 10, 22_042),
         ("efficientnet_b0", 1000, 5_288_548),
         ("efficientnet_b1", 1000, 7_794_184),
         ("efficientnet_b2", 1000, 9_109_994),
@@ -136,3 +143,28 @@ def test_depth_of_efficientnet_stops_at_one_block_a_stage():
 
     names = ("b0", "phim2", "phim4", "phim6", "phim8", "phim10")
     assert [depth(f"efficientnet_{name}") for name in names] == [16, 15, 10, 10, 7, 7]
+
+
+def test_all_cnn_is_a_plain_stack_that_strides_in_its_last_convolution():
+    block, x = make_block("allcnn", 3, 5, stride=2), torch.randn(2, 3, 7, 7, dtype=torch.double)
+    expected = x
+    for layer, strides in zip(block.layers, (1, 1, 2), strict=True):
+        expected = functional.conv2d(expected, layer[0].weight, layer[0].bias, strides, padding=1).relu()
+    torch.testing.assert_close(block(x), expected)
+
+
+def test_a_map_a_class_and_its_mean_is_the_classifier_of_the_mean():
+    net = published.build("allcnn_c_x0.125", classes=10, in_channels=3, size=32).double()
+    x = torch.randn(2, 3, 32, 32, dtype=torch.double)
+    maps = functional.conv2d(net.neck(net.features(x)), net.classifier.weight[..., None, None], net.classifier.bias)
+    assert maps.shape[2:] == (6, 6)
+    torch.testing.assert_close(net(x), maps.mean((2, 3)))
+
+
+def test_all_cnn_refuses_images_that_leave_no_map():
+    with pytest.raises(LowparamError, match="cannot take images of 8 pixels: it needs at least 9"):
+        published.build("allcnn_c_x0.125", classes=10, in_channels=1, size=8)
+    assert published.build("allcnn_c_x0.125", classes=10, in_channels=1, size=9)(torch.rand(1, 1, 9, 9)).shape == (
+        1,
+        10,
+    )

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lowparam.models.parts import aliasfree, blurpool, lowpass, polynomial
+from lowparam.models.parts import aliasfree, avgpool, blurpool, lowpass, maxpool, polynomial
 from lowparam.models.parts._lowpass import decimate, upsample
 
 
@@ -76,3 +76,11 @@ def test_the_blur_is_timms_layer(size):
     torch.testing.assert_close(blurpool.make(3, 2)(x), timm.layers.BlurPool2d(3)(x), rtol=0, atol=1e-6)
     constant = torch.ones(2, 3, size, size)
     torch.testing.assert_close(blurpool.make(3, 2)(constant), constant[..., ::2, ::2], rtol=0, atol=1e-6)
+
+
+def test_pooling_in_place_of_striding_is_that_of_windows_of_three_without_padding_values():
+    x = torch.arange(25.0).reshape(1, 1, 5, 5) - 100
+    largest = maxpool.make(1, 2)(x)[0, 0] + 100
+    assert largest.tolist() == [[6, 8, 9], [16, 18, 19], [21, 23, 24]]
+    mean = avgpool.make(1, 2)(x)[0, 0] + 100
+    assert mean.tolist() == [[3, 4.5, 6], [10.5, 12, 13.5], [18, 19.5, 21]]

@@ -29,6 +29,7 @@ ARCHITECTURES = {
     "efficientnet": "MBConv",
     "inline": "InLine",
     "inline_local": "InLine with local term",
+    "allcnn": "All-CNN",
 }
 
 FACTORS = {
