@@ -15,11 +15,12 @@ export OMP_NUM_THREADS := 1
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
-install: $(INSTALLED)  ## create .venv with the versions of requirements.lock
+install: $(INSTALLED)  ## create .venv with the versions of requirements.lock, and compile layers
 
 $(INSTALLED): pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
 	pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[test,lint]'
+	lowparam build
 	@touch $@
 
 replicate: $(INSTALLED)  ## run every experiment that params.yaml lists under `replicate`

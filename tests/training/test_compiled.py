@@ -1,20 +1,26 @@
 """The compiled layers against torch's own in float64; skipped where they are not built (`lowparam build`)."""
 
 import copy
+import re
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from typer.testing import CliRunner
 
+from lowparam.cli import app
 from lowparam.errors import LowparamError
 from lowparam.models.layers import ConvNormAct, LayerNorm2d, compiled
 from lowparam.models.layers.fast import accelerate
 from lowparam.models.layers.fused import FusedConvNormAct
 
-needs_build = pytest.mark.skipif(compiled.loaded() is None, reason="the compiled layers are not built: lowparam build")
+needs_build = pytest.mark.skipif(
+    compiled.loaded() is None, reason="the compiled layers are switched off, or not built: lowparam build"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -152,18 +158,41 @@ def test_a_switch_turns_the_compiled_layers_off(monkeypatch):
     assert done.stdout == "None\n"
 
 
-def test_without_a_compiler_nothing_is_built_and_one_line_says_why(tmp_path, monkeypatch):
+@pytest.fixture
+def empty_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("LOWPARAM_COMPILED", raising=False)
     monkeypatch.delenv("CXX", raising=False)
-    with pytest.raises(LowparamError, match="no C\\+\\+ compiler is installed"):
+    monkeypatch.setattr(compiled, "loaded", cache(compiled.loaded.__wrapped__))
+    return tmp_path
+
+
+@pytest.mark.parametrize("compiler,why", [(None, r"no C\+\+ compiler is installed"), ("false", "false cannot compile")])
+def test_where_it_cannot_be_compiled_one_line_tells_it_once(empty_cache, monkeypatch, capsys, compiler, why):
+    monkeypatch.setenv("PATH", str(empty_cache)) if compiler is None else monkeypatch.setenv("CXX", compiler)
+    with pytest.raises(LowparamError, match=why):
         compiled.build()
-    assert not compiled.is_built()
+    capsys.readouterr()
+    assert compiled.loaded() is None
+    told = capsys.readouterr().err.splitlines()
+    assert re.match(f"{why}.*; networks train without compiled layers", told[-1])
+    assert not list(empty_cache.rglob("*.so"))
+    compiled.loaded.cache_clear()
+    net = nn.BatchNorm2d(3)
+    accelerate(net)
+    assert net(torch.zeros(2, 3, 4, 4)).isfinite().all()
+    assert capsys.readouterr().err == ""
 
 
-def test_a_compiler_that_fails_leaves_no_library(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+def test_after_a_failure_the_command_tries_again(empty_cache, monkeypatch, capsys):
     monkeypatch.setenv("CXX", "false")
-    with pytest.raises(LowparamError, match=r"false cannot compile compiled\.cpp"):
-        compiled.build()
-    assert not list(tmp_path.rglob("*.so"))
+    assert not compiled.build_once()
+    monkeypatch.setattr(compiled, "build", lambda: compiled.library().touch())
+    assert not compiled.build_once()
+    assert str(compiled.library()) in CliRunner().invoke(app, ["build"]).output.replace("\n", "")
+
+
+def test_a_cache_that_cannot_be_written_is_told_and_training_goes_without(empty_cache, monkeypatch, capsys):
+    (empty_cache / "lowparam").write_text("a file where the folder would be")
+    assert compiled.loaded() is None
+    assert "cannot write" in capsys.readouterr().err

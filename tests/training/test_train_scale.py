@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 
 from lowparam import runs
 from lowparam.errors import LowparamError
+from lowparam.models.layers import compiled
 from lowparam.params import Run, run_spec
 from lowparam.training import checkpoint, loop
 from lowparam.training import train_scale as module
@@ -132,6 +133,34 @@ def test_work_survives_results_that_the_workflow_deletes(place, trained, monkeyp
     place.train()
     assert len(trained) == before  # nothing is trained again
     assert (place.results / "seed0/metrics.json").exists() and (place.results / "seed1/metrics.json").exists()
+
+
+@pytest.mark.parametrize("architecture", ["mobilenetv3", "convnext"])
+@pytest.mark.parametrize("layers", ["compiled", "of torch"])
+def test_with_and_without_compiled_layers_a_training_resumes_to_the_same_bytes(
+    place, trained, monkeypatch, layers, architecture
+):
+    """Which of them trained is in metrics.json, but is no part of the identity: neither trains what the other has."""
+    if layers == "of torch":
+        monkeypatch.setattr(compiled, "loaded", lambda: None)
+    elif compiled.loaded() is None:
+        pytest.skip("the compiled layers are switched off, or not built: lowparam build")
+    params = make_params(seeds=(0,), architectures=(architecture,))
+    place.train(params)
+    expected = contents(place.results)
+    named = json.loads((place.results / "seed0/metrics.json").read_text())["compiled_layers"]
+    assert (named is not None) == (layers == "compiled")
+    shutil.rmtree(place.results)
+    with monkeypatch.context() as patch:
+        stop_after(patch, 1)
+        with pytest.raises(KeyboardInterrupt):
+            place.train(params)
+    place.train(params)
+    assert contents(place.results) == expected
+    before = len(trained)
+    monkeypatch.setattr(compiled, "loaded", lambda: "of another source")
+    place.train(params)
+    assert len(trained) == before
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd", "rmsprop", "lamb"])

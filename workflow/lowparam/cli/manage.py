@@ -38,17 +38,12 @@ def prune(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = Fals
 
 @command(GROUP)
 def build() -> None:
-    """Compile the layers that make training on a CPU faster; without a compiler, say so and change nothing."""
+    """Compile the layers that make training on a CPU faster; without a compiler, print that and change nothing."""
     from lowparam.models.layers import compiled
 
-    if compiled.is_built():
-        print(f"the compiled layers are there: {compiled.library()}")
-        return
-    if compiled.find_compiler() is None:
-        print("there is no C++ compiler (c++, g++, clang++ or CXX): training goes on without compiled layers")
-        return
-    print("compiling, which takes about a minute")
-    print(compiled.build())
+    compiled.try_again()
+    if compiled.build_once():
+        print(f"the compiled layers are in {compiled.library()}")
 
 
 @command(GROUP)

@@ -1,8 +1,8 @@
 """Build and find the compiled layers: ``compiled.cpp`` as a library of operators for torch, one for each processor.
 
-They are optional. `lowparam build` compiles them once into the cache of the user, where the name of the file says for
-which source, torch and processor it is. Without a compiler, or with ``LOWPARAM_COMPILED=0``, everything runs without
-them, with the same results up to rounding.
+They are optional. The first training, or `lowparam build`, compiles them into the cache of the user, where the name of
+the file tells for which source, torch and processor it is. Without a compiler, or with ``LOWPARAM_COMPILED=0``,
+everything runs without them, with the same results up to rounding.
 """
 
 import hashlib
@@ -11,15 +11,17 @@ import platform
 import shlex
 import shutil
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
 import torch
+from filelock import FileLock
 
 from lowparam import files
 from lowparam.errors import LowparamError
 
-__all__ = ["build", "find_compiler", "is_built", "library", "loaded"]
+__all__ = ["build", "build_once", "find_compiler", "is_built", "library", "loaded", "try_again"]
 
 SOURCE = Path(__file__).with_name("compiled.cpp")
 # NaN and inf must stay what they are, because divergence is found by them: no -ffast-math.
@@ -78,10 +80,52 @@ def build(*extra: str) -> Path:
     return target
 
 
+def build_once() -> bool:
+    """Build the compiled layers unless they are there; return whether they are.
+
+    Of several processes one builds and the others wait. A failure is told once, and remembered next to the library.
+    """
+    target = library()
+    failure = target.with_suffix(".failed")
+    if target.is_file() or failure.is_file():
+        return target.is_file()
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(target.with_suffix(".lock")):
+            if not target.is_file() and not failure.is_file():
+                _build_or_tell(failure)
+    except OSError as error:
+        _tell(f"cannot write {error.filename or target.parent}: {error.strerror or error}")
+    return target.is_file()
+
+
+def _build_or_tell(failure: Path) -> None:
+    try:
+        if find_compiler() is not None:
+            print("compiling layers for this processor, once; it takes about a minute", file=sys.stderr, flush=True)
+        build()
+    except LowparamError as error:
+        files.write_text(failure, f"{error}\n")
+        _tell(str(error))
+
+
+def _tell(why: str) -> None:
+    consequence = "networks train without compiled layers, which is slower (to try again: lowparam build)"
+    print(f"{why}; {consequence}", file=sys.stderr, flush=True)
+
+
+def try_again() -> None:
+    """Forget that building has failed."""
+    library().with_suffix(".failed").unlink(missing_ok=True)
+
+
 @cache
 def loaded() -> str | None:
-    """Load the compiled layers, once, if they are built and not switched off; return which they are, else None."""
-    if os.environ.get("LOWPARAM_COMPILED", "1") == "0" or not is_built():
+    """Load the compiled layers, once, after building them if need be; return which they are.
+
+    None if they are switched off or cannot be built.
+    """
+    if os.environ.get("LOWPARAM_COMPILED", "1") == "0" or not build_once():
         return None
     torch.ops.load_library(str(library()))
     return library().stem.removeprefix("layers-")
