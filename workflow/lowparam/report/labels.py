@@ -30,6 +30,8 @@ ARCHITECTURES = {
     "inline": "InLine",
     "inline_local": "InLine with local term",
     "allcnn": "All-CNN",
+    "flatten": "FLatten",
+    "rala": "RALA",
 }
 
 FACTORS = {

@@ -12,7 +12,7 @@ from lowparam.models.blocks.base import Block, Site
 from lowparam.models.layers import LayerNorm2d, Sum
 from lowparam.models.make import Defaults, Make
 
-__all__ = ["Mixer", "Select", "TransformerBlock", "embedding", "head_widths", "heads_of", "map_of"]
+__all__ = ["Mixer", "Select", "TransformerBlock", "divided", "embedding", "head_widths", "heads_of", "map_of"]
 
 
 class Mixer(nn.Module):
@@ -126,6 +126,15 @@ def map_of(tokens: Tensor, like: Tensor) -> Tensor:
     """Return the tokens of heads, (N, heads, H W, d), as a map of the shape of another, (N, C, H, W)."""
     filled = tokens.transpose(2, 3).reshape(like.shape[0], -1, *like.shape[2:])
     return filled[:, : like.shape[1]]
+
+
+def divided(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Return sum_j (q_i . k_j) v_j over sum_j q_i . k_j + 1e-6 of positive tokens (N, heads, H W, d): linear attention.
+
+    Computed from the d x d matrix of keys and values, so linear in the number of positions.
+    """
+    moment = key.transpose(2, 3) @ value / key.shape[2]
+    return query @ moment / (query @ key.mean(2, keepdim=True).transpose(2, 3) + 1e-6)
 
 
 class Select(nn.Module):
