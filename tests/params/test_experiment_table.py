@@ -45,6 +45,31 @@ def test_a_plan_counts_profiles_and_trials():
     assert trials(plan) == 6
 
 
+SLICES = {
+    "cifar10": (8, 3),
+    "cifar10_25k": (8, 3),
+    "cifar10_star": (8, 5),
+    "cifar10_solu": (8, 3),
+    "tiny_imagenet": (5, 3),
+    "tiny_imagenet_body": (5, 3),
+}
+
+
+@pytest.mark.parametrize("name", SLICES)
+def test_experiments_on_photographs_train_fairly_within_two_and_a_half_hours(name):
+    """Tuned, crops and flips, cosine to zero, and enough epochs and seeds to mean something."""
+    params = load(ROOT / "params.yaml")
+    experiment, recipe = params.experiment(name), params.recipes[params.experiment(name).recipe]
+    epochs, seeds = SLICES[name]
+    assert experiment.tune is not None and "lr" in experiment.tune.values
+    assert not set(experiment.tune.seeds) & set(experiment.seeds)
+    assert recipe.augment.crop_padding == 4 and recipe.augment.flip and recipe.schedule == "cosine"
+    assert recipe.epochs >= epochs and len(experiment.seeds) >= seeds
+    (row,) = [line for line in PAGE.splitlines() if line.startswith(f"| `{name}` ")]
+    minutes = int(row.split("|")[5].replace(",", ""))
+    assert minutes <= (60 if name == "cifar10_25k" else 150)
+
+
 def test_an_experiment_without_a_purpose_is_named():
     with pytest.raises(LowparamError, match=r"experiments\.mine has no comment above it; write: # Purpose"):
         purposes(TEXT + "\n  mine:\n    data: digits\n")

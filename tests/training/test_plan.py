@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from lowparam.errors import LowparamError
-from lowparam.models.counts import count_layers
+from lowparam.models.counts import Counts, count_layers
 from lowparam.models.layers.fast import accelerate
 from lowparam.models.skeletons.controlled import build
 from lowparam.training.malloc import KEPT
@@ -62,6 +62,13 @@ def test_memory_grows_with_the_batch_until_it_is_given_back():
     assert activation_bytes(KEPT - 1) > activation_bytes(KEPT)
     values = [KEPT * factor for factor in (1, 2, 4, 8)]
     assert [activation_bytes(v) for v in values] == sorted(activation_bytes(v) for v in values)
+
+
+def test_a_step_costs_more_where_its_memory_is_given_back():
+    """Otherwise batches of 64 photographs would be predicted to be as fast as those of 48."""
+    values = Counts(layers=1, values=KEPT // 50, macs=1, parameters=1)
+    kept, returned = (step_seconds(values, batch) / batch for batch in (48, 64))
+    assert 1.3 < returned / kept < 1.8
 
 
 def test_a_plan_needs_to_know_how_many_images_there_are(tmp_path):

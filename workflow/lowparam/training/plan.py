@@ -23,6 +23,7 @@ __all__ = ["activation_bytes", "plan", "step_seconds", "totals"]
 PER_LAYER = 1.31e-4  # seconds of a CPU core
 PER_VALUE = 2.39e-9
 PER_MAC = 7.60e-11
+PER_RETURNED_VALUE = 1.4e-9  # in addition, where the memory of a batch is given back after each step
 FORWARD = 1 / 3  # of a training step
 START = 3.0  # seconds until a process trains: imports, data, the width
 EPOCH = 0.01  # seconds for a checkpoint, draws and a line in the log
@@ -32,7 +33,8 @@ KEPT_BYTES, RETURNED_BYTES = 9.0, 4.0  # an activation value of a batch, where f
 
 def step_seconds(counts: Counts, batch_size: int) -> float:
     """Predict the seconds of one training step on one core."""
-    return PER_LAYER * counts.layers + batch_size * (PER_VALUE * counts.values + PER_MAC * counts.macs)
+    per_value = PER_VALUE + (PER_RETURNED_VALUE if batch_size * counts.values >= KEPT else 0.0)
+    return PER_LAYER * counts.layers + batch_size * (per_value * counts.values + PER_MAC * counts.macs)
 
 
 def activation_bytes(values: int) -> float:
