@@ -11,7 +11,7 @@ from lowparam.claims.registry import load_registry
 from lowparam.errors import LowparamError
 from lowparam.params import load
 from lowparam.report.pages.paper import write_paper
-from lowparam.report.verdicts.view import view
+from lowparam.report.verdicts.view import current, view
 
 SOURCE = Path(__file__).parents[2] / "paper/paper.tex"
 
@@ -73,6 +73,13 @@ def test_verdicts_on_a_test_that_is_gone_get_one_line(folder, monkeypatch):
     with pytest.raises(LowparamError, match=r"claims.csv has the test C1 gone, .* run lowparam claims digits") as error:
         view(judged, load_registry())
     assert "\n" not in str(error.value)
+
+
+def test_pages_over_all_experiments_leave_tests_that_are_gone_out(folder):
+    judged = pd.read_csv(folder / "claims.csv")
+    older = judged.replace({"test": {"rank": "gone"}})
+    kept = current(older, load_registry())
+    assert len(kept) == len(judged) - 1 and "gone" not in set(kept["test"])
 
 
 def test_without_latex_one_line_says_what_to_install(folder, monkeypatch):

@@ -22,7 +22,7 @@ from lowparam.report.context import Context
 from lowparam.report.estimates import mean_by_scale
 from lowparam.report.formats import format_spread
 from lowparam.report.labels import architecture_label
-from lowparam.report.verdicts.view import VERDICTS, TestVerdict, view
+from lowparam.report.verdicts.view import VERDICTS, TestVerdict, current, view
 
 __all__ = ["PAGES", "answers", "blocks", "write_answers"]
 
@@ -90,7 +90,7 @@ def judgements(params: Params, registry: Registry) -> list[Judgement]:
     return [
         Judgement(claim.claim, test, subject)
         for subject in judged_subjects(params)
-        for claim in view(read_csv(paths.claims(subject.name)), registry)
+        for claim in view(current(read_csv(paths.claims(subject.name)), registry), registry)
         for test in claim.tests
     ]
 

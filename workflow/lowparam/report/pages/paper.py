@@ -22,7 +22,7 @@ from lowparam.report.context import Context
 from lowparam.report.escape import latex
 from lowparam.report.verdicts.macros import command_name, macros
 from lowparam.report.verdicts.overview import overview_table, read_verdicts
-from lowparam.report.verdicts.view import view
+from lowparam.report.verdicts.view import current, view
 
 __all__ = ["write_paper"]
 
@@ -54,7 +54,7 @@ def write_paper(params: Params, folder: Path = Path("paper")) -> Path:
     if not (folder / "paper.tex").exists():
         raise LowparamError(f"{folder / 'paper.tex'} does not exist; run this in the folder that contains it")
     registry = load_registry()
-    verdicts = read_verdicts(params)
+    verdicts = current(read_verdicts(params), registry)
     names = list(verdicts["experiment"].unique())
     results = Path(os.path.relpath("results", folder)).as_posix()
     build = folder / "build"
@@ -96,7 +96,8 @@ def _macros(params: Params, name: str, registry: Registry) -> str:
     ``tables/macros.tex`` has them too, but an older one lacks those that are named since.
     """
     judged_on = subject(params, name)
-    return macros(view(read_csv(paths.claims(name)), registry), judged_on, judged_on.read(), params)
+    claims = view(current(read_csv(paths.claims(name)), registry), registry)
+    return macros(claims, judged_on, judged_on.read(), params)
 
 
 def _section(params: Params, name: str, results: str, verdicts: pd.DataFrame) -> str:

@@ -13,7 +13,7 @@ from lowparam.claims.registry import Claim, Registry
 from lowparam.errors import LowparamError
 from lowparam.report.formats import format_number, format_p
 
-__all__ = ["VERDICTS", "ClaimVerdict", "TestVerdict", "count_verdicts", "view"]
+__all__ = ["VERDICTS", "ClaimVerdict", "TestVerdict", "count_verdicts", "current", "view"]
 
 VERDICTS = (SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_COMPARABLE, NOT_TESTED)
 
@@ -130,6 +130,13 @@ class ClaimVerdict:
     def figures(self) -> list[str]:
         """Names of the figures that show the tests that have runs."""
         return list(dict.fromkeys(test.test.shown_in for test in self.tests if test.is_tested))
+
+
+def current(judged: pd.DataFrame, registry: Registry) -> pd.DataFrame:
+    """Return the rows of tests that the registry has; pages over several experiments leave older ones out."""
+    tests = registry.tests()
+    known = [pd.isna(row.test) or (row.claim, row.test) in tests for row in judged.itertuples()]
+    return judged[known]
 
 
 def view(judged: pd.DataFrame, registry: Registry) -> list[ClaimVerdict]:
