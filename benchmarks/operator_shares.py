@@ -15,6 +15,8 @@ from competitors import NETWORKS, SIDES
 from torch.profiler import ProfilerActivity, profile
 
 GROUPS = {
+    "compiled: convolution, norm, activation": r"ConvNormAct|lowparam::conv_norm_act",
+    "compiled: layer norm": r"^LayerNorm$|lowparam::layer_norm|_LayerNorm",
     "convolutions": r"mkldnn_convolution|convolution_backward|_Depthwise|thnn_conv",
     "matrix products": r"aten::(mm|addmm|bmm|mv)$",
     "GELU, ReLU and the like": r"gelu|relu|hardtanh|threshold|hardswish|hardsigmoid|clamp|_ReLU6",

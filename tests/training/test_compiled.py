@@ -6,17 +6,24 @@ import subprocess
 import sys
 from functools import cache
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from scipy import stats
 from torch import nn
 from typer.testing import CliRunner
 
 from lowparam.cli import app
+from lowparam.data import Dataset
+from lowparam.data.sources import digits
 from lowparam.errors import LowparamError
+from lowparam.models import network_for
 from lowparam.models.layers import ConvNormAct, LayerNorm2d, compiled
 from lowparam.models.layers.fast import accelerate
 from lowparam.models.layers.fused import FusedConvNormAct
+from lowparam.params import Recipe
+from lowparam.training.loop import Training
 
 needs_build = pytest.mark.skipif(
     compiled.loaded() is None, reason="the compiled layers are switched off, or not built: lowparam build"
@@ -148,6 +155,40 @@ def test_a_second_derivative_is_refused():
     accelerate(conv)
     with pytest.raises(RuntimeError, match="LOWPARAM_COMPILED=0"):
         torch.autograd.grad(conv(torch.randn(2, 6, 5, 5)).sum(), conv.weight, create_graph=True)
+
+
+@pytest.mark.slow
+@needs_build
+def test_over_ten_seeds_networks_are_as_accurate_as_with_the_layers_of_torch(monkeypatch):
+    """docs/performance.md has the accuracies, which `pytest -s` prints."""
+    everything, classes = digits.read("digits", None)
+    images = everything["all"]
+    rows = torch.randperm(len(images), generator=torch.Generator().manual_seed(0)).split([1000, 100, 697])
+    dataset = Dataset(*[images.take(some) for some in rows], classes, torch.tensor([4.9]), torch.tensor([6.0]))
+    recipe = Recipe(epochs=10, batch_size=64, lr=0.02, weight_decay=0.2, warmup_epochs=2, label_smoothing=0.1)
+    spec = {
+        "mode": "controlled", "architecture": "mobilenetv2", "probe": "none", "budget": 10_000,
+        "counting": "total", "depth": 2, "divisor": 1, "minimum_width": 4,
+    }  # fmt: skip
+
+    def accuracy(seed):
+        torch.manual_seed(seed)
+        net = network_for(spec, classes=10, in_channels=1, size=8)
+        training = Training(net, dataset, recipe, seed=seed, device=torch.device("cpu"))
+        while not training.finished:
+            training.run_epoch()
+        return training.evaluate("test")["accuracy"]
+
+    ours = np.array([accuracy(seed) for seed in range(10)])
+    monkeypatch.setattr(compiled, "loaded", lambda: None)
+    theirs = np.array([accuracy(seed) for seed in range(10)])
+    interval = stats.ttest_rel(ours, theirs).confidence_interval(0.95)
+    print(
+        f"compiled {ours.mean():.4f}, torch {theirs.mean():.4f}, difference {interval.low:.4f} to {interval.high:.4f}"
+    )
+    assert min(ours.mean(), theirs.mean()) > 0.9
+    assert interval.low <= 0 <= interval.high
+    assert interval.high - interval.low < 0.03
 
 
 @needs_build
