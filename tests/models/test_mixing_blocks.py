@@ -3,23 +3,37 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from timm.models.edgenext import CrossCovarianceAttn
+from timm.models.fastvit import ReparamLargeKernelConv
 from torch import Tensor, nn
 
 from lowparam.models import blocks
 from lowparam.models.blocks.lsnet import Aggregation
+from lowparam.models.blocks.spiralmlp import Choice
 from lowparam.models.blocks.swiftformer import AdditiveAttention, ConvEncoder, GlobalQuery
+from lowparam.models.blocks.unireplknet import BRANCHES
+from lowparam.models.large_kernel import ReparamConv
+from lowparam.models.layers import LayerNorm2d
+from lowparam.models.layers.covariance import CrossCovariance
 from lowparam.models.layers.split import ChannelShuffle, FirstHalf, SecondHalf
-from lowparam.models.make import Make
+from lowparam.models.make import Defaults, Make
+from lowparam.models.parts.spiral import offsets
 from lowparam.models.skeletons import published
 
 TOTALS = {  # of the papers' code, with 1000 classes
     "swiftformer_xs": 3_475_360 - 221_000,  # the classifier for distillation
     "swiftformer_s": 6_092_128 - 225_000,
     "swiftformer_l1": 12_057_920 - 385_000,
+    "unireplknet_a": 4_649_060,
+    "unireplknet_f": 6_235_216 + 7 * (48 * 2 + 96 * 2 + 192 * 6 + 384 * 2) + 113 * (96 * 2 + 192 * 6 + 384 * 2),
+    "replknet_31b": 79_864_168,
     "shuffleunit_x0.5": 1_366_792,
     "shuffleunit_x1.0": 2_278_604,
 }
-NAMES = ("lsnet", "swiftformer_encoder", "shuffleunit", "ccw_single")
+NAMES = [
+    *("lsnet", "swiftformer_encoder", "shuffleunit", "ccw_single", "cdc", "cdc_lgfi", "replknet", "replknet_plain"),
+    *("unireplknet", "unireplknet_plain", "spiralmlp"),
+]
 
 
 def make_block(name: str, channels: int, after: int | None = None, *, stride: int = 1, **changes):
@@ -137,6 +151,140 @@ def test_conditional_weighting_with_open_gates_filters_one_half_and_passes_the_o
     filtered = block.second.depthwise(x[:, 4:])
     expected = torch.stack((x[:, :4], filtered), 2).flatten(1, 2)
     torch.testing.assert_close(block(x), expected)
+
+
+@pytest.mark.parametrize("c", [16, 32])
+def test_counts_of_lite_mono_are_those_of_the_formulas(c):
+    assert count(make_block("cdc", c)) == 12 * c**2 + 19 * c
+    assert count(make_block("cdc_lgfi", c)) == 16 * c**2 + 17 * c + 8
+
+
+def test_a_dilated_block_reaches_two_positions_in_each_direction():
+    block, impulse = make_block("cdc", 8), torch.zeros(1, 8, 9, 9, dtype=torch.double)
+    impulse[..., 4, 4] = 1
+    seen = block.inside.depthwise(impulse).abs().sum((0, 1)) > 0
+    assert seen.nonzero().tolist() == [[i, j] for i in (2, 4, 6) for j in (2, 4, 6)]
+
+
+def test_a_block_of_lite_mono_that_strides_adds_its_branch_to_what_it_has_shrunk():
+    block, x = make_block("cdc", 8, 12, stride=2), noise(2, 8, 7, 7)
+    shrunk = block.embed(x)
+    inside = block.inside
+    filtered = F.conv2d(shrunk, inside.depthwise.weight, padding=1, groups=12)
+    hidden = F.gelu(inside.mlp.expand(inside.mlp.norm(filtered)))
+    expected = shrunk + 1e-6 * inside.mlp.project(hidden)
+    torch.testing.assert_close(block.train()(x), expected)
+
+
+def test_attention_between_channels_commutes_with_permutations_of_positions():
+    layer, x, order = CrossCovariance(2).double(), noise(2, 24, 4, 5), torch.randperm(20)
+    permuted = layer(x.flatten(2)[..., order].reshape(x.shape))
+    torch.testing.assert_close(permuted.flatten(2), layer(x).flatten(2)[..., order])
+
+
+def test_attention_between_channels_is_that_of_timm():
+    theirs = CrossCovarianceAttn(12, num_heads=3, qkv_bias=True).double()
+    nn.init.uniform_(theirs.temperature)
+    layer, x = CrossCovariance(3).double(), noise(2, 12, 4, 5)
+    layer.load_state_dict({"temperature": theirs.temperature})
+    tokens = x.flatten(2).transpose(1, 2)
+    qkv = theirs.qkv(tokens).transpose(1, 2).reshape(2, 36, 4, 5)
+    given = theirs.proj(layer(qkv).flatten(2).transpose(1, 2))
+    torch.testing.assert_close(given, theirs(tokens))
+
+
+def test_attention_of_lite_mono_reaches_the_output_through_the_hidden_branch_alone():
+    block, x = make_block("cdc_lgfi", 16), noise(2, 16, 5, 5)
+    nn.init.zeros_(block.inside.mlp.scale.gamma)
+    torch.testing.assert_close(block(x), x)
+
+
+def reparameterised(kernel: int, branches) -> ReparamConv:
+    """A large kernel with its branches, whose norms have factors, shifts and statistics of some images."""
+    torch.manual_seed(0)
+    layer = ReparamConv(Make(), 4, kernel, branches).double()
+    for module in layer.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            for tensor in (module.weight.data, module.bias.data, module.running_mean, module.running_var):
+                nn.init.uniform_(tensor, 0.3, 2)
+    return layer.eval()
+
+
+@pytest.mark.parametrize(("kernel", "branches"), [*BRANCHES.items(), (7, ((5, 1),)), (9, ())])
+def test_a_large_kernel_and_its_branches_merge_into_one_convolution(kernel, branches):
+    layer, x = reparameterised(kernel, branches), noise(2, 4, 8, 8)
+    torch.testing.assert_close(layer.merged()(x), layer(x))
+    assert layer.merged().kernel_size == (kernel, kernel)
+
+
+def test_a_kernel_does_not_merge_with_layer_norm():
+    layer = ReparamConv(Make().bind(Defaults(norm=LayerNorm2d)), 4, 7, ())
+    with pytest.raises(TypeError, match="a kernel does not merge with LayerNorm2d"):
+        layer.merged()
+
+
+def test_a_large_kernel_with_a_small_one_is_that_of_timm():
+    theirs = ReparamLargeKernelConv(4, 4, 7, stride=1, group_size=1, small_kernel=5, act_layer=None).double()
+    layer, x = reparameterised(7, ((5, 1),)), noise(2, 4, 8, 8)
+    pairs = (layer.large, theirs.large_conv), (layer.small[0], theirs.small_conv)
+    for ours, other in pairs:
+        other.conv.load_state_dict(ours.conv.state_dict())
+        other.bn.load_state_dict(ours.norm.state_dict())
+    torch.testing.assert_close(layer(x), theirs.eval()(x))
+    torch.testing.assert_close(layer.train()(x), theirs.train()(x))
+
+
+def test_taps_beyond_the_map_change_nothing():
+    small, large, x = reparameterised(7, ()), reparameterised(13, ()), noise(2, 4, 4, 4)
+    large.large.norm.load_state_dict(small.large.norm.state_dict())
+    large.large.conv.weight.data[..., 3:10, 3:10] = small.large.conv.weight
+    torch.testing.assert_close(large(x), small(x))
+
+
+@pytest.mark.parametrize("name", ["replknet", "unireplknet", "replknet_plain"])
+def test_kernels_fit_the_maps_of_images_of_32_pixels(name):
+    kernels = [block.kernel_size for block in blocks.find(name).by_stage(3)]
+    assert kernels == [13, 9, 7]
+    assert all(kernel <= 2 * height - 1 for kernel, height in zip(kernels, (16, 8, 4), strict=True))
+    assert [block.kernel_size for block in blocks.find(name).by_stage(4)] == [13, 13, 9, 7]
+
+
+@pytest.mark.parametrize("c", [16, 32])
+def test_counts_of_large_kernel_blocks_are_those_of_the_formulas(c):
+    s, k = c // 4, 7
+    assert count(make_block("unireplknet", c)) == 8 * c**2 + 2 * c * s + s + (k**2 + 18) * c + 51 * c
+    assert count(make_block("unireplknet_plain", c)) == 8 * c**2 + 2 * c * s + s + (k**2 + 18) * c
+    assert count(make_block("replknet", c)) == 10 * c**2 + (k**2 + 47) * c
+    assert count(make_block("replknet_plain", c)) == 10 * c**2 + (k**2 + 20) * c
+
+
+def test_the_plain_block_of_unireplknet_with_open_gates_is_that_of_convnext_with_batch_norm():
+    block, x = make_block("unireplknet_plain", 8), noise(2, 8, 6, 6)
+    block.excite = nn.Identity()  # GRN begins as the identity
+    filtered = F.conv2d(x, block.spatial.weight, padding=3, groups=8)
+    hidden = F.gelu(block.expand(F.batch_norm(filtered, None, None, training=True)))
+    written = F.batch_norm(block.project.conv(hidden), None, None, training=True)
+    torch.testing.assert_close(block.train()(x), x + 1e-6 * written)
+
+
+@pytest.mark.parametrize("c", [16, 32])
+def test_counts_of_spiralmlp_are_those_of_the_formula(c):
+    assert count(make_block("spiralmlp", c)) == 11.75 * c**2 + 14.25 * c
+
+
+def test_the_spiral_block_reads_every_channel_at_its_offset():
+    block, x = make_block("spiralmlp", 16), noise(1, 16, 9, 9)
+    shifted = block.shift(x)
+    for channel, (row, column) in enumerate(offsets(16)):
+        assert shifted[0, channel, 4, 4] == x[0, channel, 4 + row, 4 + column]
+
+
+def test_the_choice_of_spiralmlp_is_a_mean_with_weights_of_each_channel():
+    layer, x, y = Choice(6, 2).double(), noise(2, 6, 4, 4), noise(2, 6, 4, 4).flip(1)
+    torch.testing.assert_close(layer(x, x), x)
+    weight = ((layer(x, y) - y) / (x - y)).flatten(2)
+    torch.testing.assert_close(weight, weight[..., :1].expand_as(weight))
+    assert weight.min() > 0 and weight.max() < 1
 
 
 @pytest.mark.parametrize(("name", "total"), TOTALS.items())

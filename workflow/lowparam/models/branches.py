@@ -51,18 +51,32 @@ class HiddenBranch(nn.Module):
         Whether a norm comes first.
     inside : bool
         Whether a norm follows each PW.
+    bias : bool or None
+        Whether each PW has a bias; None as the block has.
+    scale : bool
+        Whether the block may have a layer scale here: not where nothing is added, which it would silence.
     """
 
-    def __init__(self, make: Make, width: int, hidden: int, *, before: bool = True, inside: bool = False) -> None:
+    def __init__(
+        self,
+        make: Make,
+        width: int,
+        hidden: int,
+        *,
+        before: bool = True,
+        inside: bool = False,
+        bias: bool | None = None,
+        scale: bool = True,
+    ) -> None:
         super().__init__()
         self.norm = make.norm(width) if before else nn.Identity()
-        self.expand = make.pointwise(width, hidden)
+        self.expand = make.pointwise(width, hidden, bias=bias)
         self.norm_hidden = make.norm(hidden) if inside else nn.Identity()
         self.act = make.activation(hidden)
         self.gate = make.gate(hidden)
-        self.project = make.pointwise(hidden, width)
+        self.project = make.pointwise(hidden, width, bias=bias)
         self.norm_out = make.norm(width) if inside else nn.Identity()
-        self.scale = make.scale(width)
+        self.scale = make.scale(width) if scale else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.gate(self.act(self.norm_hidden(self.expand(self.norm(x)))))

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-__all__ = ["ChannelShuffle", "FirstHalf", "SecondHalf"]
+__all__ = ["ChannelShuffle", "Concatenation", "FirstHalf", "SecondHalf"]
 
 
 class FirstHalf(nn.Module):
@@ -22,6 +22,15 @@ class SecondHalf(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x[:, x.shape[1] // 2 :]
+
+
+class Concatenation(nn.Module):
+    """The channels of all maps, one map after the other."""
+
+    drawn = "both"
+
+    def forward(self, *maps: Tensor) -> Tensor:
+        return torch.cat(maps, 1)
 
 
 class ChannelShuffle(nn.Module):
