@@ -7,6 +7,9 @@ CORES ?= 2
 INSTALLED := $(VENV)/.installed
 
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# Snakemake and DVC need a home and a name, which a user without an entry in the system, as in a container, has not.
+export HOME ?= /tmp
+export USER ?= user$(shell id -u)
 # One thread a process: the workflow runs as many processes as there are cores.
 export OMP_NUM_THREADS := 1
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from lowparam.files import atomic, write_json
+from lowparam.errors import LowparamError
+from lowparam.files import atomic, read_csv, read_json, write_json
 
 
 @pytest.fixture(params=[0o022, 0o027, 0o002])
@@ -30,3 +31,39 @@ def test_a_block_that_writes_nothing_leaves_nothing(tmp_path):
     with pytest.raises(Exception, match="cannot write"), atomic(tmp_path / "a"):
         pass
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("file", "advice"),
+    [
+        ("results/data/digits/manifest.json", "run: lowparam prepare digits"),
+        ("results/data/digits/record.json", "run: make record"),
+        ("results/a/runs/timm:x.y-none-published/seed0/metrics.json", "run: lowparam train a timm:x.y-none-published"),
+        ("results/a/profiles/vgg@lr0.1-none-10k/seed0.csv", "run: lowparam profile a vgg@lr0.1-none-10k"),
+        ("results/a/tuning/vgg@lr0.1-none.json", "run: lowparam tune a vgg@lr0.1-none"),
+        ("results/a/records/train.json", "run: make record EXPERIMENT=a"),
+        ("results/a/baseline.json", "run: lowparam baseline a"),
+        ("results/a/runs.csv", "run: lowparam collect a"),
+        ("results/a/metrics.json", "run: lowparam collect a"),
+        ("results/a/claims.csv", "delete it, and run: lowparam run a"),
+        ("results/star/dimension.csv", "delete it, and run: lowparam run star"),
+        (".lowparam/tuning/a/vgg-none/10k-lr0.1/seed100/metrics.json", "run: lowparam tune a vgg-none"),
+        (".lowparam/networks.json", "delete it; .lowparam has only what is computed again"),
+        ("mine/profile.csv", "restore it"),
+    ],
+)
+def test_a_damaged_file_is_named_with_the_command_that_writes_it(tmp_path, file, advice):
+    path = tmp_path / "results of others" / file
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"")
+    with pytest.raises(LowparamError) as caught:
+        (read_json if path.suffix == ".json" else read_csv)(path)
+    assert str(caught.value).startswith(f"{path} is not ")
+    assert str(caught.value).endswith(f"; {advice}")
+
+
+def test_a_missing_file_is_named_with_the_command_that_writes_it(tmp_path):
+    for name, advice in (("results/a/runs.csv", "; run: lowparam collect a"), ("mine.csv", "")):
+        with pytest.raises(LowparamError) as caught:
+            read_csv(tmp_path / name)
+        assert str(caught.value) == f"{tmp_path / name} does not exist{advice}"

@@ -210,12 +210,14 @@ def test_images_that_were_not_published_are_named_and_other_files_are_left(cifar
 def test_a_damaged_archive_is_named(cifar, place, name):
     archive = pack(cifar, place / "a" / name)
     archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
-    refused(f"a/{re.escape(name)} is damaged .*; delete it, and fetch it again", cifar10_jpeg, path="a")
+    refused(
+        f"a/{re.escape(name)} is damaged .*; move it away and run lowparam prepare to fetch it", cifar10_jpeg, path="a"
+    )
 
 
 def test_another_archive_is_named(cifar, place):
     pack({"other/file.txt": b"?"}, place / "a/CIFAR-10-images.tar.gz")
-    refused("CIFAR-10-images.tar.gz has no folder train; delete it", cifar10_jpeg, path="a")
+    refused("CIFAR-10-images.tar.gz has no folder train; move it away", cifar10_jpeg, path="a")
     pack(cifar, place / "b/one.zip")
     pack(cifar, place / "b/two.zip")
     refused("b has several archives, one.zip, two.zip; keep one", cifar10_jpeg, path="b")

@@ -57,7 +57,7 @@ def test_no_verdict_is_one_on_imagenet(place):
 def test_without_verdicts_one_line_says_what_to_run(tmp_path, folder, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text((folder.parents[1] / "params.yaml").read_text(encoding="utf-8"))
-    with pytest.raises(LowparamError, match="run snakemake first"):
+    with pytest.raises(LowparamError, match="run: lowparam run"):
         write_overview(load())
 
 

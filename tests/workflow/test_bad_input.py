@@ -1,6 +1,7 @@
 """What a user gets wrong ends in one line that names it, before anything runs."""
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from lowparam import waiting
@@ -12,7 +13,8 @@ SETTINGS = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("params
 
 @pytest.fixture
 def empty(tmp_path, monkeypatch) -> Workspace:
-    """A folder with the project's params.yaml and nothing else; the tests are in it."""
+    """A folder with the project's params.yaml and nothing else; the tests are in it, and no wait is told of."""
+    monkeypatch.setattr(waiting, "LINE_AFTER", 1e6)
     for name, text in SETTINGS.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
@@ -21,10 +23,12 @@ def empty(tmp_path, monkeypatch) -> Workspace:
 
 
 def refused(*command: str) -> str:
-    """Run a command that must fail, and return the one line that it printed."""
+    """Run a command that must fail without a traceback, and return the one line that it printed."""
     result = CliRunner().invoke(app, command)
-    assert result.exit_code == 1, result.output
+    assert isinstance(result.exception, SystemExit), repr(result.exception)
+    assert result.exit_code in (1, 2), result.output
     assert result.output.count("\n") == 1, result.output
+    assert result.output.startswith("lowparam: ")
     return result.output
 
 
@@ -76,6 +80,13 @@ def refused(*command: str) -> str:
         ),
         ("  digits:\n    data: digits", "  1:\n    data: digits", "experiments: YAML reads the name 1 as a number"),
         ("  digits:\n    data: digits", "  :\n    data: digits", "experiments: YAML reads the name null as no value"),
+        ("depth: 2", "depth: 10000000", "depth: input should be less than or equal to 200, not 10000000"),
+        ("source: digits", "path: ~nouser/x\n    source: digits", "~nouser/x begins with a user whom this system does"),
+        (
+            "source: digits",
+            "path: recipes.yaml\n    source: digits",
+            "data.digits.path: recipes.yaml is a file; give a",
+        ),
         ("source: digits", "source: number", "data.digits.source: 'number' is unknown"),
         ("test: 0.25", "test: 0.5", "train, validation and test must add up to 1, not 1.25"),
     ],
@@ -107,22 +118,73 @@ def test_snakemake_checks_the_experiments_that_were_named_and_no_others(tmp_path
     assert "unknown architecture 'digitnet'" in output
 
 
-@pytest.mark.parametrize(
-    ("command", "says"),
-    [
-        (
-            ("train", "digits", "mobilenetv2-none-25"),
-            "no scale mobilenetv2-none-25; did you mean 'mobilenetv2-none-25k'?",
-        ),
-        (("train", "digit", "mobilenetv2-none-25k"), "params.yaml has no experiment 'digit'"),
-        (("train", "digits", "mobilenetv2-none-25k"), "results/data/digits has no prepared data"),
-        (("prepare", "mnist"), "unknown data set 'mnist'"),
-        (("collect", "digits"), "results/digits/runs/mobilenetv1-none-10k/seed0/metrics.json does not exist"),
-        (("tables", "digits"), "results/digits/runs.csv does not exist"),
-    ],
-)
+WRONG = [
+    ("prepare mnist", "unknown data set 'mnist'; known are digits"),
+    ("baseline nope", "params.yaml has no experiment 'nope'"),
+    ("baseline digits", "results/data/digits has no prepared data; run: lowparam prepare digits"),
+    ("check digits nope", "params.yaml has no experiment 'nope'"),
+    ("plan nope", "params.yaml has no experiment 'nope'"),
+    ("plan digits --cores 0", "invalid value for '--cores'"),
+    ("plan digits --cores many", "invalid value for '--cores'"),
+    ("models nope", "unknown architecture 'nope'"),
+    ("models mobilenetv2 --budget ten", "--budget: 'ten' is not a parameter count"),
+    ("models mobilenetv2 --size 0", "invalid value for '--size'"),
+    ("models mobilenetv2 --probe nope", "unknown probe 'nope'"),
+    ("models mobilenetv2_x0.5 --classes 1000000000000", "not enough memory"),
+    ("models mobilenetv2_x0.5 --channels 1000000000", "not enough memory"),
+    ("models --sort nope", "--sort: no column 'nope'"),
+    ("models --below ten", "--below: 'ten' is not a parameter count"),
+    ("train digit mobilenetv2-none-25k", "params.yaml has no experiment 'digit'"),
+    ("train digits mobilenetv2-none-25", "no scale mobilenetv2-none-25; did you mean 'mobilenetv2-none-25k'?"),
+    ("train digits mobilenetv2-none-25k", "results/data/digits has no prepared data"),
+    ("train digits mobilenetv2-none-25k --processes 0", "invalid value for '--processes'"),
+    ("tune digits nope", "experiments.digits has no tune"),
+    ("tune solu_tuned nope", "unknown architecture with a probe in solu_tuned 'nope'"),
+    ("profile digits nope", "experiment digits has no scale nope"),
+    ("inspect timm:resnet18 --out out", "missing option '--data'"),
+    ("inspect timm:resnet18 --data nope --out out", "--data: nope is no folder of prepared data"),
+    ("collect digits", "seed0/metrics.json does not exist; run: lowparam train digits mobilenetv1-none-10k"),
+    ("report nope", "unknown experiment or study 'nope'"),
+    ("report digits", "results/digits/runs.csv does not exist; run: lowparam collect digits"),
+    ("claims nope", "unknown experiment or study with claims 'nope'"),
+    ("claims digits", "results/digits/runs.csv does not exist; run: lowparam run digits"),
+    ("tables digits nope", "unknown table of digits 'nope'; known are accuracy"),
+    ("figures digits nope", "unknown figure of digits 'nope'; known are accuracy"),
+    ("page nope", "unknown experiment or study with claims 'nope'"),
+    ("page digits", "results/digits/claims.csv does not exist"),
+    ("overview", "no experiment has verdicts yet"),
+    ("study nope", "unknown study 'nope'; known are star, toy"),
+    ("study star nope", "unknown part of study star 'nope'; known are dimension, moons"),
+    ("bilinear digits", "results/data/digits has no prepared data"),
+    ("record nope digits", "unknown stage 'nope'; known are data, tune, train, profile, report"),
+    ("record data nope", "unknown data set 'nope'"),
+    ("record train nope", "params.yaml has no experiment 'nope'"),
+    ("dvc-files nope", "params.yaml has no experiment 'nope'"),
+    ("schema nope", "no schema of 'nope'; known are params.yaml and recipes.yaml"),
+    ("nope", "no such command 'nope'"),
+]
+
+
+@pytest.mark.parametrize(("command", "says"), WRONG, ids=[command for command, _ in WRONG])
 def test_commands_refuse_in_one_line(empty, command, says):
-    assert says in refused(*command)
+    assert says in refused(*command.split())
+    assert not (empty.folder / "results").exists()
+
+
+@pytest.mark.parametrize("name", sorted(get_command(app).commands))
+def test_every_command_refuses_what_it_does_not_take_in_one_line(empty, name):
+    command = get_command(app).commands[name]
+    arguments = [each for each in command.params if each.param_type_name == "argument"]
+    required = [each for each in command.params if each.required]
+    if required:
+        assert "missing" in refused(name)
+    if command.context_settings.get("ignore_unknown_options"):  # snakemake's own
+        return
+    given = [word for each in required if each not in arguments for word in (each.opts[0], "x")]
+    given += ["x" for _ in arguments]
+    assert "no such option: --nope" in refused(name, *given, "--nope")
+    if not any(each.nargs == -1 for each in arguments):
+        assert "unexpected extra argument" in refused(name, *given, "y")
 
 
 def test_a_missing_params_yaml_is_named_and_the_exit_code_tells(tmp_path):

@@ -57,6 +57,15 @@ def test_our_command_starts_without_name_and_home(folder):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_make_gives_its_commands_a_name_and_a_home(tmp_path):
+    own = {"PATH": os.environ["PATH"]}
+    for given in ({}, {"HOME": "/home/me", "USER": "me"}):
+        call = ["make", "--no-print-directory", "--eval", "show: ; @echo $$HOME $$USER", "show"]
+        done = subprocess.run(call, cwd=ROOT, env=own | given, check=True, capture_output=True, text=True)
+        home, name = done.stdout.split()
+        assert [home, name] == ([*given.values()] or ["/tmp", f"user{os.getuid()}"])
+
+
 def test_both_kinds_of_image_give_name_and_home():
     lines = (ROOT / "apptainer.def").read_text().partition("%environment")[2]
     script = f"unset HOME USER\n{lines}\n{sys.executable} -c 'import os; print(*sorted(os.environ))'"

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from lowparam import paths
 from lowparam.errors import LowparamError
 from lowparam.files import atomic, read_csv, read_json, write_json
 from lowparam.interference.summary import summary
@@ -77,5 +78,5 @@ def _same(run: Run, found: Any, wanted: Any, key: str = "") -> None:
     elif found != wanted:
         raise LowparamError(
             f"{run.folder}/metrics.json was made with {key} = {found!r}, but params.yaml has {wanted!r}; "
-            f"delete {run.folder} and run again"
+            f"{paths.remedy(run.folder)}"
         )

@@ -16,6 +16,7 @@ from ruamel.yaml import YAML, MappingNode, Node
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from lowparam import paths
 from lowparam.errors import LowparamError
 
 __all__ = [
@@ -105,9 +106,9 @@ def read_json(path: Path | str) -> Any:
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise LowparamError(f"{path} does not exist") from error
+        raise _missing(path) from error
     except ValueError as error:
-        raise LowparamError(f"{path} is not valid JSON ({error}); delete it and run again") from error
+        raise LowparamError(f"{path} is not valid JSON ({error}); {paths.remedy(path)}") from error
 
 
 def read_csv(path: Path | str) -> "pd.DataFrame":
@@ -123,11 +124,14 @@ def read_csv(path: Path | str) -> "pd.DataFrame":
     try:
         return pd.read_csv(path, keep_default_na=False, na_values=[""])
     except FileNotFoundError as error:
-        raise LowparamError(f"{path} does not exist") from error
+        raise _missing(path) from error
     except ValueError as error:
-        raise LowparamError(
-            f"{path} is not a table ({' '.join(str(error).split())}); delete it and run again"
-        ) from error
+        raise LowparamError(f"{path} is not a table ({' '.join(str(error).split())}); {paths.remedy(path)}") from error
+
+
+def _missing(path: Path | str) -> LowparamError:
+    command = paths.command_for(path)
+    return LowparamError(f"{path} does not exist" + (f"; run: {command}" if command else ""))
 
 
 def read_text(path: Path | str, *, missing: str) -> str:

@@ -23,6 +23,7 @@ __all__ = [
     "bilinear",
     "claims",
     "code",
+    "command_for",
     "data",
     "digests",
     "experiment",
@@ -30,11 +31,13 @@ __all__ = [
     "location",
     "manifest",
     "metrics",
+    "network_counts",
     "page",
     "plans",
     "prepared",
     "profiles",
     "record",
+    "remedy",
     "run",
     "runs",
     "runs_table",
@@ -193,3 +196,47 @@ def network_counts() -> Path:
 def scale_checks(name: str) -> Path:
     """Return the file of the answers to whether the scales of an experiment can be built."""
     return WORK / "scales" / f"{name}.json"
+
+
+def command_for(path: Path | str) -> str | None:
+    """Return the command that makes a result anew over what is there; None if there is none."""
+    parts = Path(path).parts
+    if WORK.name in parts:
+        match _below(parts, WORK.name):
+            case "tuning", name, family, *_:
+                return f"lowparam tune {name} {family}"
+        return None
+    match _below(parts, RESULTS.name):
+        case "data", name, "record.json":
+            return "make record"
+        case "data", name, _:
+            return f"lowparam prepare {name}"
+        case name, "runs", scale, *_:
+            return f"lowparam train {name} {scale}"
+        case name, "profiles", scale, *_:
+            return f"lowparam profile {name} {scale}"
+        case name, "tuning", file:
+            return f"lowparam tune {name} {file.removesuffix('.json')}"
+        case name, "baseline.json":
+            return f"lowparam baseline {name}"
+        case name, "runs.csv" | "metrics.json":
+            return f"lowparam collect {name}"
+        case name, "records", _:
+            return f"make record EXPERIMENT={name}"
+    return None
+
+
+def remedy(path: Path | str) -> str:
+    """Return what to do about a file that is damaged."""
+    if command := command_for(path):
+        return f"run: {command}"
+    match _below(Path(path).parts, RESULTS.name):
+        case name, _, *_:
+            return f"delete it, and run: lowparam run {name}"
+    return f"delete it; {WORK} has only what is computed again" if WORK.name in Path(path).parts else "restore it"
+
+
+def _below(parts: tuple[str, ...], folder: str) -> tuple[str, ...]:
+    """Return the part of a path below the last folder of a name; empty if there is none."""
+    place = len(parts) - parts[::-1].index(folder) if folder in parts else len(parts)
+    return parts[place:]

@@ -6,6 +6,7 @@ all three, so that it does not matter who prepared it: Snakemake, ``lowparam pre
 This module imports neither torch nor pandas, because the Snakefile reads it at every start.
 """
 
+import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,7 +45,11 @@ def _identity(params: Params, name: str, *, exclude: set[str]) -> dict[str, Any]
 
 def _source(name: str, path: str) -> str | None:
     """Identify the files of a source, or, where they are not, those that the data set was prepared from."""
-    return image_files.fingerprint(Path(path).expanduser()) or _manifest(name).get("source_sha256")
+    if found := image_files.fingerprint(Path(path).expanduser()):
+        return found
+    with contextlib.suppress(LowparamError):  # a damaged manifest tells nothing, and is to be written anew
+        return _manifest(name).get("source_sha256")
+    return None
 
 
 def _manifest(name: str) -> dict[str, Any]:

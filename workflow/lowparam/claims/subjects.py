@@ -99,5 +99,5 @@ def _constants(name: str) -> dict[str, Any]:
 
 def _read(path: Path, name: str) -> "pd.DataFrame":
     if not path.exists():
-        raise LowparamError(f"{path} does not exist; run snakemake {name}")
+        raise LowparamError(f"{path} does not exist; run: lowparam run {name}")
     return read_csv(path)

@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -78,6 +79,12 @@ def command(group: str, name: str | None = None, **options: Any) -> Callable[[Ca
                 if error.filename is None or isinstance(error, BrokenPipeError):  # not of a file that somebody named
                     raise
                 print(f"lowparam: cannot use {error.filename}: {error.strerror}", file=sys.stderr)
+                raise typer.Exit(1) from None
+            except (MemoryError, RuntimeError) as error:
+                if not isinstance(error, MemoryError) and not re.search(r"allocate|out of memory", str(error)):
+                    raise
+                why = (str(error).strip() or "this system has less than is needed").splitlines()[0]
+                print(f"lowparam: not enough memory: {why}", file=sys.stderr)
                 raise typer.Exit(1) from None
 
         return guarded

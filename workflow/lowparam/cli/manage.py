@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from lowparam import params as parameters
+from lowparam import registry
 from lowparam.cli._app import command
 
 GROUP = "Manage"
@@ -48,13 +49,19 @@ def build() -> None:
 
 @command(GROUP)
 def record(
-    stage: Annotated[str, typer.Argument(help="data, train, profile or report.")],
+    stage: Annotated[str, typer.Argument(help="data, tune, train, profile or report.")],
     name: Annotated[str, typer.Argument(help="Name of an experiment, or of a data set if the stage is data.")],
 ) -> None:
     """Record how Snakemake made the results of a DVC stage; the stages call this."""
     from lowparam.engine import dvc_files, metadata_records
 
-    dvc_files.check(parameters.load())
+    params = parameters.load()
+    registry.get(stage, dict.fromkeys(dvc_files.PARTS), "stage")
+    if stage == "data":
+        registry.get(name, params.data, "data set")
+    else:
+        params.experiment(name)
+    dvc_files.check(params)
     metadata_records.save(stage, name)
 
 

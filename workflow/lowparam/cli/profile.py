@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from lowparam import params as parameters
-from lowparam import prepared_data
+from lowparam import paths, prepared_data, registry
 from lowparam.cli._app import Device, Experiment, Scales, command, find_scales
+from lowparam.errors import LowparamError
 
 GROUP = "Train and measure"
 
@@ -35,6 +36,10 @@ def inspect(
     from lowparam.interference.profile_timm import profile_timm
     from lowparam.report.model_report import write_model_report
 
+    if not (data / "manifest.json").is_file():
+        prepared = sorted(str(file.parent) for file in paths.DATA.glob("*/manifest.json"))
+        advice = registry.nearest(str(data), prepared) if prepared else "run: lowparam prepare <name>"
+        raise LowparamError(f"--data: {data} is no folder of prepared data; {advice}")
     trained = weights is not None or pretrained
     if not trained:
         print(f"{model} gets random weights; give --weights or --pretrained to measure a trained network", flush=True)

@@ -32,10 +32,13 @@ def report(name: Subject) -> None:
 @command(GROUP)
 def claims(name: Subject) -> None:
     """Judge the papers' claims on an experiment or study; write verdicts, tables, macros and figures."""
+    from lowparam.claims import subjects
     from lowparam.report.verdicts.write import write_verdicts
 
+    params = _settings(name)
+    subjects.subject(params, name)
     with waiting(f"judging the claims on {name} and drawing what they show"):
-        write_verdicts(_settings(name), name)
+        write_verdicts(params, name)
 
 
 @command(GROUP)

@@ -256,11 +256,13 @@ def _packed(archive: Path, marker: str) -> Collection:
         members = dict(_members(archive))
     except DAMAGED as error:
         why = " ".join(str(error).split()) or type(error).__name__
-        raise LowparamError(f"{archive} is damaged ({why}); delete it, and fetch it again") from error
+        raise LowparamError(
+            f"{archive} is damaged ({why}); move it away and run lowparam prepare to fetch it"
+        ) from error
     prefixes = sorted({"", *(f"{_top(name)}/" for name in members if "/" in name)})
     prefix = next((each for each in prefixes if any(name.startswith(f"{each}{marker}/") for name in members)), None)
     if prefix is None:
-        raise LowparamError(f"{archive} has no folder {marker}; delete it, and fetch it again")
+        raise LowparamError(f"{archive} has no folder {marker}; move it away and run lowparam prepare to fetch it")
     contents = {name.removeprefix(prefix): content for name, content in members.items() if name.startswith(prefix)}
     return Collection(archive, frozenset(contents), lambda names: ((name, contents[name]) for name in names))
 

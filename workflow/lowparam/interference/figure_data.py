@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from lowparam import paths
 from lowparam.errors import LowparamError
 from lowparam.files import atomic
 from lowparam.interference.context import Context
@@ -79,4 +80,4 @@ def read(path: Path) -> tuple[dict[str, Tensor], list[str]]:
     except FileNotFoundError as error:
         raise LowparamError(f"{path} does not exist; profile the run first") from error
     except (OSError, SafetensorError, TypeError, KeyError, ValueError) as error:
-        raise LowparamError(f"{path} holds no arrays of a profile; delete it and profile the run again") from error
+        raise LowparamError(f"{path} holds no arrays of a profile; {paths.remedy(path)}") from error

@@ -8,6 +8,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
+from lowparam import paths
 from lowparam.errors import LowparamError
 from lowparam.models.budget import solve_width
 from lowparam.models.skeletons import controlled, published
@@ -67,10 +68,10 @@ def load_weights(net: nn.Module, path: Path) -> None:
     except FileNotFoundError as error:
         raise LowparamError(f"{path} does not exist; train the run first") from error
     except (OSError, SafetensorError) as error:
-        raise LowparamError(f"cannot read {path}: {error}; delete it and train the run again") from error
+        raise LowparamError(f"cannot read {path}: {error}; {paths.remedy(path)}") from error
     except RuntimeError as error:
         first = " ".join(str(error).split())[:200]
-        raise LowparamError(f"{path} holds the weights of another network: {first}") from error
+        raise LowparamError(f"{path} holds the weights of another network: {first}; {paths.remedy(path)}") from error
 
 
 def _skeleton(spec: dict[str, Any], classes: int, in_channels: int, size: int) -> dict[str, Any]:

@@ -13,11 +13,12 @@ from lowparam.params.schema import Params, Section, merge
 
 __all__ = ["RECIPES", "load", "recipes_in_file", "schema"]
 
+PARAMS = "params.yaml"
 RECIPES = "recipes.yaml"
 """Next to params.yaml: recipes by name. params.yaml may have more under ``recipes``."""
 
 
-def load(path: Path | str = "params.yaml") -> Params:
+def load(path: Path | str = PARAMS) -> Params:
     """Read and check params.yaml, and the recipes.yaml next to it if there is one.
 
     Raises
@@ -47,7 +48,7 @@ def load(path: Path | str = "params.yaml") -> Params:
         raise LowparamError(f"{path}: {describe(finding, Section.__subclasses__())}") from error
 
 
-def recipes_in_file(params: Path | str = "params.yaml") -> dict[str, Any]:
+def recipes_in_file(params: Path | str = PARAMS) -> dict[str, Any]:
     """Return the recipes of the recipes.yaml next to params.yaml, unchecked; none if there is no such file.
 
     Raises
@@ -66,12 +67,19 @@ def recipes_in_file(params: Path | str = "params.yaml") -> dict[str, Any]:
     return recipes
 
 
-def schema(file: str = "params.yaml") -> str:
+def schema(file: str = PARAMS) -> str:
     """Return the JSON schema of params.yaml or recipes.yaml as text.
 
     Keys that `defaults` may give are optional in an experiment, and recipes may be in the other file; `load` checks
     both together.
+
+    Raises
+    ------
+    LowparamError
+        If there is no file of that name.
     """
+    if file not in (PARAMS, RECIPES):
+        raise LowparamError(f"no schema of {file!r}; known are {PARAMS} and {RECIPES}")
     tree = Params.model_json_schema()
     tree["title"] = f"{file} of lowparam"
     if file == RECIPES:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from lowparam import registry
 from lowparam.errors import LowparamError
@@ -79,6 +80,21 @@ class Data(Section):
     citation: str | None = Field(None, description="image folders: what to cite")
     classes: int | None = Field(None, ge=2, description="only the first so many classes")
     train_per_class: int | None = Field(None, ge=1, description="at most so many training images of a class")
+
+    @field_validator("path")
+    @classmethod
+    def _may_be_a_folder(cls, path: str | None) -> str | None:
+        if path is None:
+            return None
+        try:
+            place = Path(path).expanduser()
+        except RuntimeError:
+            raise ValueError(
+                f"{path} begins with a user whom this system does not know; write the folder in full"
+            ) from None
+        if place.is_file():
+            raise ValueError(f"{path} is a file; give a folder, and unpack an archive of images first")
+        return path
 
     @model_validator(mode="after")
     def _streamed_images_stay_as_they_are(self) -> "Data":
@@ -306,7 +322,7 @@ class Experiment(Section):
     budgets: list[Budget] = Field([], description="parameter counts to aim at; none in published mode")
     seeds: list[Seed] = Field(min_length=1, description="one run for each")
     counting: Literal["total", "body", "head"] = Field("total", description="what a budget counts")
-    depth: int = Field(2, ge=1, description="blocks in a stage")
+    depth: int = Field(2, ge=1, le=200, description="blocks in a stage")
     divisor: int = Field(1, ge=1, description="widths of stages are multiples of it")
     minimum_width: int = Field(4, ge=1, description="no stage is narrower")
     overrides: dict[Architecture, dict[str, Any]] = Field({}, description="recipe values for one architecture")

@@ -47,7 +47,7 @@ def read_verdicts(params: Params) -> pd.DataFrame:
         for subject in judged_subjects(params)
     ]
     if not tables:
-        raise LowparamError("no experiment has verdicts yet; run snakemake first")
+        raise LowparamError("no experiment has verdicts yet; run: lowparam run")
     return pd.concat(tables, ignore_index=True)
 
 
