@@ -1,7 +1,11 @@
-"""Every part on every block that can take it: budgets, gradients, and the sites of the block without it."""
+"""Every part on every block that can take it: sizes, budgets, gradients, checkpoints, and the block's own sites."""
+
+import copy
 
 import pytest
 import torch
+from sklearn.datasets import load_digits
+from torch.nn.functional import cross_entropy
 
 from lowparam import registry
 from lowparam.errors import LowparamError
@@ -9,19 +13,41 @@ from lowparam.models import blocks
 from lowparam.models.budget import TOLERANCE, solve_width
 from lowparam.models.cost import count_parameters
 from lowparam.models.skeletons import controlled
+from lowparam.params import Recipe
+from lowparam.training.optimizer import make_optimizer
 
 PARTS = registry.entries("models/parts")
 QUICK = ["mobilenetv1", "mobilenetv2", "convnext", "nodepth_bp"]  # all kinds of norms, gates and shortcuts
+HOSTS = ["mobilenetv2", "mobilenetv3", "nodepth_b", "convnext"]
+"""Between them they can take every part."""
 BLOCKS = [pytest.param(QUICK, id="quick"), pytest.param(blocks.names(), id="all", marks=pytest.mark.slow)]
 
 
-def network(block, part, size=8, width=8.0, device="cpu"):
+def network(block, part, size=8, width=8.0, device="cpu", in_channels=1):
     """Build a block with a part, or return why it cannot be."""
     with torch.device(device):
         try:
-            return controlled.build(f"{block}+{part}", width, classes=10, in_channels=1, size=size)
+            return controlled.build(f"{block}+{part}", width, classes=10, in_channels=in_channels, size=size)
         except LowparamError as refused:
             return str(refused)
+
+
+def host_of(part):
+    """Return the first block that takes the part."""
+    return next(block for block in HOSTS if not isinstance(network(block, part, device="meta"), str))
+
+
+def steps(net, optimizer, images, classes, seeds):
+    """Train for a step with each seed; return the loss of every step."""
+    losses = []
+    for seed in seeds:
+        torch.manual_seed(seed)  # of what is dropped
+        optimizer.zero_grad()
+        loss = cross_entropy(net.train()(images), classes)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
 
 
 @pytest.mark.parametrize("names", BLOCKS)
@@ -54,6 +80,36 @@ def test_the_gradient_reaches_every_learned_value(part, names):
         net.double()(torch.randn(8, 1, 8, 8, dtype=torch.double)).square().sum().backward()
         missed = [name for name, parameter in net.named_parameters() if parameter.grad is None]
         assert not missed, (block, missed)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_takes_images_of_all_sizes(part):
+    for size in (8, 28, 32, 64):
+        for in_channels in (1, 3):
+            net = network(host_of(part), part, size, device="meta", in_channels=in_channels)
+            assert net(torch.empty(2, in_channels, size, size, device="meta")).shape == (2, 10)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_steps_on_digits_lower_the_loss_and_resume_from_a_checkpoint_bit_for_bit(part):
+    recipe = Recipe(epochs=1, batch_size=64, lr=0.003, weight_decay=0.1)
+    images, classes = (torch.tensor(each[:64]) for each in load_digits(return_X_y=True))
+    images = (images.float() / 8 - 1).reshape(-1, 1, 8, 8)
+    torch.manual_seed(0)
+    net = network(host_of(part), part)
+    net.plan(20)
+    optimizer = make_optimizer(net, recipe)
+    losses = steps(net, optimizer, images, classes, range(8))
+    assert losses[-1] < losses[0]
+    torch.manual_seed(1)
+    resumed = network(host_of(part), part)
+    resumed.plan(20)
+    other = make_optimizer(resumed, recipe)
+    resumed.load_state_dict(copy.deepcopy(net.state_dict()))
+    other.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    assert steps(resumed, other, images, classes, (8, 9)) == steps(net, optimizer, images, classes, (8, 9))
+    states = net.state_dict(), resumed.state_dict()
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
 @pytest.mark.slow
