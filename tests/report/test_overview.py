@@ -3,13 +3,22 @@
 import re
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
 from lowparam.claims.registry import load_registry
 from lowparam.errors import LowparamError
 from lowparam.params import load
-from lowparam.report.verdicts.overview import overview_page, overview_table, read_verdicts, write_overview
+from lowparam.report.verdicts.overview import (
+    WORDS,
+    overview_figure,
+    overview_page,
+    overview_table,
+    read_verdicts,
+    summary,
+    write_overview,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,6 +46,34 @@ def test_a_verdict_names_its_experiment_and_the_data(place):
     (row,) = [line for line in page.splitlines() if line.startswith("| [C2]")]
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells[2:] == ["[digits](digits/claims.md#c2)", "[longer (digits)](longer/claims.md#c2)", "", ""]
+
+
+def test_the_page_begins_with_a_sentence_a_claim_that_names_the_data(place):
+    page = overview_page(read_verdicts(load()), load_registry())
+    opening = page.partition("\n| claim")[0]
+    assert "- [C2](#c2): mixed: **supported** on digits, **contradicted** on digits." in opening
+    assert "- [C14](#c14): **not tested** on any data." in opening
+    assert {claim.id for claim in load_registry().claims if not claim.without_test} == set(
+        re.findall(r"^- \[(C\d+)\]", opening, re.MULTILINE)
+    )
+
+
+def test_experiments_on_one_data_set_are_counted_together():
+    places = ["digits", "dose (digits)", "cifar10"]
+    rows = pd.DataFrame({"claim": "C1", "primary": True, "verdict": "supported", "place": places})
+    assert summary(rows, "C1") == "**supported** on digits (2 experiments) and cifar10."
+    rows["verdict"] = ["supported", "not comparable", "inconclusive"]
+    assert summary(rows, "C1") == "**supported** on digits, **inconclusive** on cifar10, **not comparable** on digits."
+
+
+def test_the_figure_has_a_mark_for_every_verdict(place):
+    verdicts = read_verdicts(load())
+    given = verdicts[verdicts["primary"].eq(True) & verdicts["verdict"].isin(WORDS)]
+    figure = overview_figure(verdicts, load_registry())
+    assert sum(len(marks.get_offsets()) for marks in figure.axes[0].collections) == len(given) > 0
+    plt.close(figure)
+    write_overview(load())
+    assert Path("results/claims.png").stat().st_size > 1000
 
 
 def test_every_test_of_every_claim_has_a_row(place):

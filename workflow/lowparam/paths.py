@@ -16,6 +16,7 @@ from pathlib import Path
 __all__ = [
     "DATA",
     "OVERVIEW",
+    "OVERVIEW_FIGURE",
     "RESULTS",
     "WORK",
     "baseline",
@@ -52,7 +53,7 @@ __all__ = [
 
 RESULTS = Path("results")
 DATA = RESULTS / "data"
-OVERVIEW = RESULTS / "claims.md"
+OVERVIEW, OVERVIEW_FIGURE = RESULTS / "claims.md", RESULTS / "claims.png"
 """Every claim over all experiments."""
 WORK = Path(".lowparam")
 

@@ -75,7 +75,7 @@ rule overview:
     input:
         [str(paths.claims(experiment)) for experiment in PARAMS.replicate],
     output:
-        str(paths.OVERVIEW),
+        [str(paths.OVERVIEW), str(paths.OVERVIEW_FIGURE)],
     log:
         "logs/overview.log",
     params:
