@@ -4,6 +4,7 @@ import json
 import time
 from pathlib import Path
 
+import numpy
 import pandas as pd
 import psutil
 import pytest
@@ -203,6 +204,12 @@ def test_wrappers_around_the_names_are_taken_off(tmp_path):
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "is a pointer of Git LFS .* git lfs pull"),
         (b"PK\x03\x04archive/data.pkl", "is a pickle of PyTorch, .* safetensors.torch.save_file"),
         (b"\x80\x02}q\x00.", "is a pickle of PyTorch"),
+        (b"\x93NUMPY\x01\x00", "is an array of NumPy; give a safetensors file"),
+        (b"\x89HDF\r\n\x1a\n", "is an HDF5 file; give a safetensors file"),
+        (b"GGUF\x03\x00", "is a GGUF file; give a safetensors file"),
+        (b"<!DOCTYPE html>", "is a web page"),
+        (b'{"weight_map": {}}', "is JSON, perhaps the index of several files"),
+        (b"", "is empty; give a safetensors file"),
         (b"no weights", "is not a safetensors file, or is damaged"),
         (None, "does not exist"),
     ],
@@ -213,6 +220,21 @@ def test_a_file_that_holds_no_weights_is_called_what_it_is(tmp_path, content, sa
     with pytest.raises(LowparamError, match=says) as refusal:
         read_weights(tmp_path / "w.pth")
     assert "delete" not in str(refusal.value)
+
+
+def test_folders_and_archives_are_called_what_they_are(tmp_path):
+    numpy.savez(tmp_path / "w.npz", a=numpy.zeros(3))
+    torch.save({"a": torch.zeros(3)}, tmp_path / "w.pth")
+    for name, says in (("w.npz", "is an archive of a.npy"), ("w.pth", "is a pickle"), ("", "is a folder")):
+        with pytest.raises(LowparamError, match=says):
+            read_weights(tmp_path / name)
+
+
+def test_weights_whose_first_bytes_are_those_of_another_kind_are_read(tmp_path):
+    """The first bytes are the length of the header, so they may be any."""
+    for length in range(200):
+        save_file({"a": torch.zeros(3)}, tmp_path / "w.safetensors", metadata={"note": "x" * length})
+        assert read_weights(tmp_path / "w.safetensors").keys() == {"a"}
 
 
 def test_a_network_without_weights_is_called_random(folder, monkeypatch):

@@ -1,6 +1,7 @@
 """Weights that somebody gives as a file: read without running anything, and fitted to a network of timm."""
 
 import sys
+import zipfile
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -14,8 +15,20 @@ __all__ = ["fit", "read_weights"]
 
 WRAPPERS = ("module.", "_orig_mod.", "state_dict.", "model.")
 """What DataParallel, torch.compile and trainers put before every name."""
-POINTER = b"version https://git-lfs"
-PICKLES = (b"PK", b"\x80")  # torch.save writes a zip of pickles, and wrote a bare one before 1.6
+PICKLE = "a pickle of PyTorch"
+KINDS = {
+    b"version https://git-lfs": "a pointer of Git LFS and not the weights; run: git lfs pull",
+    b"\x80": PICKLE,  # of torch.save before 1.6
+    b"PK": PICKLE,  # which torch.save packs by now; this one is cut off
+    b"\x93NUMPY": "an array of NumPy",
+    b"\x89HDF": "an HDF5 file",
+    b"GGUF": "a GGUF file",
+    b"\x1f\x8b": "packed by gzip",
+    b"<": "a web page, perhaps of an error",
+    b"{": "JSON, perhaps the index of several files",
+}
+"""What files begin with that are taken for weights."""
+WANTED = "give a safetensors file"
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -27,15 +40,14 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         If the file is missing or is something else; the message tells what it is and what is wanted.
     """
     try:
-        with path.open("rb") as file:
-            start = file.read(len(POINTER))
-        if start == POINTER:
-            raise LowparamError(f"{path} is a pointer of Git LFS and not the weights; run: git lfs pull")
-        if start.startswith(PICKLES):
+        kind = _kind(path)
+        if kind == PICKLE:
             raise LowparamError(
-                f"{path} is a pickle of PyTorch, which may run code when it is read; where it comes from, save its "
-                "tensors with safetensors.torch.save_file, and give that file"
+                f"{path} is {PICKLE}, which may run code when it is read; where it comes from, save its tensors with "
+                "safetensors.torch.save_file, and give that file"
             )
+        if kind is not None:
+            raise LowparamError(f"{path} is {kind}" + ("" if "run:" in kind else f"; {WANTED}"))
         state = load_file(path)
     except FileNotFoundError as error:
         raise LowparamError(f"{path} does not exist") from error
@@ -44,6 +56,23 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     while wrapper := next((w for w in WRAPPERS if state and all(key.startswith(w) for key in state)), None):
         state = {key.removeprefix(wrapper): tensor for key, tensor in state.items()}
     return state
+
+
+def _kind(path: Path) -> str | None:
+    """Tell what a file is, in words, if it cannot be of safetensors."""
+    if path.is_dir():
+        return "a folder"
+    with path.open("rb") as file:
+        start = file.read(32)
+    if not start:
+        return "empty"
+    if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < path.stat().st_size:  # whatever it begins with
+        return None
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as packed:
+            names = packed.namelist()
+        return PICKLE if any(name.endswith("data.pkl") for name in names) else f"an archive of {', '.join(names[:3])}"
+    return next((kind for mark, kind in KINDS.items() if start.startswith(mark)), None)
 
 
 def fit(net: nn.Module, state: dict[str, Tensor]) -> bool:
