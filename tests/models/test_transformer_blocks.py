@@ -10,9 +10,11 @@ from lowparam.models.blocks._transformer import TransformerBlock, head_widths, h
 from lowparam.models.blocks.flatten import FocusedAttention, focus
 from lowparam.models.blocks.inline import InjectiveAttention
 from lowparam.models.blocks.rala import RankAugmentedAttention, importance
+from lowparam.models.blocks.soft import gaussian, nystroem
 from lowparam.models.cost import count_macs, peak_activation_elements
 
 ALL = [name for name in blocks.names() if issubclass(blocks.find(name), TransformerBlock)]
+PRE_NORM = [name for name in ALL if name != "soft"]  # whose norms come after the sums
 LINEAR = ["inline", "inline_local", "flatten", "rala"]
 
 
@@ -39,6 +41,7 @@ MIXING = {
     "inline_local": lambda c, h: 4 * c**2 + 4 * c + 10 * c**2 // h + 10 * c,
     "flatten": lambda c, h: 4 * c**2 + 5 * c + 26 * c // h,
     "rala": lambda c, h: 5 * c**2 + 5 * c + 26 * c,
+    "soft": lambda c, h: 3 * (c**2 + c) + 4 * (c // h) ** 2 + 2 * c // h + 9 * h,
 }
 
 
@@ -76,7 +79,7 @@ def test_the_count_of_flattens_published_network_follows_from_its_block():
     assert without_tables + tables + unused_norm == 12_150_504
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", PRE_NORM)
 def test_the_block_is_two_residuals(name):
     block, x = make_block(name, 8).double(), images(2, 8, 5, 4)
     y = x + block.write(block.mixer(block.norm_mixer(x)))
@@ -273,3 +276,43 @@ def test_rala_is_the_modulated_sum_of_attention_and_local_values():
     maps = mixer.read(x)
     local = functional.conv2d(maps[:, 12:18], mixer.depthwise.weight, mixer.depthwise.bias, padding=2, groups=6)
     torch.testing.assert_close(mixer(x), maps[:, 18:] * (mixer.attention(maps) + local))
+
+
+def test_the_gaussian_kernel_is_symmetric_between_zero_and_one_and_forgets_where_zero_is():
+    query = images(2, 3, 7, 4)
+    kernel = gaussian(query, query)
+    torch.testing.assert_close(kernel, kernel.transpose(2, 3))
+    torch.testing.assert_close(kernel.diagonal(dim1=2, dim2=3), torch.ones(2, 3, 7, dtype=torch.double))
+    assert kernel.min() > 0 and kernel.max() <= 1
+    torch.testing.assert_close(gaussian(query + 5, query + 5), kernel)
+    torch.testing.assert_close(kernel, (-torch.cdist(query, query).square() / 2).exp())
+
+
+def test_with_all_positions_as_landmarks_nothing_is_lost():
+    query, value = images(2, 2, 12, 3), images(2, 2, 12, 3).flip(3)
+    torch.testing.assert_close(nystroem(query, query, value, ridge=0), gaussian(query, query) @ value)
+
+
+def test_the_linear_system_of_soft_has_the_solution_of_the_papers_newton_steps():
+    query, landmarks, value = images(12, 3), images(5, 3).flip(0), images(12, 3).flip(0)
+    between = gaussian(landmarks, landmarks) + 0.01 * torch.eye(5, dtype=torch.double)
+    inverse = 1.8 / between.sum(1).max() ** 2 * between
+    for _ in range(20):
+        inverse = 2 * inverse - inverse @ between @ inverse
+    towards = gaussian(query, landmarks)
+    torch.testing.assert_close(nystroem(query, landmarks, value), towards @ inverse @ towards.T @ value)
+
+
+def test_soft_norms_after_its_sums_and_has_coarse_landmarks_in_the_first_stage():
+    block, x = make_block("soft", 8).double(), images(2, 8, 5, 4)
+    y = block.norm_mixer(x + block.write(block.mixer(x)))
+    torch.testing.assert_close(block(x), block.norm_hidden(y + block.project(block.act(block.expand(y)))))
+    assert [each.mixer_type.ratio for each in blocks.find("soft").by_stage(3)] == [4, 2, 2]
+
+
+def test_all_channels_of_a_head_have_one_filter_in_soft():
+    mixer, x = make_block("soft", 6).double().mixer, images(2, 6, 4, 5)
+    maps = mixer.read(x)
+    filters = mixer.filter.weight.repeat_interleave(3, 0)
+    local = functional.conv2d(maps[:, 6:], filters, padding=1, groups=6)
+    torch.testing.assert_close(mixer(x), mixer.attention(maps) + local)

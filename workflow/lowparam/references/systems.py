@@ -265,7 +265,12 @@ BACKBONES = (
     System("RepLKNet", "network", "2203.06717"),
     System("ViG, gated linear attention", "network", "2405.18425"),
     System("RepMLP", "network", "2105.01883"),
-    System("SOFT, softmax-free attention", "network", "2110.11945"),
+    System(
+        "SOFT, softmax-free attention",
+        "network",
+        "2110.11945",
+        left_out="networks: they have tables of positions, which fix the size of the image",
+    ),
     System("SparseFormer", "network", "2304.03768"),
     System(
         "PyramidNet",

@@ -39,6 +39,7 @@ ARCHITECTURES = {
     "allcnn": "All-CNN",
     "flatten": "FLatten",
     "rala": "RALA",
+    "soft": "SOFT",
 }
 
 FACTORS = {
