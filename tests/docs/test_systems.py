@@ -29,7 +29,7 @@ def test_every_system_is_on_the_page_once_with_a_name_to_type_or_a_reason():
     rows = [line.split(" | ") for line in TEXT.splitlines() if line.startswith("| ")]
     for system in SYSTEMS:
         (row,) = [row for row in rows if row[0] == f"| {system.name}"]
-        assert len(row) == 8 and "`" in row[4] or len(row) == 4 and len(row[3]) > 10, system.name
+        assert (len(row) == 8 and "`" in row[4]) or (len(row) == 4 and len(row[3]) > 10), system.name
 
 
 def test_no_paper_and_no_name_is_there_twice():

@@ -181,7 +181,7 @@ def _place(steps: list[Step]) -> None:
 def _label(module: nn.Module) -> str:
     if not isinstance(module, nn.Conv2d):
         name = type(module).__name__
-        return getattr(module, "drawn", NAMES.get(name, name))
+        return str(getattr(module, "drawn", NAMES.get(name, name)))
     size = "×".join(str(n) for n in module.kernel_size)
     kind = "" if module.groups == 1 else "depthwise " if module.groups == module.in_channels else "grouped "
     return f"{size} {kind}conv"
