@@ -101,7 +101,7 @@ def test_names_of_files_are_distinct(name):
 def test_small_tables_come_first_and_profiles_last():
     figures = [figure.entry for figure in catalogue.outputs(catalogue.FIGURES, EXPERIMENTS["digits"])]
     assert figures[:3] == ["accuracy", "interference", "solu_gap"]
-    assert set(figures[3:]) == {"profile", "directions", "spectra", "cross_talk"}
+    assert set(figures[3:]) == {"profile", "directions", "spectra", "cross_talk", "tuning"}
 
 
 def test_the_page_leaves_out_what_the_verdicts_show_themselves():
