@@ -42,8 +42,9 @@ class SpiralBlock(Block):
     """x + PW(a PW(shift u) + (1 - a) PW(u)) with u = LN x, then x + (LN -> PW to the hidden width, GELU -> PW).
 
     The shift reads each channel at a fixed offset on a spiral, zero outside of the map, without parameters; nothing
-    else mixes positions. A block that strides or widens begins with a dense 3x3, as the stages of the paper's network
-    do. The shortcuts are inside, so a probe at S1 or S2 acts on the output.
+    else mixes positions. The unshifted PW has no bias, as in the first of the authors' two files. A block that strides
+    or widens begins with a dense 3x3, as the stages of the paper's network do. The shortcuts are inside, so a probe at
+    S1 or S2 acts on the output.
     """
 
     defaults = Defaults(norm=LayerNorm2d, activation=nn.GELU, bias=True)
@@ -57,7 +58,7 @@ class SpiralBlock(Block):
         self.norm = make.norm(width)
         self.shift = SpiralShift(width)
         self.cross = make.pointwise(width, width)
-        self.own = make.pointwise(width, width)
+        self.own = make.pointwise(width, width, bias=False)
         self.choice = Choice(width, max(1, hidden // 16))
         self.write = make.pointwise(width, width)
         self.mlp = HiddenBranch(make, width, hidden)

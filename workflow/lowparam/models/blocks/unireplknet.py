@@ -45,7 +45,7 @@ class UniRepLKBlock(LargeKernelBlock):
         else:
             self.spatial = ReparamConv(make, width, self.kernel_size, small)
         self.norm = make.norm(width)
-        self.excite = SqueezeExcite(width, max(1, width // 4), gate=nn.Sigmoid)
+        self.excite = SqueezeExcite(width, max(1, (hidden + 8) // 16), gate=nn.Sigmoid)  # a quarter of the width
         self.expand = make.pointwise(width, hidden, bias=True)
         self.act = make.activation(hidden)
         self.gate = make.gate(hidden)
