@@ -40,6 +40,8 @@ def test_what_is_planned_is_what_can_be_judged(experiment):
         runs = noisy(runs, rng, 0.02, column)
     judged = judge(REGISTRY, experiment, runs).rows
     tested = judged[judged["test"].notna() & judged["verdict"].ne(NOT_TESTED)]
+    if PARAMS.experiment(experiment).counting == "body":  # the simulated totals are equal, those of networks are not
+        tested = tested[~tested["kind"].isin(["rank", "slopes"])]
     assert set(zip(tested["claim"], tested["test"], strict=True)) == names(experiment)
     assert tested["estimate"].notna().any()
 

@@ -164,7 +164,7 @@ print("`eca`" in pages.parts_page())
     assert gates["mobilenetv2-none-25k"][0] == 0
     assert gates["mobilenetv2+eca-none-25k"][0] == gates["mobilenetv1+eca+gelu-solu_s1-25k"][0] == 6
     assert all(abs(total - 25_000) <= 500 for name, (_, total) in gates.items() if name.endswith("25k"))
-    assert done.run("lowparam", "check", "digits").startswith("digits: 24 scales")
+    assert done.run("lowparam", "check", "digits").startswith("digits: 18 scales")
 
 
 def test_a_probe_is_added_as_the_page_says(tmp_path):
@@ -178,7 +178,7 @@ from lowparam.report.labels import probe_label
 print(probe_label("clip_s1"))
 """
     assert done.run("python", "-c", code).splitlines() == ["stream [-2.0, 0.5, 2.0]", "clipping (S1)"]
-    assert done.run("lowparam", "check", "digits").startswith("digits: 72 scales")
+    assert done.run("lowparam", "check", "digits").startswith("digits: 54 scales")
 
 
 def test_a_layer_is_added_as_the_page_says(tmp_path):

@@ -28,6 +28,7 @@ def copy_results(folder: Path) -> Path:
     results.mkdir(parents=True)
     for name in ("runs.csv", "baseline.json", "claims.csv"):
         shutil.copy2(ROOT / "results/digits" / name, results / name)
+    shutil.copytree(ROOT / "results/digits/tuning", results / "tuning")
     return results
 
 

@@ -37,7 +37,7 @@ def test_one_new_file_and_one_line_train_with_it(page, variant, tmp_path):
     assert output.splitlines()[1] == "2 identities"
     if page == "penalty":
         assert float(output.split()[1]) > 0
-    assert done.run("lowparam", "check", "digits").startswith("digits: 96 scales")
+    assert done.run("lowparam", "check", "digits").startswith("digits: 72 scales")
     before = follow(page, tmp_path / "before", apply=False)
     assert done.run("python", "-c", IDENTITIES) == before.run("python", "-c", IDENTITIES)
 
