@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lowparam import paths, registry, studies
 from lowparam.architectures import probe_entry
-from lowparam.claims.availability import CLAIMS, FEWEST_ARCHITECTURES, figure_of, planned
+from lowparam.claims.availability import CLAIMS, figure_of, has_enough_parts, planned
 from lowparam.errors import LowparamError
 from lowparam.params import Experiment
 from lowparam.references.small_nets import published_nets
@@ -367,9 +367,7 @@ def compares_many_architectures(experiment: Experiment) -> bool:
 def compares_elements(experiment: Experiment) -> bool:
     """Whether blocks are trained with and without at least five parts, all in the same way."""
     blocks = [name for name in experiment.architectures if "+" not in name]
-    parts = {name.partition("+")[2] for name in experiment.architectures if name.partition("+")[0] in blocks}
-    enough = len(parts - {""}) >= FEWEST_ARCHITECTURES
-    return enough and "none" in experiment.probes and not experiment.variants
+    return has_enough_parts((name for name in experiment.architectures if name.partition("+")[0] in blocks), experiment)
 
 
 @condition

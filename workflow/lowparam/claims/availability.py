@@ -4,7 +4,7 @@ Reads workflow/claims, params.yaml and the literal constants of the kinds, and i
 workflow asks at every start.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -23,6 +23,7 @@ __all__ = [
     "KINDS",
     "arms",
     "figure_of",
+    "has_enough_parts",
     "kind_constants",
     "planned",
 ]
@@ -136,8 +137,13 @@ def _enough_architectures(test: Test, experiment: Experiment) -> bool:
 def _enough_elements(test: Test, experiment: Experiment) -> bool:
     patterns = test["among"]["architecture"]
     names = [name for name in experiment.architectures if any(fnmatchcase(name, pattern) for pattern in patterns)]
-    enough = len({name.partition("+")[2] for name in names}) >= FEWEST_ARCHITECTURES
-    return enough and "none" in experiment.probes and not experiment.variants
+    return has_enough_parts(names, experiment)
+
+
+def has_enough_parts(names: Iterable[str], experiment: Experiment) -> bool:
+    """Return whether at least five parts are among architectures of an experiment, all trained in the same way."""
+    parts = {name.partition("+")[2] for name in names} - {""}
+    return len(parts) >= FEWEST_ARCHITECTURES and "none" in experiment.probes and not experiment.variants
 
 
 def _names(experiment: Experiment) -> list[str]:
