@@ -12,7 +12,7 @@ from lowparam.models.blocks.base import Block, foldable
 from lowparam.models.layers import ConvNormAct
 from lowparam.models.make import Make
 
-__all__ = ["LargeKernelBlock", "ReparamConv"]
+__all__ = ["LargeKernelBlock", "ReparamConv", "sized"]
 
 
 class ReparamConv(nn.Module):
@@ -97,9 +97,10 @@ class LargeKernelBlock(Block):
     @classmethod
     def by_stage(cls, stages: int) -> list[type[Block]]:
         kernels = cls.by_stages_left
-        return [_sized(cls, kernels[min(left, len(kernels) - 1)]) for left in reversed(range(stages))]
+        return [sized(cls, kernels[min(left, len(kernels) - 1)]) for left in reversed(range(stages))]
 
 
 @cache
-def _sized(block: type[LargeKernelBlock], kernel: int) -> type[LargeKernelBlock]:
+def sized(block: type[LargeKernelBlock], kernel: int) -> type[LargeKernelBlock]:
+    """Return a block with another large kernel."""
     return type(block.__name__, (block,), {"kernel_size": kernel, "__doc__": block.__doc__})

@@ -9,10 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lowparam.models.blocks.base import Block, Site
+from lowparam.models.branches import embedding
 from lowparam.models.layers import LayerNorm2d, Sum
 from lowparam.models.make import Defaults, Make
 
-__all__ = ["Mixer", "Select", "TransformerBlock", "divided", "embedding", "head_widths", "heads_of", "map_of"]
+__all__ = ["Mixer", "Select", "TransformerBlock", "divided", "head_widths", "heads_of", "map_of"]
 
 
 class Mixer(nn.Module):
@@ -55,7 +56,7 @@ class TransformerBlock(Block):
     def __init__(self, in_channels, out_channels, *, stride, hidden, make=None) -> None:
         super().__init__(in_channels, out_channels, stride=stride, hidden=hidden, make=make)
         make, width = self.bound(make), out_channels
-        self.embed = embedding(make, in_channels, width, stride) if stride > 1 or in_channels != width else None
+        self.embed = embedding(make, in_channels, width, stride)
         self.norm_mixer = make.norm(width)
         inner = max(1, round(hidden / self.expansion))
         self.mixer = self.mixer_type(width, inner, self.heads, make)
@@ -74,8 +75,7 @@ class TransformerBlock(Block):
         return cls.expansion * out_width
 
     def branch(self, x: Tensor) -> Tensor:
-        if self.embed is not None:
-            x = self.embed(x)
+        x = self.embed(x)
         x = self.sum_mixer(x, self.scale_mixer(self.write(self.mixer(self.norm_mixer(x)))))
         y = self.gate(self.act(self.expand(self.norm_hidden(x))))
         return self.sum_hidden(x, self.scale_hidden(self.project(y)))
@@ -90,15 +90,6 @@ class TransformerBlock(Block):
             Site("expansion", self.act, self.expand),
             Site("projection", self.scale_hidden, self.project, scale=gammas[1]),
         ]
-
-
-def embedding(make: Make, before: int, after: int, stride: int, kernel: int = 3) -> nn.Sequential:
-    """Make what strides or widens: a dense convolution with bias and a norm."""
-
-    def convolution(stride: int) -> nn.Conv2d:
-        return nn.Conv2d(before, after, kernel, stride, kernel // 2)
-
-    return nn.Sequential(make.striding(convolution, after, stride), make.norm(after))
 
 
 def head_widths(channels: int, heads: int) -> list[int]:

@@ -5,7 +5,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from lowparam.models.blocks.base import Block, Layout, Site, foldable
-from lowparam.models.layers import ConvNormAct
+from lowparam.models.layers import ConvNormAct, rectifier_normal
 from lowparam.models.make import Defaults, Make
 
 __all__ = ["ARCHITECTURES", "PUBLISHED", "MlpConv"]
@@ -84,13 +84,7 @@ def published(width: float, *, in_channels: int, small: bool, make: Make) -> Lay
         block = MlpConv(before, after, stride=1, hidden=first, mixed=second, kernel_size=kernel, make=make)
         stages.append([block] if pool is None else [block, pool])
         before = after
-    return Layout(nn.Identity(), stages, before, initialise=fan_in_normal)
-
-
-def fan_in_normal(module: nn.Module) -> None:
-    """Set the weights of a convolution as the code does: normal with variance 2 / fan-in."""
-    if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight)
+    return Layout(nn.Identity(), stages, before, initialise=partial(rectifier_normal, slope=0.0))
 
 
 PUBLISHED = {f"nin_bn_x{width}": partial(published, width) for width in (0.125, 0.25, 0.5, 1.0)}

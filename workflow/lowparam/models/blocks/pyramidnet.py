@@ -3,7 +3,6 @@
 import math
 from functools import partial
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -110,7 +109,6 @@ def published(depth: int, alpha: int, *, in_channels: int, small: bool, make: Ma
     return Layout(stem, stages, before, neck=neck, initialise=_fan_out)
 
 
-@torch.no_grad()
 def _fan_out(module: nn.Module) -> None:
     """Set the weights of a convolution as the authors' code does: normal with variance 2 / fan-out."""
     if isinstance(module, nn.Conv2d):

@@ -6,9 +6,9 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from lowparam.models.blocks.base import Block, Layout, Site, foldable
+from lowparam.models.blocks.base import Layout, Site, foldable
 from lowparam.models.branches import HiddenBranch
-from lowparam.models.large_kernel import LargeKernelBlock, ReparamConv
+from lowparam.models.large_kernel import LargeKernelBlock, ReparamConv, sized
 from lowparam.models.layers import ConvNormAct, Sum, conv_norm_act
 from lowparam.models.make import Make
 
@@ -106,7 +106,7 @@ def published(
     )
     stages: list[list[nn.Module]] = []
     for width, depth, kernel in zip(widths, depths, kernels, strict=True):
-        block: type[Block] = type("RepLKBlock", (RepLKBlock,), {"kernel_size": kernel})
+        block = sized(RepLKBlock, kernel)
         pairs = [block(width, width, stride=1, hidden=4 * width, make=make) for _ in range(depth)]
         stages.append([*([_transition(own, widths[len(stages) - 1], width, 2)] if stages else []), *pairs])
     return Layout(stem, stages, widths[-1], neck=nn.BatchNorm2d(widths[-1]))

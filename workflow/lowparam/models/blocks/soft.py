@@ -127,8 +127,7 @@ class SOFTBlock(TransformerBlock):
         return [CoarseSOFTBlock, *[cls] * (stages - 1)]
 
     def branch(self, x: Tensor) -> Tensor:
-        if self.embed is not None:
-            x = self.embed(x)
+        x = self.embed(x)
         x = self.norm_mixer(self.sum_mixer(x, self.scale_mixer(self.write(self.mixer(x)))))
         y = self.gate(self.act(self.expand(x)))
         return self.norm_hidden(self.sum_hidden(x, self.scale_hidden(self.project(y))))

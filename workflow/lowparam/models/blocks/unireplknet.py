@@ -6,10 +6,10 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from lowparam.models.blocks.base import Block, Layout, Site, foldable
+from lowparam.models.blocks.base import Layout, Site, foldable
 from lowparam.models.blocks.convnextv2 import GlobalResponseNorm
 from lowparam.models.branches import embedding
-from lowparam.models.large_kernel import LargeKernelBlock, ReparamConv
+from lowparam.models.large_kernel import LargeKernelBlock, ReparamConv, sized
 from lowparam.models.layers import ConvNormAct, LayerNorm2d, LayerScale, SqueezeExcite, truncated_normal
 from lowparam.models.make import Defaults, Make
 
@@ -101,7 +101,7 @@ def published(width: int, *, in_channels: int, small: bool, make: Make) -> Layou
     )
     stages: list[list[nn.Module]] = []
     for stage, depth in enumerate((2, 2, 6, 2)):
-        block: type[Block] = type("UniRepLKBlock", (UniRepLKBlock,), {"kernel_size": 13 if stage else 3})
+        block = sized(UniRepLKBlock, 13 if stage else 3)
         channels = width * 2**stage
         blocks = [block(channels, channels, stride=1, hidden=4 * channels, make=make) for _ in range(depth)]
         stages.append([*([embedding(own, channels // 2, channels, 2)] if stage else []), *blocks])

@@ -5,8 +5,8 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from lowparam.models.blocks._transformer import embedding
 from lowparam.models.blocks.base import Block, Layout, Site
+from lowparam.models.branches import embedding
 from lowparam.models.layers import LayerNorm2d, LayerScale, Product, Sum
 from lowparam.models.make import Defaults, Make
 
@@ -54,7 +54,7 @@ class VANBlock(Block):
     def __init__(self, in_channels, out_channels, *, stride, hidden, make=None) -> None:
         super().__init__(in_channels, out_channels, stride=stride, hidden=hidden, make=make)
         make, width = self.bound(make), out_channels
-        self.embed = embedding(make, in_channels, width, stride) if stride > 1 or in_channels != width else None
+        self.embed = embedding(make, in_channels, width, stride)
         self.norm_attention = make.norm(width)
         self.read = make.pointwise(width, width)
         self.act_attention = make.activation(width)
@@ -75,8 +75,7 @@ class VANBlock(Block):
         return cls.expansion * out_width
 
     def branch(self, x: Tensor) -> Tensor:
-        if self.embed is not None:
-            x = self.embed(x)
+        x = self.embed(x)
         u = self.norm_attention(x)
         u = self.sum_inside(u, self.write(self.attention(self.act_attention(self.read(u)))))
         x = self.sum_attention(x, self.scale_attention(u))
@@ -113,7 +112,7 @@ def published(widths: tuple[int, ...], depths: tuple[int, ...], *, in_channels: 
     stem, before, stages = nn.Identity(), in_channels, []
     for stage, (width, depth, ratio) in enumerate(zip(widths, depths, RATIOS, strict=True)):
         stride = 2 if stage or small else 4
-        embed = embedding(own, before, width, stride, 3 if stage else 7)
+        embed = embedding(own, before, width, stride, kernel=3 if stage else 7)
         blocks = [VANBlock(width, width, stride=1, hidden=ratio * width, make=make) for _ in range(depth)]
         stages.append([embed, *blocks, LayerNorm2d(width)])
         before = width

@@ -5,7 +5,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from lowparam.models.blocks.base import Block, Layout, Site
-from lowparam.models.layers import Sum
+from lowparam.models.layers import Sum, rectifier_normal
 from lowparam.models.make import Defaults, Make
 
 __all__ = ["ARCHITECTURES", "PUBLISHED", "WideBasic"]
@@ -73,13 +73,7 @@ def published(depth: int, width: int, *, in_channels: int, small: bool, make: Ma
             stages[-1].append(WideBasic(before, after, stride=stride, make=make))
             before = after
     neck = nn.Sequential(nn.BatchNorm2d(before), nn.ReLU())
-    return Layout(stem, stages, before, neck=neck, initialise=_fan_in)
-
-
-def _fan_in(module: nn.Module) -> None:
-    """Set the weights of a convolution as the authors' code does: normal with variance 2 / fan-in."""
-    if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight)
+    return Layout(stem, stages, before, neck=neck, initialise=partial(rectifier_normal, slope=0.0))
 
 
 SIZES = ((10, 1), (16, 1), (22, 1), (28, 1), (40, 1), (10, 2), (16, 2))  # those below 1.5 million parameters
