@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from DCLS.construct.modules import ConstructKernel2d
 from torch import nn
 from torch.nn.utils import parametrize
 
@@ -124,6 +125,25 @@ def test_spacings_interpolate_and_stay_inside_the_grid():
     assert kernel.original1[1].eq(9).all()  # evaluating changes nothing
     kernel.train()()
     assert kernel.original1[1].eq(2).all()
+
+
+@pytest.mark.parametrize("shape", [(4, 1, 3, 3), (3, 2, 5, 5)])
+def test_spacings_give_kernels_and_gradients_of_the_authors_package(shape):
+    kernel = made(dcls, shape)
+    weight, position = kernel.original0, kernel.original1
+    limit = kernel[0].size // 2
+    with torch.no_grad():
+        position.uniform_(-limit, limit)  # also far from the centre, where the package needs a grid as large
+    theirs = ConstructKernel2d(shape[0], shape[1], 1, weight.shape[2], (2 * limit + 1,) * 2, "v0")
+    theirs.__init_tmp_variables__("cpu")
+    again = [tensor.detach().clone().requires_grad_() for tensor in (weight, position)]
+    ours, expected = kernel(), theirs(*again, None)
+    torch.testing.assert_close(ours, expected, rtol=0, atol=1e-6)
+    sensitivity = torch.randn_like(expected)
+    (ours * sensitivity).sum().backward()
+    (expected * sensitivity).sum().backward()
+    for tensor, copy in zip((weight, position), again, strict=True):
+        torch.testing.assert_close(tensor.grad, copy.grad, rtol=1e-5, atol=1e-6)
 
 
 def test_positions_do_not_decay_and_learn_five_times_as_fast():

@@ -95,7 +95,7 @@ SMALL = (
         "rank-adaptive Tucker training",
         "kernel",
         "2305.19059",
-        "ranks that adapt: what a budget counts would change during training",
+        "ranks that adapt: the integrator of the paper is not public, and what a budget counts would change",
     ),
     System("PReLU and its initialisation", "activation", "1502.01852"),
     System("squeeze-and-excitation", "gate", "1709.01507", timm="seresnext26ts", checked="timm"),
@@ -149,6 +149,7 @@ SMALL = (
         "kernel",
         "2112.03740",
         "positions shared in a stage, and the loss that pushes them apart",
+        checked="the authors' package",
     ),
     System(
         "PCN, point cloud network",
