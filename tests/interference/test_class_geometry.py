@@ -97,7 +97,7 @@ def test_labels_of_chance_are_the_null_and_grow_with_the_images_of_a_class(profi
     last = profile["log_nc1"][-1]
     assert last.lower < last.value < last.upper
     assert last.null > last.value + 3
-    # Means of n images vary by 1 / n of the variance within classes, so M M' is a Wishart matrix of C degrees of freedom
+    # Means of n images vary by 1 / n of the variance within classes: M M' is a Wishart matrix of C degrees of freedom
     # in K - 1 dimensions over n, whose inverse has the mean n / (C - K).
     labels = torch.arange(1_000) % 10
     drawn = [nc1(*sums(random(1_000, 32, seed=seed), labels)) for seed in range(40)]
