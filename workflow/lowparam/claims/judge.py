@@ -11,7 +11,7 @@ from lowparam.claims.finding import INCONCLUSIVE, NOT_COMPARABLE, NOT_TESTED, Fi
 from lowparam.claims.registry import Claim, Registry
 from lowparam.claims.statistics import CONFIDENCE, holm
 
-__all__ = ["COLUMNS", "Judged", "judge"]
+__all__ = ["COLUMNS", "MOST_NEEDED", "Judged", "judge"]
 
 COLUMNS = [
     "experiment",

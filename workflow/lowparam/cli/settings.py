@@ -42,12 +42,18 @@ def plan(
     ] = None,
     cores: Annotated[int, typer.Option(min=1, help="Trainings at the same time.")] = 2,
     write: Annotated[bool, typer.Option("--write", help="Write docs/experiments.md, about all experiments.")] = False,
+    power: Annotated[
+        str | None, typer.Option(metavar="CLAIM", help="Say from recorded results how many seeds a claim needs.")
+    ] = None,
 ) -> None:
     """Predict time and memory of an experiment before anything runs: trainings, profiles and the report."""
+    params = parameters.load()
+    if power is not None:
+        _power(params, power, experiment)
+        return
     from lowparam.engine import experiment_table, plans
     from lowparam.training.plan import plan, totals
 
-    params = parameters.load()
     if write:
         experiment_table.write_page(params)
         return
@@ -62,6 +68,28 @@ def plan(
             f"{total['core_hours']:.1f} core hours, about {60 * total['hours']:.0f} minutes on {cores} cores, "
             f"{total['memory_mb']:,.0f} MB"
         )
+
+
+def _power(params: parameters.Params, claim: str, experiment: str | None) -> None:
+    """Print how many replicates the tests of a claim have and need, on one experiment or on all."""
+    from lowparam.claims.registry import load_registry
+    from lowparam.claims.subjects import subject
+    from lowparam.report.verdicts.overview import read_verdicts
+    from lowparam.report.verdicts.power import needed
+
+    verdicts = read_verdicts(params)
+    if experiment:
+        verdicts = verdicts[verdicts["experiment"] == subject(params, experiment).name]
+    table = needed(verdicts, load_registry(), claim)
+    if table.empty:
+        where = experiment or "any experiment"
+        raise LowparamError(f"no test of {claim} has results on {where} yet; results/claims.md names what would run it")
+    show(table)
+    print(
+        "detects: the smallest effect beyond the margin that is found 4 times in 5; of a crossing, the lead or its "
+        "change per doubling, in points.\n"
+        "needs: how many of what `has` counts would settle the question 4 times in 5 if the effect is as estimated."
+    )
 
 
 @command(GROUP)
