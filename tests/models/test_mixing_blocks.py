@@ -1,14 +1,22 @@
 """Blocks that mix positions by convolution, shift or light attention, against formulas, special cases and libraries."""
 
+from functools import partial
+
 import pytest
 import torch
 import torch.nn.functional as F
-from timm.models.edgenext import CrossCovarianceAttn
+from timm.layers import ConvNormAct as ConvNormActOfTimm
+from timm.models.byobnet import LayerFn
+from timm.models.edgenext import CrossCovarianceAttn, SplitTransposeBlock
 from timm.models.fastvit import ReparamLargeKernelConv
+from timm.models.mobilevit import MobileVitBlock
 from torch import Tensor, nn
 
 from lowparam.models import blocks
+from lowparam.models.blocks.edgenext import SplitBlock, SplitBlock3, SplitBlock4
 from lowparam.models.blocks.lsnet import Aggregation
+from lowparam.models.blocks.mobilevit import AcrossPatches
+from lowparam.models.blocks.spartan import StrongestProduct, Wave
 from lowparam.models.blocks.spiralmlp import Choice
 from lowparam.models.blocks.swiftformer import AdditiveAttention, ConvEncoder, GlobalQuery
 from lowparam.models.blocks.unireplknet import BRANCHES
@@ -32,7 +40,7 @@ TOTALS = {  # of the papers' code, with 1000 classes
 }
 NAMES = [
     *("lsnet", "swiftformer_encoder", "shuffleunit", "ccw_single", "cdc", "cdc_lgfi", "replknet", "replknet_plain"),
-    *("unireplknet", "unireplknet_plain", "spiralmlp"),
+    *("unireplknet", "unireplknet_plain", "spiralmlp", "spartan", "mobilevit", "edgenext_split"),
 ]
 
 
@@ -285,6 +293,101 @@ def test_the_choice_of_spiralmlp_is_a_mean_with_weights_of_each_channel():
     weight = ((layer(x, y) - y) / (x - y)).flatten(2)
     torch.testing.assert_close(weight, weight[..., :1].expand_as(weight))
     assert weight.min() > 0 and weight.max() < 1
+
+
+@pytest.mark.parametrize("c", [32, 64])
+def test_counts_of_spartan_mobilevit_and_edgenext_are_those_of_the_formulas(c):
+    assert count(make_block("spartan", c)) == 8.75 * c**2 + 74 * c
+    assert count(make_block("mobilevit", c)) == (9 + 1 + 8 + 1 + 18) * c**2 + (11 + 2 + 6) * c
+    assert count(make_block("edgenext_split", c)) == 12 * c**2 + 20 * c + 4  # four temperatures
+
+
+def test_complex_factors_of_one_and_i_pass_and_turn():
+    layer, x = Wave(6).double(), noise(2, 6, 3, 3)
+    layer.weight.data[0], layer.weight.data[1] = 1, 0
+    torch.testing.assert_close(layer(x), x)
+    layer.weight.data[0], layer.weight.data[1] = 0, 1
+    turned = torch.stack((-x[:, 1::2], x[:, ::2]), 2).flatten(1, 2)
+    torch.testing.assert_close(layer(x), turned)
+
+
+def test_the_product_at_the_largest_channel_is_added_to_all():
+    theta, value, x = noise(2, 8, 3, 3), noise(2, 8, 3, 3).flip(1), noise(2, 4, 3, 3)
+    given = StrongestProduct()(theta, value, x)
+    for n, i, j in ((0, 0, 0), (1, 2, 1)):
+        k = x[n, :, i, j].argmax()
+        expected = value[n, :, i, j] * theta[n, :, i, j] + value[n, k, i, j] * theta[n, k, i, j]
+        torch.testing.assert_close(given[n, :, i, j], expected)
+
+
+def test_the_spartan_block_without_factors_passes_the_stream():
+    block, x = make_block("spartan", 16), noise(2, 16, 6, 6)
+    for scale in (block.scale_spatial, block.scale_channels):
+        nn.init.zeros_(scale.gamma)
+    torch.testing.assert_close(block(x), x)
+
+
+def in_order(*modules: nn.Module) -> list[Tensor]:
+    """All weights and running statistics in the order in which the modules were registered."""
+    states = [module.state_dict() for module in modules]
+    return [value for state in states for name, value in state.items() if not name.endswith("num_batches_tracked")]
+
+
+def copy(ours: list[Tensor], theirs: list[Tensor]) -> None:
+    """Give our tensors the values of theirs, all different from what they began with."""
+    assert [tensor.numel() for tensor in ours] == [tensor.numel() for tensor in theirs]
+    for target, source in zip(ours, theirs, strict=True):
+        source.data.uniform_(0.2, 0.8)
+        target.data.copy_(source.reshape(target.shape))
+
+
+@pytest.mark.parametrize("size", [8, 7])
+def test_the_mobilevit_block_is_that_of_timm(size):
+    torch.manual_seed(0)
+    layers = LayerFn(conv_norm_act=ConvNormActOfTimm, act=nn.SiLU)
+    layers.conv_norm_act = partial(layers.conv_norm_act, act_layer=nn.SiLU)
+    theirs = MobileVitBlock(
+        8,
+        patch_size=2,
+        transformer_dim=8,
+        transformer_depth=1,
+        layers=layers,
+        transformer_norm_layer=partial(nn.LayerNorm, eps=1e-6),
+    ).double()
+    block, x = make_block("mobilevit", 8), noise(2, 8, size, size)
+    copy(in_order(block), in_order(theirs))
+    torch.testing.assert_close(block.eval()(x), theirs.eval()(x))
+
+
+def test_attention_across_patches_reads_no_other_place_of_a_patch_and_no_order_of_patches():
+    layer, x = AcrossPatches(2), noise(1, 24, 6, 6).requires_grad_()
+    mixed = layer(x)
+    (gradient,) = torch.autograd.grad(mixed[0, :, 2, 3].sum(), x)
+    read = gradient[0].abs().sum(0) > 0
+    assert read[::2, 1::2].all() and read.sum() == 9
+    order = torch.tensor([4, 5, 0, 1, 2, 3])
+    torch.testing.assert_close(layer(x[:, :, order][..., order]), mixed[:, :, order][..., order])
+
+
+@pytest.mark.parametrize(("chunks", "kind"), [(2, SplitBlock), (3, SplitBlock3), (4, SplitBlock4)])
+def test_the_split_block_is_that_of_timms_edgenext(chunks, kind):
+    torch.manual_seed(0)
+    theirs = SplitTransposeBlock(12, num_scales=chunks, num_heads=4, use_pos_emb=False).double()
+    block, x = kind(12, 12, stride=1, hidden=48).double(), noise(2, 12, 5, 6)
+    theirs_in_order = [
+        *in_order(theirs.convs, theirs.norm_xca),
+        *[theirs.xca.qkv.weight, theirs.xca.qkv.bias, theirs.xca.temperature],
+        *[theirs.xca.proj.weight, theirs.xca.proj.bias, theirs.gamma_xca],
+        *in_order(theirs.norm, theirs.mlp),
+        theirs.gamma,
+    ]
+    copy(in_order(block), theirs_in_order)
+    torch.testing.assert_close(block.eval()(x), theirs.eval()(x))
+
+
+def test_the_stages_of_edgenext_have_two_three_and_four_chunks():
+    assert [block.chunks for block in blocks.find("edgenext_split").by_stage(3)] == [2, 3, 4]
+    assert [block.chunks for block in blocks.find("edgenext_split").by_stage(4)] == [2, 2, 3, 4]
 
 
 @pytest.mark.parametrize(("name", "total"), TOTALS.items())

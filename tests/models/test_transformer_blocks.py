@@ -10,12 +10,13 @@ from lowparam.models.blocks._transformer import TransformerBlock, head_widths, h
 from lowparam.models.blocks.flatten import FocusedAttention, focus
 from lowparam.models.blocks.inline import InjectiveAttention
 from lowparam.models.blocks.rala import RankAugmentedAttention, importance
+from lowparam.models.blocks.slab import SimplifiedAttention
 from lowparam.models.blocks.soft import gaussian, nystroem
 from lowparam.models.cost import count_macs, peak_activation_elements
 
 ALL = [name for name in blocks.names() if issubclass(blocks.find(name), TransformerBlock)]
 PRE_NORM = [name for name in ALL if name != "soft"]  # whose norms come after the sums
-LINEAR = ["inline", "inline_local", "flatten", "rala"]
+LINEAR = ["inline", "inline_local", "flatten", "rala", "slab"]
 
 
 def make_block(name: str, channels: int, before: int | None = None, stride: int = 1, heads: int = 2, ratio: int = 4):
@@ -41,6 +42,7 @@ MIXING = {
     "inline_local": lambda c, h: 4 * c**2 + 4 * c + 10 * c**2 // h + 10 * c,
     "flatten": lambda c, h: 4 * c**2 + 5 * c + 26 * c // h,
     "rala": lambda c, h: 5 * c**2 + 5 * c + 26 * c,
+    "slab": lambda c, h: 4 * c**2 + 4 * c + 26 * c // h,
     "soft": lambda c, h: 3 * (c**2 + c) + 4 * (c // h) ** 2 + 2 * c // h + 9 * h,
 }
 
@@ -245,12 +247,23 @@ def test_focused_attention_has_no_more_rank_than_a_head_has_channels():
     assert torch.linalg.matrix_rank(weights / weights.sum(1, keepdim=True)) == 3
 
 
-def test_both_heads_of_flatten_share_the_filters_of_the_values():
-    mixer, x = make_block("flatten", 6).double().mixer, images(2, 6, 4, 5)
+@pytest.mark.parametrize("name", ["flatten", "slab"])
+def test_both_heads_share_the_filters_of_the_values(name):
+    mixer, x = make_block(name, 6).double().mixer, images(2, 6, 4, 5)
     maps = mixer.read(x)
     filters = mixer.depthwise.weight.repeat(2, 1, 1, 1), mixer.depthwise.bias.repeat(2)
     local = functional.conv2d(maps[:, 12:], *filters, padding=2, groups=6)
     torch.testing.assert_close(mixer(x), mixer.attention(maps) + local)
+
+
+def test_simplified_attention_is_the_sum_over_its_rectified_weights():
+    layer, maps = SimplifiedAttention(2), images(1, 18, 3, 4)
+    maps[:, :12:3] = maps[:, :12:3].abs()  # so that every query has a positive channel in each head
+    expected = explicit(torch.relu, maps, 3, lambda q, k: q @ k.T)
+    torch.testing.assert_close(layer(maps), expected, atol=1e-5, rtol=1e-4)  # for the 1e-6 in the divisor
+    maps[:, 12:] = 1
+    torch.testing.assert_close(layer(maps), torch.ones(1, 6, 3, 4, dtype=torch.double), atol=1e-4, rtol=0)
+    torch.testing.assert_close(layer(-maps.abs()), torch.zeros(1, 6, 3, 4, dtype=torch.double))
 
 
 def test_rank_augmented_attention_is_the_sum_over_its_weights():

@@ -1,5 +1,7 @@
 """What things are called in print."""
 
+from functools import cache
+
 from lowparam import registry
 from lowparam.params import Data
 from lowparam.studies.star.names import VARIANTS, StarName, parse
@@ -41,6 +43,7 @@ ARCHITECTURES = {
     "rala": "RALA",
     "soft": "SOFT",
 }
+"""Printed names of blocks whose file declares none: to write them there would make recorded networks stale."""
 
 FACTORS = {
     "stream": "depthwise on the stream",
@@ -53,6 +56,13 @@ FACTORS = {
 }
 
 
+@cache
+def _labels() -> dict[str, str]:
+    """Return the printed names of blocks, which the file of a block declares."""
+    declared = (registry.constants("models/blocks", entry) for entry in registry.entries("models/blocks"))
+    return ARCHITECTURES | {name: label for each in declared for name, label in each.get("LABELS", {}).items()}
+
+
 def architecture_label(name: str) -> str:
     """Name of an architecture in print, with the variant of its recipe; one that is not listed keeps its own."""
     architecture, _, variant = name.partition("@")
@@ -61,7 +71,7 @@ def architecture_label(name: str) -> str:
         printed = _ablation(architecture.removeprefix("ablation_"))
     else:
         star = parse(architecture)
-        printed = _star(star) if star else ARCHITECTURES.get(architecture, architecture)
+        printed = _star(star) if star else _labels().get(architecture, architecture)
     added = [_part(part)["LABEL"] for part in parts]
     return ", ".join([printed, *added, *([variant] if variant else [])])
 
@@ -102,11 +112,9 @@ def _star(found: StarName) -> str:
 
 def _ablation(name: str) -> str:
     """Return the printed name of a block, or of a block changed in one factor: ``mobilenetv2_stream``."""
-    block = max(
-        (known for known in ARCHITECTURES if name == known or name.startswith(f"{known}_")), key=len, default=""
-    )
+    block = max((known for known in _labels() if name == known or name.startswith(f"{known}_")), key=len, default="")
     factor = name.removeprefix(block).removeprefix("_")
-    return ", ".join([f"{ARCHITECTURES.get(block, block)} block", *([FACTORS.get(factor, factor)] if factor else [])])
+    return ", ".join([f"{_labels().get(block, block)} block", *([FACTORS.get(factor, factor)] if factor else [])])
 
 
 def probe_label(name: str) -> str:

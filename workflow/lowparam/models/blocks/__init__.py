@@ -4,6 +4,7 @@ A file is named by what is before the first underscore of its architectures' nam
 or declares that beginning in ``PREFIX``. It defines:
 
 ``ARCHITECTURES``  the blocks by name, subclasses of `lowparam.models.blocks.base.Block`, a dictionary
+``LABELS``         what they are called in print, by name, literal; one that is not listed keeps its own
 ``ABLATIONS``      further blocks that differ from one of these in one factor, if it has any
 ``PUBLISHED``      what makes the `lowparam.models.blocks.base.Layout` of each published network, by name, from
                    ``in_channels`` (channels of the images), ``small`` (whether they have fewer than 96 pixels) and

@@ -13,7 +13,7 @@ from lowparam.models.branches import embedding
 from lowparam.models.layers import LayerNorm2d, Sum
 from lowparam.models.make import Defaults, Make
 
-__all__ = ["Mixer", "Select", "TransformerBlock", "divided", "head_widths", "heads_of", "map_of"]
+__all__ = ["Mixer", "Select", "SharedDepthwise", "TransformerBlock", "divided", "head_widths", "heads_of", "map_of"]
 
 
 class Mixer(nn.Module):
@@ -145,3 +145,18 @@ class Select(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         return maps.chunk(self.count, dim=1)[self.index]
+
+
+class SharedDepthwise(nn.Conv2d):
+    """A depthwise 5x5 convolution with bias of (N, C, H, W) whose filters all heads share."""
+
+    def __init__(self, channels: int, heads: int) -> None:
+        widest = -(-channels // heads)
+        super().__init__(widest, widest, 5, padding=2, groups=widest)
+        self.heads = heads
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, channels, height, width = x.shape
+        filled = functional.pad(x, (0, 0, 0, 0, 0, self.heads * self.in_channels - channels))
+        filtered = super().forward(filled.reshape(n * self.heads, self.in_channels, height, width))
+        return filtered.reshape(filled.shape)[:, :channels]

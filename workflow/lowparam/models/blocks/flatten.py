@@ -8,7 +8,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lowparam.models.blocks._transformer import Mixer, Select, TransformerBlock, divided, heads_of, map_of
+from lowparam.models.blocks._transformer import (
+    Mixer,
+    Select,
+    SharedDepthwise,
+    TransformerBlock,
+    divided,
+    heads_of,
+    map_of,
+)
 from lowparam.models.layers import Sum
 from lowparam.models.make import Make
 
@@ -53,21 +61,6 @@ class FocusedAttention(nn.Module):
         return map_of(divided(*(heads_of(each, self.heads) for each in (query, key, value))), value)
 
 
-class SharedDepthwise(nn.Conv2d):
-    """A depthwise 5x5 convolution with bias of (N, C, H, W) whose filters all heads share."""
-
-    def __init__(self, channels: int, heads: int) -> None:
-        widest = -(-channels // heads)
-        super().__init__(widest, widest, 5, padding=2, groups=widest)
-        self.heads = heads
-
-    def forward(self, x: Tensor) -> Tensor:
-        n, channels, height, width = x.shape
-        filled = functional.pad(x, (0, 0, 0, 0, 0, self.heads * self.in_channels - channels))
-        filtered = super().forward(filled.reshape(n * self.heads, self.in_channels, height, width))
-        return filtered.reshape(filled.shape)[:, :channels]
-
-
 class FocusedMixer(Mixer):
     """The sum of focused attention and of the values under a depthwise convolution."""
 
@@ -96,3 +89,4 @@ class FLattenBlock(TransformerBlock):
 
 
 ARCHITECTURES = {"flatten": FLattenBlock}
+LABELS = {"flatten": "FLatten"}

@@ -5,7 +5,7 @@ formula and the paper. A layer that is drawn as one shape with a name of its own
 has that name in its class attribute ``drawn``; otherwise its children are drawn.
 """
 
-from lowparam.models.layers.conv import ConvNormAct, conv_norm_act, make_divisible
+from lowparam.models.layers.conv import ConvNormAct, conv_norm_act, largest_divisor, make_divisible
 from lowparam.models.layers.gate import SqueezeExcite
 from lowparam.models.layers.initialise import kaiming, rectifier_normal, truncated_normal
 from lowparam.models.layers.join import Product, Sum
@@ -22,6 +22,7 @@ __all__ = [
     "Sum",
     "conv_norm_act",
     "kaiming",
+    "largest_divisor",
     "leaves",
     "make_divisible",
     "rectifier_normal",

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-__all__ = ["ConvNormAct", "conv_norm_act", "make_divisible"]
+__all__ = ["ConvNormAct", "conv_norm_act", "largest_divisor", "make_divisible"]
 
 
 def make_divisible(value: float, divisor: int = 8, minimum: int | None = None) -> int:
@@ -12,6 +12,15 @@ def make_divisible(value: float, divisor: int = 8, minimum: int | None = None) -
     minimum = minimum or divisor
     rounded = max(minimum, int(value + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * value else rounded
+
+
+def largest_divisor(value: int, most: int) -> int:
+    """Return the largest divisor of a number of channels that is at most `most`: heads or groups that fit any width.
+
+    >>> largest_divisor(12, 8), largest_divisor(13, 8), largest_divisor(2, 8)
+    (6, 1, 2)
+    """
+    return next(number for number in range(min(value, most), 0, -1) if value % number == 0)
 
 
 class ConvNormAct(nn.Sequential):
