@@ -1,4 +1,4 @@
-"""The four public functions do what their documentation shows."""
+"""The five public functions do what their documentation shows."""
 
 import doctest
 import json
@@ -270,3 +270,25 @@ def test_the_page_on_the_api_runs(run, tmp_path, monkeypatch):
     assert "nodepth_a" in known[1]["names"]
     assert set(known[2]["classes"]) <= set(dataset.classes) and known[2]["probabilities"].shape == (1, 10)
     assert known[3]["chi"]["value"].notna().any()
+
+
+def test_an_exported_run_is_checked_on_the_given_images(run, tmp_path):
+    folder, dataset = run
+    trained, path = lowparam.load_run(folder), tmp_path / "net.pt2"
+    images = trained.transform(dataset.test.pixels)
+    found = lowparam.export(trained, images, path, to="torch", labels=dataset.test.labels)
+    assert path.is_file() and found["same_predictions"] == found["images"] == len(images)
+    assert found["accuracy"] == json.loads((folder / "metrics.json").read_text())["test"]["accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (torch.zeros(2, 1, 8, 8, dtype=torch.uint8), None, "images must be floating point .* not uint8 of shape"),
+        (torch.zeros(1, 8, 8), None, r"not float32 of shape \(1, 8, 8\)"),
+        (torch.zeros(2, 1, 8, 8), [1], r"labels has the shape \(1,\), but there are 2 images"),
+    ],
+)
+def test_images_that_no_export_can_be_checked_on_are_one_line(run, tmp_path, images, labels, message):
+    with pytest.raises(LowparamError, match=message):
+        lowparam.export(lowparam.load_run(run[0]), images, tmp_path / "net.onnx", labels=labels)

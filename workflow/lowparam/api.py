@@ -1,6 +1,6 @@
-"""The public functions of lowparam: make a network, list networks, load a trained run, profile a network.
+"""The public functions of lowparam: make a network, list networks, load a trained run, profile or export a network.
 
-These four are what ``import lowparam`` promises; every other import may change.
+These five are what ``import lowparam`` promises; every other import may change.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lowparam.models.blocks import Site
     from lowparam.models.skeletons.controlled import Network
 
-__all__ = ["TrainedRun", "create_model", "list_models", "load_run", "profile"]
+__all__ = ["TrainedRun", "create_model", "export", "list_models", "load_run", "profile"]
 
 Images = str | Path | Image.Image | np.ndarray | Tensor | Sequence[Any]
 """What `TrainedRun.predict` takes: one image, or several."""
@@ -311,6 +311,88 @@ def profile(
         write_text(Path(out) / "profile.csv", table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
         write_model_report(Path(out), type(model).__name__)
     return table
+
+
+def export(
+    model: TrainedRun | nn.Module,
+    images: np.ndarray | Tensor,
+    path: str | Path,
+    *,
+    to: str = "onnx",
+    labels: np.ndarray | Tensor | Sequence[int] | None = None,
+    calibration: np.ndarray | Tensor | None = None,
+) -> dict[str, Any]:
+    """Write a network as a file for another runtime, and check it against torch.
+
+    Parameters
+    ----------
+    model : TrainedRun or nn.Module
+        What `load_run` returns, or any network that maps images (N, C, H, W) to logits (N, K).
+    images : ndarray or Tensor
+        Floating point of shape (N, C, H, W), as the network takes them: what `TrainedRun.transform` returns. The file
+        is checked on them.
+    path : str or Path
+        The file to write; what the check showed goes to the same name followed by ``.json``.
+    to : {"onnx", "onnx-int8", "torch"}
+        The format (docs/deploy.md). All but the last need ``pip install 'lowparam[deploy]'``.
+    labels : array of int, shape (N,), optional
+        Class of each image, to compute accuracy from.
+    calibration : ndarray or Tensor, optional
+        Images that the scales of 8 bits come from; by default at most 256 of `images`.
+
+    Returns
+    -------
+    dict
+        ``images``, ``largest_difference`` of a logit, ``same_predictions``, ``bytes`` of the file, and with labels
+        ``accuracy`` and ``accuracy_torch``.
+
+    Raises
+    ------
+    LowparamError
+        If the images or labels have another type or shape, a package is missing, or the network cannot be exported; the
+        message names the operator.
+    """
+    from lowparam.deploy import export as deploy
+    from lowparam.deploy import subject
+    from lowparam.deploy.images import Inputs
+    from lowparam.interference.held_out import evenly
+
+    given = _floating("images", images)
+    set_by = given if calibration is None else _floating("calibration", calibration)
+    classes = None if labels is None else torch.as_tensor(np.asarray(labels))
+    if classes is not None and classes.shape != (len(given),):
+        raise LowparamError(f"labels has the shape {tuple(classes.shape)}, but there are {len(given)} images")
+    known: dict[str, Any] = {"classes": None, "mean": None, "std": None}
+    name = type(model).__name__
+    if isinstance(model, TrainedRun):
+        known = {"classes": model.classes, "mean": model.mean, "std": model.std}
+        name, model = str(model.spec["architecture"]), model.model
+    return deploy.export(
+        model,
+        Path(path),
+        to,
+        test=Inputs(given, np.arange(len(given)), classes),
+        calibration=Inputs(set_by, evenly(len(set_by), deploy.CALIBRATION)),
+        about=subject.metadata(name, in_channels=given.shape[1], size=given.shape[2], **known),
+        name=name,
+    )
+
+
+def _floating(key: str, images: np.ndarray | Tensor) -> Tensor:
+    """Return images as the network takes them.
+
+    Raises
+    ------
+    LowparamError
+        If they are none.
+    """
+    found = images if isinstance(images, Tensor) else torch.from_numpy(np.asarray(images))
+    if found.ndim != 4 or not found.is_floating_point() or not len(found):
+        raise LowparamError(
+            f"{key} must be floating point of shape (N, C, H, W), as transform() returns them, not "
+            f"{str(found.dtype).removeprefix('torch.')} of shape {tuple(found.shape)}"
+        )
+    return found.detach().float().cpu()
 
 
 def _split(images: Images) -> list[Any]:

@@ -4,7 +4,7 @@ One file is one group of ``lowparam --help``. A command parses its arguments and
 slow to import are imported inside the commands that need them.
 """
 
-from lowparam.cli import settings, data, train, profile, report, study, manage, develop  # noqa: I001 (the order of help)
+from lowparam.cli import settings, data, train, profile, report, deploy, study, manage, develop  # noqa: I001 (the order of help)
 from lowparam.cli._app import app
 
-__all__ = ["app", "data", "develop", "manage", "profile", "report", "settings", "study", "train"]
+__all__ = ["app", "data", "deploy", "develop", "manage", "profile", "report", "settings", "study", "train"]

@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 __all__ = [
     "Cost",
     "Parameters",
+    "Trace",
     "cost",
     "count_macs",
     "count_parameters",
@@ -152,7 +153,7 @@ def _run(net: nn.Module, in_channels: int, size: int) -> tuple[int, int]:
     with torch.no_grad(), parametrize.cached():
         for made in _made_modules(shapes):  # before counting: a kernel is a constant once it has been learned
             made.weight  # noqa: B018
-        with FlopCounterMode(display=False) as counter, _Trace() as trace:
+        with FlopCounterMode(display=False) as counter, Trace() as trace:
             shapes(image)
     return counter.get_total_flops() // 2, trace.peak(image)
 
@@ -160,7 +161,7 @@ def _run(net: nn.Module, in_channels: int, size: int) -> tuple[int, int]:
 NORMS = ("native_batch_norm", "native_layer_norm", "native_group_norm", "_native_batch_norm_legit_no_training")
 
 
-class _Trace(TorchDispatchMode):
+class Trace(TorchDispatchMode):
     """Records which storages every operation reads and writes."""
 
     def __init__(self) -> None:

@@ -1,0 +1,107 @@
+"""Commands that take a network to a device or to other code."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lowparam import registry
+from lowparam.cli._app import command, show
+
+GROUP = "Take it home"
+
+Network = Annotated[
+    str, typer.Argument(metavar="RUN", help="Folder of a trained run, its model.safetensors, or a network of timm.")
+]
+Data = Annotated[
+    Path | None, typer.Option(help="Folder of prepared data to check on; by default that of the run's own data.")
+]
+Weights = Annotated[Path | None, typer.Option(help="Weights of a network of timm, a safetensors file.")]
+Pretrained = Annotated[bool, typer.Option("--pretrained", help="Its weights from the Hugging Face hub.")]
+
+
+@command(GROUP)
+def export(
+    run: Network,
+    to: Annotated[str, typer.Option(help="onnx, onnx-int8 or torch (a program that loads without lowparam).")] = "onnx",
+    out: Annotated[Path, typer.Option(help="Folder to write to, or a file with the suffix of the format.")] = Path(
+        "exported"
+    ),
+    data: Data = None,
+    weights: Weights = None,
+    pretrained: Pretrained = False,
+) -> None:
+    """Write a trained network for another runtime, and check the file against torch on the test images."""
+    from lowparam.deploy import packages, subject
+    from lowparam.deploy.export import CALIBRATION, FORMATS, MOST_IMAGES
+    from lowparam.deploy.export import export as write
+    from lowparam.deploy.images import inputs_of
+
+    suffix = registry.get(to, FORMATS, "format of --to")
+    if to != "torch":
+        packages.need("onnx", "onnxscript", "onnxruntime")
+    found = subject.find(run, data_folder=data, weights=weights, pretrained=pretrained)
+    path = out if out.suffix == f".{suffix.rpartition('.')[2]}" else out / f"{found.name}{suffix}"
+    normal = {"mean": found.mean, "std": found.std}
+    checked = write(
+        found.model,
+        path,
+        to,
+        test=inputs_of(found.dataset, "test", MOST_IMAGES, **normal),
+        calibration=inputs_of(found.dataset, "validation", CALIBRATION, **normal) if to == "onnx-int8" else None,
+        about=found.about,
+        name=found.name,
+    )
+    print(
+        f"{path}: {checked['bytes'] / 1000:,.1f} kB; on {checked['images']:,} test images: "
+        f"largest difference of a logit from torch {checked['largest_difference']:.2g} "
+        f"(largest logit {checked['largest_logit']:.3g}), same prediction on {checked['same_predictions']:,}, "
+        f"accuracy {checked['accuracy']:.2%} (torch {checked['accuracy_torch']:.2%})"
+    )
+
+
+@command(GROUP)
+def bench(
+    run: Network,
+    repeats: Annotated[int, typer.Option(min=10, help="Images that are timed, one at a time.")] = 300,
+    out: Annotated[Path | None, typer.Option(help="File to write the numbers to, as JSON.")] = None,
+    data: Data = None,
+    weights: Weights = None,
+    pretrained: Pretrained = False,
+) -> None:
+    """Measure latency, flash, RAM and multiply-accumulates of a trained network, with 32 and with 8 bits."""
+    from lowparam.deploy import packages, subject
+    from lowparam.deploy.bench import RUNTIMES
+    from lowparam.deploy.bench import bench as measure
+    from lowparam.deploy.export import CALIBRATION, MOST_IMAGES
+    from lowparam.deploy.images import inputs_of
+    from lowparam.files import write_json
+
+    packages.need("onnx", "onnxscript", "onnxruntime")
+    found = subject.find(run, data_folder=data, weights=weights, pretrained=pretrained)
+    normal = {"mean": found.mean, "std": found.std}
+    measured = measure(
+        found.model,
+        test=inputs_of(found.dataset, "test", MOST_IMAGES, **normal),
+        calibration=inputs_of(found.dataset, "validation", CALIBRATION, **normal),
+        name=found.name,
+        repeats=repeats,
+    )
+    if out is not None:
+        write_json(out, {"name": found.name, **measured})
+    rows = []
+    for key, label in RUNTIMES.items():
+        times, eight = measured["runtimes"][key], "_int8" if key == "onnx-int8" else ""
+        rows.append(
+            {
+                "runtime": label,
+                "median (ms)": f"{times['median_ms']:.3f}",
+                "95 % (ms)": f"{times['p95_ms']:.3f}",
+                "accuracy": f"{times['accuracy']:.2%}",
+                "flash (B)": measured[f"weight_bytes{eight}"],
+                "RAM, live tensors (B)": measured[f"peak_activation_bytes{eight}"],
+                "RAM, arena (B)": measured[f"arena_bytes{eight}"],
+            }
+        )
+    show(rows)
+    print(f"{found.name}: {measured['parameters']:,} parameters, {measured['macs']:,} multiply-accumulates an image")
