@@ -306,7 +306,12 @@ BACKBONES = (
 ANALYSES = (
     System("energy of the first layer", "measure", "2206.02454"),
     System("linear interpreter", "measure", "1908.05168"),
-    System("partial linearisation, path length", "measure", "2211.17180"),
+    System(
+        "partial linearisation, path length",
+        "measure",
+        "2211.17180",
+        "the slopes that are trained on: the weight and the threshold of their penalty are not public",
+    ),
     System("weights of bilinear layers", "measure", "2410.08417"),
     System("B-cos networks", "block", "2205.10268"),
     System("CNN Filter DB", "measure", "2203.15331"),
@@ -322,11 +327,13 @@ ANALYSES = (
     System(
         "explainability of robust networks", "protocol", "2205.13042", out="needs ImageNet and labels of what is seen"
     ),
-    System("PatternNet", "measure", "1705.05598"),
+    System("PatternNet", "measure", "1705.05598", "PatternNet and PatternAttribution themselves, which give pictures"),
     System("survey of visualisation", "survey", "1804.11191", out=PICTURES),
     System("i-RevNet", "network", "1802.07088"),
     System("inverting representations", "measure", "1412.0035", out=PICTURES),
-    System("DeconvNet, ablation of layers", "measure", "1311.2901"),
+    System(
+        "DeconvNet, ablation of layers", "measure", "1311.2901", "pictures, and training again after an ablation"
+    ),
     System("coding-rate reduction (MCR2)", "measure", "2301.01805"),
     System("Grad-CAM++", "measure", "1710.11063", out=PICTURES),
     System(

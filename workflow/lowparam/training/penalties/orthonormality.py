@@ -1,9 +1,9 @@
 """Penalise filters that are not orthonormal: an intervention on interference in all dense layers of the blocks.
 
 Half the sum over layers of |W'W - I|^2, with W of shape (outputs, inputs x k^2) and the Gram of its smaller side,
-because the other has a rank that cannot reach the identity (soft orthonormality, Xie, Xiong & Pu 2017, arXiv
-1703.01827, where it takes the place of weight decay). 0 for orthonormal rows or columns. Depthwise filters, whose
-inputs are positions of one channel, are left out, and so is the paper's modulation of errors, which is not public.
+because the other has a rank that cannot reach the identity (soft orthonormality, Xie, Xiong & Pu 2017,
+arXiv 1703.01827, where it takes the place of weight decay). 0 for orthonormal rows or columns. Depthwise filters,
+whose inputs are positions of one channel, are left out, and so is the modulation of errors, which is not public.
 """
 
 import torch
