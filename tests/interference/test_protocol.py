@@ -17,7 +17,7 @@ from lowparam.interference.summary import columns, measure_columns, summary
 from lowparam.params import Profile
 
 ROOT = Path(__file__).parents[2]
-ADDED = ["sparse_features", "filter_pattern", "class_geometry", "block_linearity", "block_ablation"]
+ADDED = ["sparse_features", "filter_pattern", "class_geometry", "coding_rate", "block_linearity", "block_ablation"]
 ALL = Profile(images=100, null_draws=10, measures=ADDED, sae_steps=100)
 NEEDS = {"sums", "pooled", "own sums", "network", "logits"}
 RECORDED = [

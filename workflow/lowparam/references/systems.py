@@ -314,8 +314,8 @@ ANALYSES = (
     ),
     System("weights of bilinear layers", "measure", "2410.08417"),
     System("B-cos networks", "block", "2205.10268"),
-    System("CNN Filter DB", "measure", "2203.15331"),
-    System("clusters of depthwise kernels", "measure", "2401.14469"),
+    System("CNN Filter DB", "measure", "2203.15331", "shifts between sets of filters"),
+    System("clusters of depthwise kernels", "measure", "2401.14469", "the autoencoder: its layers are not public"),
     System("comparison of layers (CKA)", "measure", "2108.08810"),
     System("ICE, concepts by matrix factorisation", "measure", "2006.15417"),
     System("neural collapse", "measure", "2301.00437"),
@@ -334,7 +334,7 @@ ANALYSES = (
     System(
         "DeconvNet, ablation of layers", "measure", "1311.2901", "pictures, and training again after an ablation"
     ),
-    System("coding-rate reduction (MCR2)", "measure", "2301.01805"),
+    System("coding-rate reduction (MCR2)", "measure", "2301.01805", "clustering, as classes are given here"),
     System("Grad-CAM++", "measure", "1710.11063", out=PICTURES),
     System(
         "object detectors in scene networks", "measure", "1412.6856", out="counts labels that people give; no formula"
