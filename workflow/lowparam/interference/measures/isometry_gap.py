@@ -2,9 +2,10 @@
 
 phi = log(mean of the eigenvalues of G) - mean of their logarithms, with G the Gram matrix of n = C / 2 standardised
 pooled maps of different images (Meterez et al. 2023, arXiv 2310.02012, definition 1; the isometry gap). 0 if and only
-if the maps are orthogonal and equally long, and without bound as two of them become one. The mean over random draws of
-images, which has no interval. Independent Gaussian maps have log C - (1/n) sum_i (psi((C - i) / 2) + log 2), from the determinant of a
-Wishart matrix, which is the null. It reacts to the smallest eigenvalues, where `capacity_used` reacts to the largest.
+if the maps are orthogonal and equally long, and without bound as two of them become one. It is the mean over random
+draws of images, which has no interval. Independent Gaussian maps have log C - (1/n) sum_i (psi((C - i) / 2) + log 2),
+from the determinant of a Wishart matrix, which is the null. It reacts to the smallest eigenvalues, where
+`capacity_used` reacts to the largest.
 """
 
 import numpy as np
