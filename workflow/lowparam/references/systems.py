@@ -331,9 +331,7 @@ ANALYSES = (
     System("survey of visualisation", "survey", "1804.11191", out=PICTURES),
     System("i-RevNet", "network", "1802.07088"),
     System("inverting representations", "measure", "1412.0035", out=PICTURES),
-    System(
-        "DeconvNet, ablation of layers", "measure", "1311.2901", "pictures, and training again after an ablation"
-    ),
+    System("DeconvNet, ablation of layers", "measure", "1311.2901", "pictures, and training again after an ablation"),
     System("coding-rate reduction (MCR2)", "measure", "2301.01805", "clustering, as classes are given here"),
     System("Grad-CAM++", "measure", "1710.11063", out=PICTURES),
     System(
