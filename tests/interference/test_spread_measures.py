@@ -8,10 +8,11 @@ from torch import nn
 
 from lowparam.interference.context import Context
 from lowparam.interference.held_out import GivenImages, held_out
-from lowparam.interference.measures import coding_rate, isometry_gap, kernel_quality
+from lowparam.interference.measures import coding_rate, isometry_gap, kernel_quality, layer_similarity
 from lowparam.interference.measures.coding_rate import DISTORTION, rate, reduction
 from lowparam.interference.measures.isometry_gap import gap, gaussian_gap
 from lowparam.interference.measures.kernel_quality import sparsity, template_share, templates, variance_entropy
+from lowparam.interference.measures.layer_similarity import cka, hsic
 from lowparam.models.blocks import Site
 from lowparam.params import Profile
 
@@ -150,3 +151,40 @@ def test_the_depthwise_layers_of_a_network_are_measured_and_no_others(digits, un
     assert all(0 <= value.value <= 1 for value in values)
     entropies = [value for value in values if value.measure == "kernel_entropy"]
     assert all(abs(value.z) < 5 for value in entropies)  # before training kernels are random
+
+
+# Similarity of layers
+
+
+def test_copies_that_are_rotated_and_scaled_are_alike_and_independent_maps_are_not():
+    x = random(300, 64)
+    turned = 5 * x @ torch.linalg.qr(random(64, 64, seed=1)).Q + 3
+    assert cka(x, turned) == pytest.approx(1)
+    drawn = [cka(random(60, 40, seed=seed), random(60, 40, seed=100 + seed)) for seed in range(50)]
+    assert sum(drawn) / 50 == pytest.approx(0, abs=0.02)  # the biased form would be 0.4
+
+
+def test_many_images_give_the_form_in_feature_space():
+    x = random(4000, 6)
+    y = x @ random(6, 5, seed=1) + random(4000, 5, seed=2)
+    x, y = x - x.mean(0), y - y.mean(0)
+    expected = (x.T @ y).square().sum() / ((x.T @ x).norm() * (y.T @ y).norm())
+    assert cka(x, y) == pytest.approx(expected.item(), abs=2e-3)
+
+
+def test_hsic_is_the_formula_written_out():
+    first, second = (x @ x.T for x in (random(9, 3), random(9, 4, seed=1)))
+    k, other = (gram - torch.diag(gram.diagonal()) for gram in (first, second))
+    ones, n = torch.ones(9).double(), 9
+    expected = (k @ other).trace() + (ones @ k @ ones) * (ones @ other @ ones) / ((n - 1) * (n - 2))
+    expected = (expected - 2 / (n - 2) * (ones @ k @ other @ ones)) / (n * (n - 3))
+    assert hsic(first, second).item() == pytest.approx(expected.item())
+
+
+def test_the_first_stream_is_compared_with_the_pixels_alone(digits, untrained):
+    net, images = untrained("mobilenetv1", digits), held_out(digits, 100)
+    settings = Profile(measures=["layer_similarity"], folds=5)
+    values = layer_similarity.measure(Context(net, net.sites(), images, settings))
+    first, second = (values[place] for place in (0, 2))
+    assert first.note == "there is no stream before it"
+    assert 0.2 < second.lower < second.value < second.upper <= 1.05

@@ -15,8 +15,7 @@ from torch import Tensor
 
 from lowparam.interference.context import Context
 from lowparam.interference.measurement import Value, undefined
-from lowparam.interference.one_pass import Batch
-from lowparam.models.blocks import Site
+from lowparam.interference.pooled_maps import PooledMaps
 
 __all__ = ["Sums", "gap", "gaussian_gap", "measure"]
 
@@ -37,16 +36,8 @@ SUMMARY = {
 DRAWS = 20
 
 
-class Sums:
-    """The pooled maps of each stream, `at[name]`: (image, map) pairs in the order in which they were read."""
-
-    def __init__(self, context: Context) -> None:
-        self.at: dict[str, list[tuple[Tensor, Tensor]]] = {}
-
-    def add(self, name: str, site: Site, maps: Tensor, batch: Batch) -> None:
-        """Add the maps (N, positions, C) of a stream."""
-        if site.kind == "stream":
-            self.at.setdefault(name, []).append((batch.index.cpu(), maps.mean(1).double().cpu()))
+class Sums(PooledMaps):
+    """The pooled maps of each stream."""
 
 
 def gap(vectors: Tensor) -> Tensor:
@@ -63,14 +54,13 @@ def gaussian_gap(count: int, channels: int) -> float:
 
 def measure(context: Context) -> list[Value]:
     """Measure every stream, as the mean over 20 draws of images."""
-    kept, values = context.sums["isometry_gap"].at, []
+    kept, values = context.sums["isometry_gap"], []
     for name, site in context.streams.items():
         where = {"site": name, "kind": site.kind}
         if name not in kept:
             values.append(undefined("isometry_gap", "the site was not read", **where))
             continue
-        index, maps = (torch.cat(parts) for parts in zip(*kept[name], strict=True))
-        maps = maps[index.argsort()]
+        maps = kept[name]
         channels = maps.shape[1]
         deviation = maps.std(0, correction=0)
         count = min(channels // 2, len(maps))
