@@ -106,7 +106,15 @@ def test_a_class_may_be_called_train(place):
 
 @pytest.mark.parametrize(
     "names",
-    [("Training", "Testing"), ("TRAIN", "valid"), ("seg_train", "seg_test"), ("train", "validation", "test")],
+    [
+        ("Training", "Testing"),
+        ("TRAIN", "valid"),
+        ("seg_train", "seg_test"),
+        ("train", "validation", "test"),
+        ("TRAINING_SET", "Val"),
+        ("trainset", "testset"),
+        ("TrainImages", "hold-out"),
+    ],
 )
 def test_splits_are_recognised_by_the_usual_words(place, names):
     for seed, name in enumerate(names):
@@ -120,6 +128,26 @@ def test_two_folders_for_one_split_are_refused(place):
     for name in ("train", "val", "validation"):
         draw_folder(place / "splits" / name, 2)
     refused("splits has the folders 'val' and 'validation', both for validation; keep one", path="splits")
+
+
+@pytest.mark.parametrize("names", [("seg_train", "seg_test"), ("train", "test"), ("trainset", "test_set")])
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_stray_image_next_to_the_classes_of_a_split_is_named(place, names, which):
+    for seed, name in enumerate(names):
+        draw_folder(place / "splits" / name, 2, seed=seed)
+    shutil.copy(place / "images/Dreiecke/Bild 003 für mich.jpg", place / "splits" / names[which] / "overview.jpg")
+    refused(
+        f"splits/{names[which]} has folders of images and also images of its own, such as 'overview.jpg', which are of "
+        "no class; take them out",
+        path="splits",
+        split=Split(train=0.5, validation=0.5),
+    )
+
+
+def test_a_part_that_is_not_for_training_is_no_class_next_to_the_one_that_is(place):
+    draw_folder(place / "splits/seg_train", 2)
+    shutil.copytree(place / "images/Dreiecke", place / "splits/seg_pred")
+    refused("splits/seg_train has folders of images, but there is no val or test .*; add one, or set", path="splits")
 
 
 def test_splits_without_classes_are_refused(place):
@@ -142,6 +170,28 @@ def test_folders_that_all_hold_the_same_folders_are_no_classes(place):
     for seed, name in enumerate(("hospital a", "hospital b")):
         draw_folder(place / "both" / name, 2, seed=seed)
     refused("the folders 'hospital a', 'hospital b' of both all have the same folders 'Dreiecke'", path="both")
+
+
+def test_folders_that_hold_nearly_the_same_folders_are_no_classes(place):
+    for seed, name in enumerate(("first half", "second half")):
+        draw_folder(place / "both" / name, 2, seed=seed)
+    shutil.rmtree(place / "both/second half/Dreiecke")
+    shutil.copy(place / "images/Fünfecke/Bild 003 für mich.jpg", place / "both/first half")
+    refused("the folders 'first half', 'second half' of both all have the same folders 'F.*', 'round", path="both")
+
+
+def test_folders_that_hold_the_same_folders_further_down_are_no_classes(place):
+    for seed, name in enumerate(("one", "two")):
+        draw_folder(place / "both" / name / "2024", 2, seed=seed)
+    refused("the folders 'one', 'two' of both all have the same folders 'Dreiecke'", path="both")
+
+
+def test_classes_may_have_their_images_in_one_folder_of_the_same_name(place):
+    for name in SHAPES:
+        (place / "images" / name).rename(place / "inner")
+        (place / "images" / name).mkdir()
+        (place / "inner").rename(place / "images" / name / "images")
+    assert prepared().classes == sorted(SHAPES)
 
 
 def test_tiny_imagenet_as_published_is_named(place):

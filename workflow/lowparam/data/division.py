@@ -1,7 +1,7 @@
 """Tell from the folders below a folder which of them are classes, and which are the splits of a data set.
 
-A folder is a split if its name has a usual word for one (``Training``, ``seg_train``, ``valid``) and it has folders
-with images in it, but no images of its own. What cannot be told is refused, with what was found.
+A folder is a split if its name has a usual word for one (``Training``, ``seg_train``, ``valid``, ``testset``) and it
+has folders with images in it, but no images of its own. What cannot be told is refused, with what was found.
 """
 
 import re
@@ -18,6 +18,8 @@ WORDS = {
     "validation": {"val", "valid", "validation", "dev", "development", "eval", "evaluation"},
     "test": {"test", "testing", "tst", "holdout"},
 }
+ADDED = r"(s|set|data|split|part|images?|imgs?|pictures|photos|samples|examples|folder|dir)?"
+"""What people write after such a word, without a space."""
 
 
 def find_splits(root: Path, key: str) -> dict[str, str]:
@@ -38,24 +40,36 @@ def find_splits(root: Path, key: str) -> dict[str, str]:
     _refuse_tiny_imagenet(root, key)
     names = folders(root)
     found: dict[str, str] = {}
+    mixed: dict[str, str] = {}  # those that have images of their own, too
     for name in names:
         split = _split(name)
         if split is None or not _has_classes(root / name):
             continue
-        if split in found:
+        kind = mixed if images(root / name) else found
+        if split in kind:
             raise LowparamError(
-                f"{key}: {root} has the folders {found[split]!r} and {name!r}, both for {split}; keep one of them there"
+                f"{key}: {root} has the folders {kind[split]!r} and {name!r}, both for {split}; keep one of them there"
             )
-        found[split] = name
+        kind[split] = name
+    if mixed and "train" in (both := {**mixed, **found}) and len(both) > 1:
+        name = next(iter(mixed.values()))
+        raise LowparamError(
+            f"{key}: {root / name} has folders of images and also images of its own, such as "
+            f"{min(images(root / name))!r}, which are of no class; take them out"
+        )
     if len(found) > 1 and "train" in found:
         return found
     for split, name in found.items():
-        if name.lower() in WORDS[split]:
-            missing = "val or test" if split == "train" else "train"
-            raise LowparamError(
-                f"{key}: {root / name} has folders of images, but there is no {missing} with folders of images next to "
-                f"it; add one, or set {key} to {root / name}"
-            )
+        missing = "val or test" if split == "train" else "train"
+        otherwise = (
+            f"set {key} to {root / name}"
+            if name.lower() in WORDS[split]
+            else f"set {key} to {root / name}, or, if it is a class, put its images into it directly"
+        )
+        raise LowparamError(
+            f"{key}: {root / name} has folders of images, but there is no {missing} with folders of images next to "
+            f"it; add one, or {otherwise}"
+        )
     flat = {split: name for split, words in WORDS.items() for name in names if name.lower() in words}
     if len(flat) > 1 and "train" in flat and set(names) == set(flat.values()):
         raise LowparamError(
@@ -74,16 +88,16 @@ def check_classes(folder: Path, classes: list[str], key: str) -> None:
     """
     if not classes:
         raise LowparamError(f"{key}: {folder} has no folders; each class needs one, with its images")
-    inside = [(name, folders(folder / name)) for name in classes]
     if len(classes) == 1:
-        name, subfolders = inside[0]
+        (name,) = classes
+        subfolders = folders(folder / name)
         advice = f"it has {_quoted(subfolders)} in it; set {key} to {folder / name}" if subfolders else "add another"
         raise LowparamError(f"{key}: {folder} has one folder, {name!r}, and classes are at least two; {advice}")
-    first = inside[0][1]
-    if len(first) > 1 and all(theirs == first for _, theirs in inside) and not images(folder / classes[0]):
+    if same := _same_folders([folder / name for name in classes]):
         raise LowparamError(
-            f"{key}: the folders {_quoted(classes)} of {folder} all have the same folders {_quoted(first)} in them, so "
-            f"which of them are classes is unclear; set {key} to one of them, or rename them to train, val and test"
+            f"{key}: the folders {_quoted(classes)} of {folder} all have the same folders {_quoted(same)} in them, so "
+            f"which of them are classes is unclear; set {key} to one of them, or rename them to train, val and test, "
+            "or, if they are the classes, put their images into them directly"
         )
     _refuse_look_alikes(folder, classes, key)
 
@@ -118,16 +132,37 @@ def similar_folder(path: Path) -> Path | None:
 
 def _split(name: str) -> str | None:
     """Return the split that a name has a word for; None if it has none, or words for several."""
-    words = {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
-    found = [split for split, known in WORDS.items() if words & known]
+    words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]
+    words.append("".join(words))  # such as "hold-out"
+    found = [split for split, known in WORDS.items() if any(_is_word(word, known) for word in words)]
     return found[0] if len(found) == 1 else None
 
 
+def _is_word(word: str, known: set[str]) -> bool:
+    return re.fullmatch(f"({'|'.join(sorted(known))}){ADDED}", word) is not None
+
+
 def _has_classes(folder: Path) -> bool:
-    """Whether a folder has folders with images below, and no images of its own."""
-    if images(folder):
-        return False
+    """Whether a folder has folders with images below."""
     return any(images(Path(path)) for name in folders(folder) for path, _ in walk(folder / name, set()))
+
+
+def _same_folders(places: list[Path]) -> list[str]:
+    """Return the folders that places have in common, if these are most of what is in each; none if they are not.
+
+    A few may be missing from some, as in a test set without examples of a rare class. Places in which all images are in
+    one folder of the same name are followed into it.
+    """
+    inside = [set(folders(place)) for place in places]
+    if all(len(names) == 1 for names in inside) and len(set.union(*inside)) == 1:
+        (name,) = inside[0]
+        deeper = [place / name for place in places]
+        circle = any(place.resolve().is_relative_to(each.resolve()) for place, each in zip(places, deeper, strict=True))
+        return [] if circle else _same_folders(deeper)
+    common, every = set.intersection(*inside), set.union(*inside)
+    if len(common) < 2 or 2 * len(common) < len(every) or all(images(place) for place in places):
+        return []
+    return sorted(common)
 
 
 def _refuse_tiny_imagenet(root: Path, key: str) -> None:
