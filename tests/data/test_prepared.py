@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 from typer.testing import CliRunner
 
 from lowparam import data, params, prepared_data, provenance
@@ -155,6 +156,49 @@ def test_other_files_under_the_same_name_are_noticed_and_a_move_is_none(place):
         describe(path=path)
         assert difference() is None and prepared_data.rule_identity(params.load(), "mine") == identity
     assert str(place) not in MANIFEST.read_text()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("where", ["first file", "any file", "last byte"])
+def test_another_image_of_the_same_name_and_size_is_noticed(place, monkeypatch, where, stream):
+    """As a picture in a format without compression has, whatever it shows."""
+    monkeypatch.setattr("lowparam.image_files.SAMPLE", 2)
+    monkeypatch.setattr("lowparam.image_files.HEAD", 100)
+    for path in (place / "images").rglob("*.jpg"):
+        Image.open(path).convert("RGB").save(path.with_suffix(".bmp"))
+        path.unlink()
+    describe(stream=stream)
+    prepare()
+    files = sorted((place / "images").rglob("*.bmp"))
+    changed = files[0 if where == "first file" else 5]
+    content = bytearray(changed.read_bytes())
+    content[-1 if where == "last byte" else 1000] ^= 1
+    changed.write_bytes(content)
+    assert difference() == "results/data/mine was prepared from other files than those in data.mine.path"
+    assert prepare() and difference() is None
+
+
+def test_images_that_were_not_touched_are_not_read_again(place, monkeypatch):
+    prepare()
+    monkeypatch.setattr("lowparam.image_files._READ", {})  # as in another process
+    monkeypatch.setattr("lowparam.image_files._sha256", lambda path: pytest.fail(f"{path} was read"))
+    assert difference() is None
+
+
+def test_very_large_folders_are_not_read_as_a_whole(place, monkeypatch):
+    monkeypatch.setattr("lowparam.image_files.MOST", 1000)
+    monkeypatch.setattr("lowparam.image_files._sha256", lambda path: pytest.fail(f"{path} was read"))
+    prepare()
+    assert difference() is None
+
+
+def test_a_path_that_does_not_exist_is_not_taken_for_the_one_before(place):
+    prepare()
+    describe(path="imagse")
+    said = "data.mine.path: imagse does not exist, and results/data/mine was prepared from another folder"
+    assert difference() == said
+    assert run("train", "shapes", SCALE, code=1) == f"lowparam: {said}; run: lowparam prepare mine\n"
+    assert "data.mine.path: imagse is not a folder" in run("prepare", "mine", code=1)
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,17 @@ def test_a_trained_run_sees_the_same_pixels_in_files_and_pictures(folders, truth
     assert torch.equal(run.transform([Image.open(files[place]) for place in plain]), truth[plain])
 
 
+def test_a_trained_run_reads_values_by_the_range_that_it_was_trained_with(tmp_path):
+    ramp = np.linspace(0, 4095, SIZE * SIZE).reshape(SIZE, SIZE).astype(np.uint16)
+    image = Image.fromarray(ramp)
+    image.save(tmp_path / "deep.png")
+    about = {"classes": ["a"], "in_channels": 1, "size": SIZE, "mean": [0.0], "std": [1.0]}
+    run = TrainedRun(torch.nn.Identity(), about | {"spec": {"data": {"value_range": [0, 4095]}}})
+    wanted = torch.from_numpy(ramp / 4095 * 255).round()
+    assert torch.equal(run.transform(tmp_path / "deep.png")[0, 0].double(), wanted)
+    assert torch.equal(run.transform(image)[0, 0].double(), wanted)
+
+
 def test_random_changes_start_from_the_same_pixels(folders, truth):
     """With a flip alone each image is as it is or mirrored."""
     run = training(StreamedTraining, data.load(folders[True]))

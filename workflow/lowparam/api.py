@@ -172,14 +172,14 @@ class TrainedRun:
         """
         from lowparam.data.decode import decode, fit
 
-        pixels = []
+        pixels, value_range = [], self.spec.get("data", {}).get("value_range")
         for image in _split(images):
             try:
                 if isinstance(image, str | Path):
-                    pixels.append(decode(Path(image).read_bytes(), self.size, self.in_channels))
+                    pixels.append(decode(Path(image).read_bytes(), self.size, self.in_channels, value_range))
                 else:
                     picture = image if isinstance(image, Image.Image) else _picture(image)
-                    pixels.append(fit(picture, self.size, self.in_channels))
+                    pixels.append(fit(picture, self.size, self.in_channels, value_range))
             except (OSError, ValueError) as error:
                 name = image if isinstance(image, str | Path) else "an image"
                 raise LowparamError(f"{name} is not a readable image: {error}") from error

@@ -8,12 +8,28 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-__all__ = ["fingerprint", "folders", "images", "is_image", "is_service", "others", "walk"]
+from lowparam import paths
+from lowparam.errors import LowparamError
+from lowparam.files import read_json, sha256, write_json
+
+__all__ = [
+    "contents_sha256",
+    "fingerprint",
+    "folders",
+    "images",
+    "is_image",
+    "is_service",
+    "keep_contents",
+    "others",
+    "walk",
+]
 
 SERVICE = {"__macosx", "#recycle", "#snapshot", "$recycle.bin", "lost+found", "system volume information"}
 SERVICE |= {"__pycache__", "thumbs.db", "desktop.ini"}
@@ -24,6 +40,9 @@ NOT_DECODED = {"EPS", "MPEG"}
 
 SAMPLE, HEAD = 64, 1 << 16
 """Files, and bytes of each, that `fingerprint` reads."""
+
+MOST = 1 << 32
+"""Bytes of the images of a folder that `contents_sha256` reads at most: 4 GiB."""
 
 
 def is_service(name: str) -> bool:
@@ -156,3 +175,78 @@ def _head(path: Path) -> bytes:
             return hashlib.sha256(file.read(HEAD)).digest()
     except OSError:
         return b""
+
+
+def contents_sha256(folder: Path) -> str | None:
+    """Hash the names and all bytes of the images below a folder.
+
+    A file that has been as it is since `keep_contents`, or since this process read it, is not read again.
+
+    Returns
+    -------
+    str or None
+        None if there is no such folder here, or its images have more than `MOST` bytes.
+    """
+    known = _contents(folder)
+    if known is None:
+        return None
+    listed = [[name, digest] for name, (_, digest) in known.items()]
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+
+
+def keep_contents(folder: Path) -> None:
+    """Keep the hashes of the images below a folder for later processes."""
+    known = _contents(folder)
+    if known is not None and known != _kept(folder):
+        write_json(_kept_in(folder), known)
+
+
+_READ: dict[Path, dict[str, Any]] = {}
+"""What this process found in `_contents`, by folder."""
+
+
+def _contents(folder: Path) -> dict[str, Any] | None:
+    """Return the state and the hash of each image, by its name in hexadecimal."""
+    folder = folder.absolute()
+    if not folder.is_dir():
+        return None
+    names = [name for name in below(folder) if is_image(folder / name)]
+    if sum(_size(folder / name) for name in names) > MOST:
+        return None
+    before = _READ.get(folder) or _kept(folder)
+
+    def look(name: str) -> list[Any]:
+        state, known = _state(folder / name), before.get(os.fsencode(name).hex())
+        return known if known and known[0] == state else [state, _sha256(folder / name)]
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+        found = zip(names, threads.map(look, names), strict=True)
+        _READ[folder] = {os.fsencode(name).hex(): about for name, about in found}
+    return _READ[folder]
+
+
+def _kept_in(folder: Path) -> Path:
+    return paths.source_hashes(hashlib.sha256(os.fsencode(folder.absolute())).hexdigest()[:16])
+
+
+def _kept(folder: Path) -> dict[str, Any]:
+    try:
+        return read_json(_kept_in(folder))
+    except LowparamError:  # none, or half of one
+        return {}
+
+
+def _state(path: Path) -> list[int]:
+    """Return what differs after a file was written or replaced; nothing if there is none."""
+    try:
+        about = path.stat()
+    except OSError:
+        return []
+    return [about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino]
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return sha256(path)
+    except OSError:  # such as a broken link
+        return ""

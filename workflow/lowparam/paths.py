@@ -45,6 +45,7 @@ __all__ = [
     "scale",
     "scale_checks",
     "shown",
+    "source_hashes",
     "tables",
     "trials",
     "tuning",
@@ -197,6 +198,11 @@ def network_counts() -> Path:
 def scale_checks(name: str) -> Path:
     """Return the file of the answers to whether the scales of an experiment can be built."""
     return WORK / "scales" / f"{name}.json"
+
+
+def source_hashes(key: str) -> Path:
+    """Return the file of the hashes of the images in a folder elsewhere, by a key of that folder."""
+    return WORK / "sources" / f"{key}.json"
 
 
 def command_for(path: Path | str) -> str | None:

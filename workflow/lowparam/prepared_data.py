@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lowparam import files, image_files, paths, provenance
+from lowparam import files, image_files, paths, provenance, registry
 from lowparam.errors import LowparamError
 from lowparam.files import read_json, sha256
 from lowparam.params import Data, Params, data_without_defaults
 
-__all__ = ["find_difference", "folder_for", "identity", "is_valid", "rule_identity", "seal"]
+__all__ = ["find_difference", "folder_for", "identity", "is_valid", "keep_hashes", "rule_identity", "seal"]
 
 
 def identity(params: Params, name: str) -> str:
@@ -35,21 +35,47 @@ def rule_identity(params: Params, name: str) -> dict[str, Any]:
 
 def _identity(params: Params, name: str, *, exclude: set[str]) -> dict[str, Any]:
     data = params.data[name]
-    source = {} if data.path is None else {"source_sha256": _source(name, data.path)}
     return {
-        **source,
+        **_source(name, data),
         "data": data.model_dump(exclude_defaults=True, exclude=exclude),
         "code_sha256": provenance.digest(provenance.ENTRIES["prepare"], *provenance.of_source(data.source)),
     }
 
 
-def _source(name: str, path: str) -> str | None:
+def _source(name: str, data: Data) -> dict[str, str | None]:
     """Identify the files of a source, or, where they are not, those that the data set was prepared from."""
-    if found := image_files.fingerprint(Path(path).expanduser()):
-        return found
+    if data.path is None:
+        return {}
+    folder = Path(data.path).expanduser()
+    if found := image_files.fingerprint(folder):
+        contents = image_files.contents_sha256(folder) if _is_identified_by_contents(data) else None
+        return {"source_sha256": found} | ({} if contents is None else {"contents_sha256": contents})
     with contextlib.suppress(LowparamError):  # a damaged manifest tells nothing, and is to be written anew
-        return _manifest(name).get("source_sha256")
-    return None
+        manifest = _manifest(name)
+        if _is_of_another_path(manifest, data):
+            return {"source_sha256": None, "missing": data.path}
+        return _source_of(manifest)
+    return {"source_sha256": None}
+
+
+def _source_of(manifest: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return what a manifest tells of the files that a data set was prepared from, as `_source` does."""
+    contents = manifest.get("source_files", {}).get("contents_sha256")
+    return {"source_sha256": manifest.get("source_sha256")} | (
+        {} if contents is None else {"contents_sha256": contents}
+    )
+
+
+def _is_identified_by_contents(data: Data) -> bool:
+    """Whether the manifest has the hash of the contents of a folder, as that of custom images has."""
+    known = data.source in registry.entries("data/sources")
+    return known and registry.constants("data/sources", data.source).get("IDENTIFIED_BY") == "contents"
+
+
+def _is_of_another_path(manifest: Mapping[str, Any], data: Data) -> bool:
+    """Whether a data set was prepared from another ``path`` than params.yaml has; False if that is not known."""
+    before = manifest.get("source_files", {}).get("path_sha256")
+    return before is not None and before != files.content_sha256(data.path)
 
 
 def _manifest(name: str) -> dict[str, Any]:
@@ -86,9 +112,13 @@ def find_difference(params: Params, name: str) -> str | None:
     if not (manifest := _manifest(name)):
         return None
     folder, data = paths.data(name), params.data[name]
-    before = manifest.get("source_sha256")
-    if data.path is not None and before is not None and _source(name, data.path) != before:
-        return f"{folder} was prepared from other files than those in data.{name}.path"
+    before = _source_of(manifest)
+    if data.path is not None and before["source_sha256"] is not None:
+        found = _source(name, data)
+        if "missing" in found:
+            return f"data.{name}.path: {data.path} does not exist, and {folder} was prepared from another folder"
+        if any(found.get(key) != digest for key, digest in before.items()):
+            return f"{folder} was prepared from other files than those in data.{name}.path"
     then, now = (data_without_defaults(settings) for settings in (manifest.get("settings", {}), data.spec()))
     for key in sorted({*then, *now}):
         if then.get(key) != now.get(key):
@@ -114,6 +144,13 @@ def folder_for(params: Params, experiment: str) -> Path:
     if difference := find_difference(params, name):
         raise LowparamError(f"{difference}; run: lowparam prepare {name}")
     return paths.data(name)
+
+
+def keep_hashes(params: Params, name: str) -> None:
+    """Keep the hashes of the files of a source, so that later processes read only those that were changed."""
+    data = params.data[name]
+    if data.path is not None and _is_identified_by_contents(data):
+        image_files.keep_contents(Path(data.path).expanduser())
 
 
 def seal(manifest: Mapping[str, Any]) -> dict[str, Any]:

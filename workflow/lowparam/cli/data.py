@@ -23,6 +23,7 @@ def prepare(name: Annotated[str, typer.Argument(help="Name of a data set in para
     from lowparam.data.prepare import prepare
 
     prepare(name, data, paths.data(name), identity=prepared_data.identity(params, name))
+    prepared_data.keep_hashes(params, name)
 
 
 @command(GROUP)

@@ -13,7 +13,7 @@ import torch
 from PIL import Image, ImageOps, TiffTags
 from torch import Tensor
 
-__all__ = ["decode", "fit", "square", "to_tensor", "upright"]
+__all__ = ["declared_range", "decode", "find_range", "fit", "square", "tag", "to_array", "to_tensor", "upright"]
 
 Range = Sequence[float]
 """The two values that are black and white."""
@@ -75,9 +75,9 @@ def square(image: Image.Image, size: int) -> Image.Image:
     return ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
 
 
-def fit(image: Image.Image, size: int, channels: int) -> np.ndarray:
+def fit(image: Image.Image, size: int, channels: int, value_range: Range | None = None) -> np.ndarray:
     """Treat a PIL image as `decode` treats a file. Parameters, result and errors are as there."""
-    return to_array(square(_plain(image, channels, None), size))
+    return to_array(square(_plain(image, channels, value_range), size))
 
 
 def to_array(image: Image.Image) -> np.ndarray:
@@ -109,7 +109,7 @@ def _eight_bits(image: Image.Image, values: np.ndarray, value_range: Range | Non
         raise ValueError("some of its values are not finite numbers")
     low, high = value_range or find_range(image, values)
     values = (values - low) * (255 / (high - low))
-    if _tag(image, "PhotometricInterpretation") == 0:  # white is zero, which PIL only heeds up to 8 bits
+    if tag(image, "PhotometricInterpretation") == 0:  # white is zero, which PIL only heeds up to 8 bits
         values = 255 - values
     return Image.fromarray(values.round().clip(0, 255).astype(np.uint8))
 
@@ -129,7 +129,7 @@ def find_range(image: Image.Image, values: np.ndarray) -> Range:
         If values are negative, or none of these fits.
     """
     lowest, highest, floating = float(values.min()), float(values.max()), image.mode == "F"
-    if (declared := _declared(image, floating)) is not None and declared[0] <= lowest and highest <= declared[1]:
+    if (declared := declared_range(image, floating)) is not None and declared[0] <= lowest and highest <= declared[1]:
         return declared
     if lowest == highest == 0 or (floating and lowest >= 0 and highest <= 1):
         return 0, 1
@@ -143,21 +143,21 @@ def find_range(image: Image.Image, values: np.ndarray) -> Range:
     )
 
 
-def _declared(image: Image.Image, floating: bool) -> Range | None:
+def declared_range(image: Image.Image, floating: bool) -> Range | None:
     """Return the range that a file declares, or None."""
     if image.format == "PPM":  # has its largest value in its header, by which PIL has scaled whole numbers
         return None if floating else (0, SIXTEEN_BITS)
-    bits = _tag(image, "BitsPerSample")
-    high = _tag(image, "SMaxSampleValue") or _tag(image, "MaxSampleValue")
+    bits = tag(image, "BitsPerSample")
+    high = tag(image, "SMaxSampleValue") or tag(image, "MaxSampleValue")
     if high is None or high <= 0:
         return (0, 2**bits - 1) if bits is not None and bits < 16 else None
-    low = min(0, _tag(image, "SMinSampleValue") or 0)
+    low = min(0, tag(image, "SMinSampleValue") or 0)
     if floating:
         return low, max(1, high)
     return low, 2 ** math.ceil(math.log2(high + 1)) - 1
 
 
-def _tag(image: Image.Image, name: str) -> float | None:
+def tag(image: Image.Image, name: str) -> float | None:
     """Return the first value of a TIFF tag; None if there is none, or the image is of another format."""
     tags = getattr(image, "tag_v2", {})
     value = tags.get(TAGS[name])

@@ -90,6 +90,7 @@ def keep_digests(params: Params) -> None:
     for name in [name for name in params.experiments if name in params.replicate or paths.runs(name).is_dir()]:
         with contextlib.suppress(LowparamError):  # Snakemake names what is unknown, if the experiment is wanted
             prepared_data.rule_identity(params, params.experiment(name).data)
+            prepared_data.keep_hashes(params, params.experiment(name).data)
             runs.collect_identity(params, name)
             runs.bilinear_identity(params, name)
             runs.report_identity(params, name)

@@ -9,6 +9,9 @@ A source is a module with
 - the strings ``CITATION`` and ``LICENCE``, and ``FILES``, the checksums of the files it reads, if they are known; or
   ``files(name, data)``, which returns them, where they depend on the settings.
 
+A source of files that may change has ``IDENTIFIED_BY = "contents"``, a literal, and in ``files`` the entries
+``contents_sha256`` and ``path_sha256`` (`lowparam.prepared_data`).
+
 Where the pixels are not those that published results are on, ``REMARK``, a literal, is printed behind our accuracies in
 the table of published results.
 """
