@@ -42,7 +42,7 @@ def _identity(params: Params, name: str, *, exclude: set[str]) -> dict[str, Any]
     }
 
 
-def _source(name: str, data: Data) -> dict[str, str | None]:
+def _source(name: str, data: Data) -> Mapping[str, str | None]:
     """Identify the files of a source, or, where they are not, those that the data set was prepared from."""
     if data.path is None:
         return {}
@@ -58,7 +58,7 @@ def _source(name: str, data: Data) -> dict[str, str | None]:
     return {"source_sha256": None}
 
 
-def _source_of(manifest: Mapping[str, Any]) -> dict[str, str | None]:
+def _source_of(manifest: Mapping[str, Any]) -> Mapping[str, str | None]:
     """Return what a manifest tells of the files that a data set was prepared from, as `_source` does."""
     contents = manifest.get("source_files", {}).get("contents_sha256")
     return {"source_sha256": manifest.get("source_sha256")} | (

@@ -130,7 +130,7 @@ def _has_sixteen_bits(image: Image.Image) -> bool:
 def _look_at_colours(image: Image.Image, value_range: Sequence[float] | None) -> str | None:
     if value_range:
         return "it has 16 bits a value in several channels, for which value_range is not; save it with 8 bits a value"
-    brightest = max(band.getextrema()[1] for band in image.convert("RGB").split())
+    brightest = int(np.asarray(image.convert("RGB")).max())
     if brightest < LEAST:
         return (
             "it has 16 bits a value in several channels and uses the lower 12 or fewer, and Pillow reads the upper 8 "
