@@ -144,3 +144,39 @@ def test_sites_of_variants_show_feature_maps(name):
         if site.pointwise is not None:
             assert site.pointwise.weight.shape[0] == seen[place].shape[1], place
     assert {"product", "projection", "stream"} <= kinds
+
+
+def block_like(name: str, other: nn.Module, before: int = 8, after: int = 8, stride: int = 1) -> nn.Module:
+    """Return a block with the weights of another one where both have them, in float64."""
+    torch.manual_seed(1)
+    made = blocks.find(name)(before, after, stride=stride, hidden=4 * before).double()
+    made.load_state_dict(other.state_dict(), strict=False)
+    return made.eval()
+
+
+def test_learned_coefficients_begin_as_the_product_and_weigh_it_and_both_branches():
+    torch.manual_seed(0)
+    star, x = blocks.find("starnet")(8, 8, stride=1, hidden=32).double().eval(), torch.randn(2, 8, 5, 5).double()
+    learned = block_like("starcoef", star)
+    torch.testing.assert_close(learned(x), star(x))
+    numbers = learned.coefficients
+    assert sum(p.numel() for p in learned.parameters()) == sum(p.numel() for p in star.parameters()) + 3 * 32
+    nn.init.zeros_(numbers.of_product), nn.init.ones_(numbers.of_first), nn.init.ones_(numbers.of_second)
+    torch.testing.assert_close(learned(x), block_like("starnet_sum", star)(x))
+
+
+@pytest.mark.parametrize(("after", "stride"), [(8, 1), (12, 2)])
+@pytest.mark.parametrize(("name", "plain"), [("starattention", "starnet"), ("starattention_sum", "starnet_sum")])
+def test_attention_comes_before_the_star_block_and_is_none_where_it_writes_nothing(name, plain, after, stride):
+    torch.manual_seed(0)
+    star = blocks.find(plain)(8, after, stride=stride, hidden=32).double().eval()
+    hybrid, x = block_like(name, star, 8, after, stride), torch.randn(2, 8, 6, 6).double()
+    query, key, value = hybrid.read(hybrid.norm_attention(x)).flatten(2).transpose(1, 2).chunk(3, 2)
+    heads = [(query[..., i : i + 4] @ key[..., i : i + 4].mT / 2).softmax(2) @ value[..., i : i + 4] for i in (0, 4)]
+    attended = x + hybrid.write(torch.cat(heads, 2).mT.reshape(x.shape))
+    torch.testing.assert_close(hybrid(x), star(attended))
+    assert (hybrid(x) - star(x)).abs().max() > 1e-3
+    nn.init.zeros_(hybrid.write.weight), nn.init.zeros_(hybrid.write.bias)
+    torch.testing.assert_close(hybrid(x), star(x))
+    extra = 4 * 8**2 + 4 * 8 + 2 * 8
+    assert sum(p.numel() for p in hybrid.parameters()) == sum(p.numel() for p in star.parameters()) + extra
