@@ -6,7 +6,7 @@ import pytest
 from lowparam.params import load
 from lowparam.report.context import Context
 from lowparam.report.pareto import front
-from lowparam.report.tables import zoo
+from lowparam.report.tables import measures, zoo
 from synthetic import add, experiment_grid
 
 PARAMS = """
@@ -71,3 +71,25 @@ def test_the_table_of_a_zoo_is_sorted_and_names_the_fronts(context):
     assert "P" in numbers.loc[("van", "10k"), "front"]
     assert numbers.loc[("nodepth_b", "25k"), "front"] == "", "an untrained network is on no front"
     assert any("‡" in note for note in made.notes)
+
+
+def test_a_measure_that_ranks_networks_as_another_does_is_redundant(context):
+    runs = context.runs
+    network, seed = runs.groupby(["architecture", "budget"]).ngroup(), runs["seed"].to_numpy()
+    rng = np.random.default_rng(0)
+    runs = runs.assign(
+        r_projection=network + 0.01 * seed,
+        log_ci_projection=-np.exp(network / 5.0) - 0.01 * seed,  # the same order, turned round
+        chi_last=rng.permutation(20)[network] + 0.01 * seed,
+        capacity_used=rng.normal(size=len(runs)),  # of each seed by itself
+        dead_directions=0.0,
+    )
+    runs.to_csv("results/mine/runs.csv", index=False)
+    found = measures.make(Context(load(), "mine")).numbers.set_index("measure")
+    assert found.loc["log_ci_projection", "reading"] == "redundant with r_projection"
+    assert found.loc["log_ci_projection", "rho"] == pytest.approx(-1)
+    assert found.loc["r_projection", "reading"] == "", "of two, the first is kept"
+    assert found.loc["chi_last", "reading"] == ""
+    assert found.loc["chi_last", "icc"] > 0.99
+    assert found.loc["capacity_used", "reading"] == "unreliable"
+    assert "dead_directions" not in found.index, "it is the same in all networks"
