@@ -12,7 +12,7 @@ from workspace import ROOT, small_params
 
 
 @pytest.mark.parametrize(
-    "name", ["runs", "data", "star_dimension", "star", "train_0_1", "profile_3", "tune_6", "overview"]
+    "name", ["runs", "data", "star_dimension", "star", "train_0_1", "profile_3", "tune_6", "deploy_0", "overview"]
 )
 def test_an_experiment_with_the_name_of_a_rule_is_refused(tmp_path, name):
     params = small_params()
@@ -29,4 +29,4 @@ def test_names_of_rules_are_those_of_the_workflow():
     text = "\n".join(path.read_text() for path in [ROOT / "Snakefile", *(ROOT / "workflow/rules").glob("*.smk")])
     assert {*re.findall(r"^rule (\w+):", text, re.MULTILINE)} <= RESERVED
     assert {*re.findall(r'"(prepare\w*)"', text)} <= RESERVED
-    assert {"tune_", "train_", "profile_"} == {*re.findall(r'f"(\w+_)\{', text)}
+    assert {"tune_", "train_", "profile_", "deploy_"} == {*re.findall(r'f"(\w+_)\{', text)}

@@ -334,6 +334,12 @@ def has_several_seeds(experiment: Experiment) -> bool:
 
 
 @condition
+def is_deployed(experiment: Experiment) -> bool:
+    """Whether each run is exported and measured as for a device."""
+    return experiment.deploy
+
+
+@condition
 def is_tuned(experiment: Experiment) -> bool:
     """Whether recipe values are chosen by validation accuracy before training."""
     return experiment.tune is not None

@@ -53,6 +53,7 @@ def _row(params: Params, run: Run) -> dict[str, Any]:
     wanted = run_spec(params, run, defaults=False, choice=choice(params, run.scale))
     _same(run, without_defaults(metrics["spec"]), wanted)
     profile = read_csv(run.profile)
+    deployed = params.experiment(run.scale.experiment).deploy
     return {
         "architecture": run.scale.label,
         "probe": run.scale.probe,
@@ -66,8 +67,17 @@ def _row(params: Params, run: Run) -> dict[str, Any]:
         "train_loss": metrics["train"]["loss"],
         "test_loss": metrics["test"]["loss"],
         **summary(profile),
+        **(_eight_bits(read_json(run.deployment)) if deployed else {}),
         "folder": run.folder.as_posix(),
     }
+
+
+def _eight_bits(measured: dict[str, Any]) -> dict[str, float | None]:
+    """Return the test accuracy with 8 bits and what they cost, as shares; none for a run that was not exported."""
+    if not measured["runtimes"]:
+        return {"int8_accuracy": None, "int8_loss": None}
+    accuracy, whole = (measured["runtimes"][to]["accuracy"] for to in ("onnx-int8", "onnx"))
+    return {"int8_accuracy": accuracy, "int8_loss": whole - accuracy}
 
 
 def _same(run: Run, found: Any, wanted: Any, key: str = "") -> None:

@@ -7,6 +7,7 @@ nothing but pathlib, because the Snakefile reads it at every start.
     results/<experiment>/runs/<scale>/seed<k>/ a run: metrics.json, history.csv, model.safetensors
     results/<experiment>/tuning/               what tuning chose, a file for each architecture with a probe
     results/<experiment>/profiles/<scale>/     its interference profile: seed<k>.csv
+    results/<experiment>/deployment/<scale>/   what a device needs for it, if the experiment asks: seed<k>.json
     results/<experiment>/{runs.csv,claims.csv,tables/,figures/,shown/,report.html}
     .lowparam/                                 unfinished work, predictions, answers kept between starts
 """
@@ -26,6 +27,7 @@ __all__ = [
     "code",
     "command_for",
     "data",
+    "deployment",
     "digests",
     "experiment",
     "figures",
@@ -102,6 +104,11 @@ def run(name: str, scale: str, seed: int) -> Path:
 def profiles(name: str, scale: str = "") -> Path:
     """Return the folder of the interference profiles of an experiment or of one of its scales."""
     return experiment(name) / "profiles" / scale
+
+
+def deployment(name: str, scale: str = "") -> Path:
+    """Return the folder of what a device needs for the runs of an experiment or of one of its scales."""
+    return experiment(name) / "deployment" / scale
 
 
 def tuning(name: str, family: str = "") -> Path:
@@ -222,6 +229,8 @@ def command_for(path: Path | str) -> str | None:
             return f"lowparam train {name} {scale}"
         case name, "profiles", scale, *_:
             return f"lowparam profile {name} {scale}"
+        case name, "deployment", scale, *_:
+            return f"lowparam deploy {name} {scale}"
         case name, "tuning", file:
             return f"lowparam tune {name} {file.removesuffix('.json')}"
         case name, "baseline.json":

@@ -50,6 +50,7 @@ ENTRIES = {
     "train": "training/train_scale.py:train_scale",
     "train_on_disk": "training/distributed.py:train_streamed",
     "profile": "interference/profile_scale.py:profile_scale",
+    "deploy": "deploy/measure.py:measure_scale",
     "collect": "collect.py:collect",
     "bilinear": "studies/star/bilinear.py:write_bilinear",
     "report": "report/report.py:write_report",

@@ -35,6 +35,7 @@ __all__ = [
     "code_of_training",
     "code_of_tuning",
     "collect_identity",
+    "deploy_identity",
     "describe_values",
     "find_damage",
     "finished_trials",
@@ -251,6 +252,12 @@ def profile_identity(params: Params, scale: Scale) -> dict[str, Any]:
         "code_sha256": code_of_profile(params, scale),
         "torch": torch_version(),
     }
+
+
+def deploy_identity(params: Params, scale: Scale) -> dict[str, Any]:
+    """Return what determines what is measured for a device, in addition to the runs: the code and its libraries."""
+    code = provenance.digest(provenance.ENTRIES["deploy"], *provenance.of_network(scale.architecture, scale.probe))
+    return {"code_sha256": code, "torch": torch_version()}
 
 
 def reads_from_disk(params: Params, experiment: str) -> bool:

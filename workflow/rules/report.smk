@@ -2,10 +2,15 @@
 # name, and is also what `snakemake <experiment>` runs.
 
 
+# Here and not in the Snakefile, which every recorded stage depends on.
+include: "deploy.smk"
+
+
 rule collect:
     input:
         runs=lambda wildcards: run_files(wildcards.experiment, "metrics.json"),
         profiles=lambda wildcards: profile_files(wildcards.experiment),
+        deployment=lambda wildcards: deployment_files(wildcards.experiment),
     output:
         str(paths.runs_table("{experiment}")),
         str(paths.metrics("{experiment}")),
@@ -50,6 +55,7 @@ for experiment, chosen in PARAMS.experiments.items():
             trained(experiment),
             profile_files(experiment),
             array_files(experiment),
+            deployment_files(experiment),
             CLAIMS,
             table=str(paths.runs_table(experiment)),
             bilinear=[

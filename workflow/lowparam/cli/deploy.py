@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
-from lowparam import registry
-from lowparam.cli._app import command, show
+from lowparam import params as parameters
+from lowparam import prepared_data, registry
+from lowparam.cli._app import Experiment, Scales, command, find_scales, show
+from lowparam.errors import LowparamError
 
 GROUP = "Take it home"
 
@@ -105,3 +107,15 @@ def bench(
         )
     show(rows)
     print(f"{found.name}: {measured['parameters']:,} parameters, {measured['macs']:,} multiply-accumulates an image")
+
+
+@command("Train and measure")
+def deploy(experiment: Experiment, scales: Scales) -> None:
+    """Export the trained networks of an experiment with 32 and 8 bits, and measure what a device needs for them."""
+    from lowparam.deploy.measure import measure_scale
+
+    params = parameters.load()
+    if not params.experiment(experiment).deploy:
+        raise LowparamError(f"params.yaml: experiments.{experiment} has no deploy; add deploy: true")
+    for scale in find_scales(params, experiment, scales):
+        measure_scale(params, scale, data_folder=prepared_data.folder_for(params, experiment))

@@ -49,7 +49,7 @@ def build() -> None:
 
 @command(GROUP)
 def record(
-    stage: Annotated[str, typer.Argument(help="data, tune, train, profile or report.")],
+    stage: Annotated[str, typer.Argument(help="data, tune, train, profile, deploy or report.")],
     name: Annotated[str, typer.Argument(help="Name of an experiment, or of a data set if the stage is data.")],
 ) -> None:
     """Record how Snakemake made the results of a DVC stage; the stages call this."""

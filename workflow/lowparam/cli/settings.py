@@ -61,10 +61,12 @@ def plan(
         table = plan(params, name)
         plans.keep(params, name, table)
         show(table.round({"images_per_second": 0, "seconds": 0, "memory_mb": 0}))
-        total, trials = totals(plans.with_profiles(table), cores), plans.trials(table)
+        deploy = params.experiment(name).deploy
+        total, trials = totals(plans.with_profiles(table, deploy=deploy), cores), plans.trials(table)
+        exports = " and exports" if deploy else ""
         tuning = f"{trials} trials of tuning, " if trials else ""
         print(
-            f"{name}: {tuning}{total['runs'] - trials} runs, as many profiles and a report, "
+            f"{name}: {tuning}{total['runs'] - trials} runs, as many profiles{exports} and a report, "
             f"{total['core_hours']:.1f} core hours, about {60 * total['hours']:.0f} minutes on {cores} cores, "
             f"{total['memory_mb']:,.0f} MB"
         )

@@ -24,7 +24,7 @@ from lowparam.provenance import PACKAGE
 
 __all__ = ["check", "forget", "stages", "write"]
 
-PARTS = ("data", "tune", "train", "profile", "report")
+PARTS = ("data", "tune", "train", "profile", "deploy", "report")
 """The stages of a data set and of an experiment, in their order."""
 
 COMMAND = re.compile(rf"lowparam record ({'|'.join(PARTS)}) (\S+)$")
@@ -42,7 +42,7 @@ HEADER = """\
 
 
 def stages(params: Params, name: str, suffix: str = "") -> dict[str, Any]:
-    """Return the stages tune (if it tunes), train, profile and report of an experiment, as DVC writes them."""
+    """Return the stages tune (if it tunes), train, profile, deploy (if it does) and report of an experiment."""
     chosen, folder = params.experiment(name), paths.experiment(name)
     settings: list[Any] = [f"data.{chosen.data}", "defaults", f"experiments.{name}"]
     apart = chosen.recipe in recipes_in_file()
@@ -62,14 +62,19 @@ def stages(params: Params, name: str, suffix: str = "") -> dict[str, Any]:
     tuning = [paths.tuning(name)] if chosen.tune else []
     tuned = {f"tune{suffix}": stage("tune", f"choices --config experiment={name}", [], [*map(in_git, tuning)])}
     trained = [in_cache(runs), in_git(baseline)]
+    claims = [in_repository(file) for file in catalogue.claim_files()]
+    measured = [paths.deployment(name)] if chosen.deploy else []
+    target = f"deployments --config experiment={name}"
+    deployed = {f"deploy{suffix}": stage("deploy", target, [runs], [*map(in_cache, measured)])}
     return {
         **(tuned if tuning else {}),
         f"train{suffix}": stage("train", f"runs --config experiment={name}", tuning, trained),
         f"profile{suffix}": stage("profile", f"profiles --config experiment={name}", [runs], [in_cache(profiles)]),
+        **(deployed if measured else {}),
         f"report{suffix}": stage(
             "report",
             name,
-            [*tuning, runs, baseline, profiles, Path("workflow/report"), *map(in_repository, catalogue.claim_files())],
+            [*tuning, runs, baseline, profiles, *measured, Path("workflow/report"), *claims],
             [
                 (in_cache if file in cached else in_git)(folder / file)
                 for file in catalogue.report_outputs(chosen)
@@ -261,7 +266,10 @@ def _is_described(params: Params, part: str, name: str) -> bool:
     """Whether params.yaml describes a stage of an experiment or a data set."""
     if part == "data":
         return name in params.data
-    return name in params.experiments and (part != "tune" or params.experiment(name).tune is not None)
+    if name not in params.experiments:
+        return False
+    chosen = params.experiment(name)
+    return chosen.tune is not None if part == "tune" else chosen.deploy if part == "deploy" else True
 
 
 def plot(name: str, table: str) -> dict[str, Any]:

@@ -69,7 +69,8 @@ def rows(params: Params, text: str, known: dict[str, str] | None = None) -> list
     table = []
     for name, (purpose, command) in purposes(text).items():
         try:
-            minutes = f"{60 * totals(with_profiles(plan(params, name)), CORES)['hours']:,.0f}"
+            table_of = with_profiles(plan(params, name), deploy=params.experiment(name).deploy)
+            minutes = f"{60 * totals(table_of, CORES)['hours']:,.0f}"
         except LowparamError:  # the data are not prepared
             minutes = (known or {}).get(name, "–")
         claims = sorted({claim for claim, _ in planned(params.experiment(name))}, key=lambda claim: int(claim[1:]))

@@ -24,6 +24,7 @@ PHASES = {
     "tune.smk": ("tune",),
     "train.smk": ("train",),
     "profile.smk": ("profile",),
+    "deploy.smk": ("deploy",),
     "report.smk": ("report",),
     "studies.smk": (),
 }
@@ -31,8 +32,8 @@ PHASES = {
 
 
 def fingerprint(params: Params) -> dict[str, Any]:
-    """Return a hash for each phase: ``data`` by data set; tune, train, profile and report by experiment."""
-    found: dict[str, dict[str, str]] = {"data": {}, "tune": {}, "train": {}, "profile": {}, "report": {}}
+    """Return a hash for each phase: ``data`` by data set; tune, train, profile, deploy and report by experiment."""
+    found: dict[str, dict[str, str]] = {"data": {}, "tune": {}, "train": {}, "profile": {}, "deploy": {}, "report": {}}
     rules = {phase: _hash_of_rules(phase) for phase in found}
     for name in params.data:
         found["data"][name] = _hash(rules["data"], prepared_data.rule_identity(params, name)["code_sha256"])
@@ -43,6 +44,9 @@ def fingerprint(params: Params) -> dict[str, Any]:
             found["tune"][name] = _hash(rules["tune"], runs.torch_version(), tuning)
         training = sorted({runs.code_of_training(params, scale) for scale in scales})
         profiles = sorted({runs.code_of_profile(params, scale) for scale in scales})
+        if params.experiment(name).deploy:
+            deployed = sorted({runs.deploy_identity(params, scale)["code_sha256"] for scale in scales})
+            found["deploy"][name] = _hash(rules["deploy"], runs.torch_version(), deployed)
         reports = [runs.collect_identity(params, name)["code_sha256"], runs.report_identity(params, name)]
         found["train"][name] = _hash(rules["train"], runs.torch_version(), runs.baseline_identity(), training)
         found["profile"][name] = _hash(rules["profile"], runs.torch_version(), profiles)

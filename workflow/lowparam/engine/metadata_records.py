@@ -33,6 +33,7 @@ PARTS = {
     "tune": ("tuning",),
     "train": ("runs", "baseline.json"),
     "profile": ("profiles",),
+    "deploy": ("deployment",),
 }  # what a stage makes; the last makes the rest
 NOT_MADE = ("benchmarks", "records", "dvc.yaml", "dvc.lock", ".gitignore")
 
@@ -43,7 +44,7 @@ def save(stage: str, name: str) -> None:
     Parameters
     ----------
     stage : str
-        data, tune, train, profile or report.
+        data, tune, train, profile, deploy or report.
     name : str
         Name of an experiment, or of a data set if the stage is data.
 

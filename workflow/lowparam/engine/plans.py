@@ -8,7 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from lowparam import paths
-from lowparam.engine.progress import PROFILE
+from lowparam.engine.progress import DEPLOY, PROFILE
 from lowparam.errors import LowparamError
 from lowparam.files import read_json, write_json
 from lowparam.params import Params, Run, Scale, run_spec
@@ -45,10 +45,11 @@ def kept(params: Params, experiment: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def with_profiles(table: "pd.DataFrame") -> "pd.DataFrame":
-    """Return a plan in which every training takes as long as with its profiles and share of the report."""
+def with_profiles(table: "pd.DataFrame", *, deploy: bool = False) -> "pd.DataFrame":
+    """Return a plan in which every training takes as long as with its profiles, exports and share of the report."""
     profiled = ~table["scale"].str.endswith(TUNING)
-    return table.assign(seconds=table["seconds"] * (1 + PROFILE * profiled))
+    exports = DEPLOY * table["runs"] * profiled if deploy else 0.0
+    return table.assign(seconds=table["seconds"] * (1 + PROFILE * profiled) + exports)
 
 
 def trials(table: "pd.DataFrame") -> int:

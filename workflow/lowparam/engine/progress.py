@@ -16,10 +16,12 @@ COUNT = re.compile(r"(\w+) +(\d+)$")
 """A rule and how many jobs it has, in the table that Snakemake begins with."""
 TUNE = re.compile(r"tune_(\d+)")
 """The name of a rule that tunes, with the number of trials."""
-PER_SEED = re.compile(r"(train|profile)_([\d_]+)")
-"""The name of a rule that trains or profiles, with each seed."""
+PER_SEED = re.compile(r"(train|profile|deploy)_([\d_]+)")
+"""The name of a rule that trains, profiles or exports, with each seed."""
 PROFILE = 0.1
 """How long a profile takes, in trainings; all else takes about as long."""
+DEPLOY = 12.0
+"""Seconds that the export of a run takes, with 32 and 8 bits and its measurements; small networks hardly differ."""
 STEPS = re.compile(r"(\d+) of (\d+) steps \((\d+)%\) done")
 # What Snakemake prints at every start or between two steps, without news in it.
 NOISE = re.compile(

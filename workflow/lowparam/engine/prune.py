@@ -20,7 +20,8 @@ __all__ = ["delete", "prune", "unnamed"]
 
 NOT_EXPERIMENTS = {"data", *studies.names()}
 # What tells the folder of an experiment, or of a data set, from one that somebody put there.
-MADE = ("tuning/*.json", "runs/*/seed*", "profiles/*/seed*", "baseline.json", "runs.csv", "records/*.json")
+MADE = ("tuning/*.json", "runs/*/seed*", "profiles/*/seed*", "deployment/*/seed*")
+MADE += ("baseline.json", "runs.csv", "records/*.json")
 PREPARED = ("images.safetensors", "files.json", "manifest.json")
 NOT_JOBS = {"benchmarks", "records", "dvc.yaml", "dvc.lock"}  # of an experiment, and not in Snakemake's list
 

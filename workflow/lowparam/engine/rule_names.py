@@ -14,6 +14,7 @@ RESERVED = {
     "tune",
     "runs",
     "profiles",
+    "deployments",
     "overview",
     "data",
     "prepare",
@@ -24,7 +25,7 @@ RESERVED = {
 }
 """Names of rules, and of folders in results."""
 
-NUMBERED = re.compile(r"(tune|train|profile)_[\d_]+")
+NUMBERED = re.compile(r"(tune|train|profile|deploy)_[\d_]+")
 
 
 def check_names(params: Params) -> None:

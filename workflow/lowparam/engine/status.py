@@ -17,7 +17,7 @@ from rich.table import Table
 
 from lowparam import runs
 from lowparam.engine import plans
-from lowparam.engine.progress import PROFILE
+from lowparam.engine.progress import DEPLOY, PROFILE
 from lowparam.errors import LowparamError
 from lowparam.files import read_yaml
 from lowparam.params import Params, Run, Scale
@@ -62,7 +62,9 @@ def show_status(params: Params) -> None:
 
 def experiments_table(params: Params, found: dict[str, dict[Run, str]]) -> Table:
     tuned = {name: tuned_of(params, name) for name in found}
-    added = ["tuned"] if any(tuned.values()) else []
+    deployed = {name: deployed_of(params, name) for name in found}
+    added = {"tuned": tuned, "exported": deployed}
+    added = {title: counts for title, counts in added.items() if any(counts.values())}
     table = Table("experiment", *added, "runs", *STATES, "recorded", box=None, header_style="bold")
     table.columns[0].overflow = table.columns[-1].overflow = "fold"  # a name that is cut is none
     for column in table.columns[1:-1]:
@@ -73,7 +75,9 @@ def experiments_table(params: Params, found: dict[str, dict[Run, str]]) -> Table
             continue
         numbers = [f"[{style}]{counts[word]:,}[/]" if counts[word] and style else "" for word, style in STATES.items()]
         numbers[-1] = f"{counts['missing']:,}" if counts["missing"] else ""
-        table.add_row(name, *[tuned[name]] * len(added), f"{len(states):,}", *numbers, recorded(params, name))
+        table.add_row(
+            name, *(counts[name] for counts in added.values()), f"{len(states):,}", *numbers, recorded(params, name)
+        )
     return table
 
 
@@ -83,6 +87,14 @@ def tuned_of(params: Params, name: str) -> str:
         return ""
     choices = [runs.choice(params, scale) for scale in params.families(name)]
     return f"{sum(choice is not None for choice in choices)}/{len(choices)}"
+
+
+def deployed_of(params: Params, name: str) -> str:
+    """Count the runs that were exported and measured, as ``3/12``; empty if the experiment does not ask for it."""
+    if not params.experiment(name).deploy:
+        return ""
+    wanted = [run.deployment for run in params.runs(name)]
+    return f"{sum(file.exists() for file in wanted)}/{len(wanted)}"
 
 
 def recorded(params: Params, name: str) -> str:
@@ -174,6 +186,7 @@ def about(params: Params, runs: list[Run], trials: Mapping[Scale, int]) -> str:
     count = cores()
     try:
         work = seconds(params, runs) * (1 + PROFILE) + seconds_of_trials(params, trials)
+        work += DEPLOY * sum(params.experiment(run.scale.experiment).deploy for run in runs)
         return f"about {duration(work / count)} on {count} cores, profiles included"
     except LowparamError as error:
         return f"{error} says how long"

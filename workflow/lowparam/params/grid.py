@@ -118,6 +118,11 @@ class Scale:
         """The folder of their interference profiles; apart from the runs, which only training writes."""
         return paths.profiles(self.experiment, self.name)
 
+    @property
+    def deployment(self) -> Path:
+        """The folder of what a device needs for them, if the experiment has ``deploy``."""
+        return paths.deployment(self.experiment, self.name)
+
 
 @dataclass(frozen=True, order=True)
 class Run:
@@ -135,3 +140,8 @@ class Run:
     def profile(self) -> Path:
         """Its interference profile."""
         return self.scale.profiles / f"seed{self.seed}.csv"
+
+    @property
+    def deployment(self) -> Path:
+        """What a device needs for it, if the experiment has ``deploy``."""
+        return self.scale.deployment / f"seed{self.seed}.json"

@@ -331,6 +331,7 @@ class Experiment(Section):
     )
     tune: Tune | None = Field(None, description="recipe values to choose by validation accuracy before training")
     profile: Profile = Field(Profile(), description="how interference is measured")
+    deploy: bool = Field(False, description="whether each run is also exported and measured as for a device")
 
     @model_validator(mode="after")
     def _nothing_twice(self) -> "Experiment":
