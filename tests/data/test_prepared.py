@@ -3,13 +3,14 @@
 import json
 import os
 from pathlib import Path
+from threading import Event
 
 import pytest
 import yaml
 from PIL import Image
 from typer.testing import CliRunner
 
-from lowparam import data, params, prepared_data, provenance
+from lowparam import data, params, prepared_data, provenance, waiting
 from lowparam.cli import app
 from lowparam.errors import LowparamError
 from lowparam.files import read_json
@@ -39,6 +40,7 @@ SCALE = "mobilenetv1-none-10k"
 def place(tmp_path, monkeypatch) -> Path:
     """A folder of images and an experiment on them, in the folder where commands run."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(waiting, "LINE_AFTER", 3600.0)  # a busy machine says that it waits, which is no answer
     draw_folder(tmp_path / "images", 8)
     describe()
     return tmp_path
@@ -176,6 +178,18 @@ def test_another_image_of_the_same_name_and_size_is_noticed(place, monkeypatch, 
     changed.write_bytes(content)
     assert difference() == "results/data/mine was prepared from other files than those in data.mine.path"
     assert prepare() and difference() is None
+
+
+def test_a_log_says_that_images_are_prepared(monkeypatch):
+    """Tens of thousands take minutes, and the bar of a terminal is none in a log."""
+    said = Event()
+    monkeypatch.setattr(waiting, "LINE_AFTER", 0.0)
+    monkeypatch.setattr(waiting._Wait, "told", False)
+    show = waiting._Wait._show
+    monkeypatch.setattr(waiting._Wait, "_show", lambda wait: (show(wait), said.set()))
+    monkeypatch.setattr("lowparam.image_files.MOST", 0)  # reading them may take long, too, and be said
+    monkeypatch.setattr("lowparam.data.prepare.prepare", lambda *_, **__: said.wait())
+    assert "lowparam: preparing mine, 0 s so far" in run("prepare", "mine")
 
 
 def test_images_that_were_not_touched_are_not_read_again(place, monkeypatch):

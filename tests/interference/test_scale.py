@@ -202,7 +202,13 @@ def test_wrappers_around_the_names_are_taken_off(tmp_path):
     ("content", "says"),
     [
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "is a pointer of Git LFS .* git lfs pull"),
-        (b"PK\x03\x04archive/data.pkl", "is a pickle of PyTorch, .* safetensors.torch.save_file"),
+        (b"PK\x03\x04archive/data.pkl", "is an archive that is cut off, perhaps of torch.save; give a safetensors"),
+        (b"\x08\x08\x12\x07pytorch", "is a protocol buffer, perhaps of ONNX or TensorFlow; give a safetensors file"),
+        (b"\x1c\x00\x00\x00TFL3\x14\x00", "is a TensorFlow Lite file"),
+        (b"\xfd7zXZ\x00", "is packed by xz"),
+        (b"w/model.pth".ljust(257, b"\0") + b"ustar\0", "is a tar archive"),
+        (b"\xff\xd8\xff\xe0", "is a picture"),
+        (b"<?xml version='1.0'?><net/>", "is an XML file"),
         (b"\x80\x02}q\x00.", "is a pickle of PyTorch"),
         (b"\x93NUMPY\x01\x00", "is an array of NumPy; give a safetensors file"),
         (b"\x89HDF\r\n\x1a\n", "is an HDF5 file; give a safetensors file"),
@@ -235,6 +241,29 @@ def test_weights_whose_first_bytes_are_those_of_another_kind_are_read(tmp_path):
     for length in range(200):
         save_file({"a": torch.zeros(3)}, tmp_path / "w.safetensors", metadata={"note": "x" * length})
         assert read_weights(tmp_path / "w.safetensors").keys() == {"a"}
+
+
+def test_what_a_trainer_stores_next_to_the_weights_is_left_out(tmp_path):
+    state = {"stem.weight": torch.zeros(3), "head.bias": torch.ones(2)}
+    others = {"epoch": torch.tensor(3), "state_dict_ema.stem.weight": torch.ones(3)}
+    for wrapper, more in (("state_dict.", others), ("model.", {"epoch": torch.tensor(3)}), ("net.", {})):
+        wrapped = {f"{wrapper}{name}": tensor for name, tensor in state.items()}
+        save_file(wrapped | more, tmp_path / "w.safetensors")
+        assert read_weights(tmp_path / "w.safetensors").keys() == state.keys()
+
+
+@pytest.mark.parametrize(
+    ("tensors", "says"),
+    [
+        ({}, "has no tensors; give a safetensors file"),
+        ({"a.b": torch.tensor([1.0, float("nan")])}, "a.b has values that are no finite numbers, as after a training"),
+        ({"a.b": torch.tensor([float("inf")]).half()}, "a.b has values that are no finite numbers"),
+    ],
+)
+def test_weights_that_measure_nothing_are_refused(tmp_path, tensors, says):
+    save_file(tensors, tmp_path / "w.safetensors")
+    with pytest.raises(LowparamError, match=says):
+        read_weights(tmp_path / "w.safetensors")
 
 
 def test_a_network_without_weights_is_called_random(folder, monkeypatch):

@@ -73,7 +73,7 @@ def test_an_interrupt_is_left_to_snakemake():
     shown.stdin.write("first\n")
     assert shown.stdout.readline() == "first\n"
     shown.send_signal(signal.SIGINT)
-    assert shown.communicate("Terminating processes on user request\n", timeout=30) == (
+    assert shown.communicate("Terminating processes on user request\n") == (
         "Terminating processes on user request\n",
         None,
     )

@@ -18,6 +18,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from lowparam import paths
 from lowparam.errors import LowparamError
 from lowparam.files import read_json, sha256, write_json
+from lowparam.waiting import waiting
 
 __all__ = [
     "contents_sha256",
@@ -219,10 +220,16 @@ def _contents(folder: Path) -> dict[str, Any] | None:
         state, known = _state(folder / name), before.get(os.fsencode(name).hex())
         return known if known and known[0] == state else [state, _sha256(folder / name)]
 
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
-        found = zip(names, threads.map(look, names), strict=True)
-        _READ[folder] = {os.fsencode(name).hex(): about for name, about in found}
-    return _READ[folder]
+    known = {}
+    with (
+        waiting(f"reading the images in {folder}", len(names)) as done,
+        ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads,
+    ):
+        for name, about in zip(names, threads.map(look, names), strict=True):
+            known[os.fsencode(name).hex()] = about
+            done()
+    _READ[folder] = known
+    return known
 
 
 def _kept_in(folder: Path) -> Path:

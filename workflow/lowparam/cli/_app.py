@@ -59,7 +59,29 @@ app = typer.Typer(
 Experiment = Annotated[str, typer.Argument(help="Name of an experiment in params.yaml.")]
 Subject = Annotated[str, typer.Argument(help="Name of an experiment in params.yaml, or of a study such as star.")]
 Scales = Annotated[list[str], typer.Argument(help="Scales of the experiment, such as mobilenetv2-none-25k.")]
-Device = Annotated[str | None, typer.Option(help="cpu or cuda; by default cuda if there is one.")]
+
+
+def find_device(name: str | None) -> str | None:
+    """Check the name of a device before anything is read or built.
+
+    Raises
+    ------
+    typer.BadParameter
+        If it is not the name of a device, or this machine has no such GPU.
+    """
+    if name is None or name == "cpu":
+        return name
+    if not (found := re.fullmatch(r"cuda(?::(\d+))?", name)):
+        raise typer.BadParameter(f"{name!r} is no device; write cpu, cuda or cuda:0")
+    import torch  # here, because few commands need it
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if int(found[1] or 0) >= count:
+        raise typer.BadParameter(f"{name} is not here: PyTorch sees {count or 'no'} GPU{'s' * (count > 1)}")
+    return name
+
+
+Device = Annotated[str | None, typer.Option(help="cpu or cuda; by default cuda if there is one.", callback=find_device)]
 
 
 def command(group: str, name: str | None = None, **options: Any) -> Callable[[Callable], Callable]:

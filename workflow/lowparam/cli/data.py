@@ -1,5 +1,7 @@
 """Commands for data sets."""
 
+import sys
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
@@ -7,6 +9,7 @@ import typer
 from lowparam import params as parameters
 from lowparam import paths, prepared_data, registry
 from lowparam.cli._app import Experiment, command
+from lowparam.waiting import waiting
 
 GROUP = "Data"
 
@@ -22,7 +25,9 @@ def prepare(name: Annotated[str, typer.Argument(help="Name of a data set in para
 
     from lowparam.data.prepare import prepare
 
-    prepare(name, data, paths.data(name), identity=prepared_data.identity(params, name))
+    # On a terminal, reading and decoding have bars of their own.
+    with nullcontext() if sys.stderr.isatty() else waiting(f"preparing {name}"):
+        prepare(name, data, paths.data(name), identity=prepared_data.identity(params, name))
     prepared_data.keep_hashes(params, name)
 
 

@@ -11,7 +11,7 @@ tell is refused here, where it matters:
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from PIL import Image
 from lowparam.data.dataset import Files
 from lowparam.data.decode import declared_range, find_range, tag
 from lowparam.errors import LowparamError
+from lowparam.waiting import waiting
 
 __all__ = ["check_ranges"]
 
@@ -31,6 +32,8 @@ LEAST = 16  # of 256: what is darker may have 12 bits or fewer
 
 Guess = tuple[str, tuple[float, float]]
 """Mode of an image, and the range that its values suggest."""
+Found = Guess | str | None
+"""A guess, or in words why an image is refused; None if there is nothing to guess."""
 
 
 def check_ranges(files: Sequence[Files], key: str, value_range: Sequence[float] | None) -> None:
@@ -54,7 +57,8 @@ def check_ranges(files: Sequence[Files], key: str, value_range: Sequence[float] 
     paths = [path for path in paths if not _has_eight_bits(path)]
     cores = len(os.sched_getaffinity(0))
     # Threads, because PIL releases the interpreter lock while it decodes.
-    looked = Parallel(n_jobs=cores, backend="threading")(delayed(_look)(path, value_range) for path in paths)
+    parallel = Parallel(n_jobs=cores, backend="threading", return_as="generator")
+    looked = list(_counted(parallel(delayed(_look)(path, value_range) for path in paths), len(paths)))
     guesses: dict[str, dict[tuple[float, float], str]] = {}
     for path, found in zip(paths, looked, strict=True):
         name = os.path.relpath(path, files[0].root)
@@ -72,13 +76,20 @@ def check_ranges(files: Sequence[Files], key: str, value_range: Sequence[float] 
             )
 
 
+def _counted(found: Iterable[Found], count: int) -> Iterator[Found]:
+    with waiting("looking at the range of images", count) as done:
+        for each in found:
+            yield each
+            done()
+
+
 def _has_eight_bits(path: str) -> bool:
     """Whether the name of a file tells that its image has 8 bits a value."""
     Image.init()
     return Image.registered_extensions().get(os.path.splitext(path)[1].lower()) in EIGHT_BITS
 
 
-def _look(path: str, value_range: Sequence[float] | None) -> Guess | str | None:
+def _look(path: str, value_range: Sequence[float] | None) -> Found:
     """Return what the values of an image suggest, or in words why it is refused; None if there is nothing to guess."""
     try:
         with Image.open(path) as image:
@@ -102,7 +113,7 @@ def _is_shifted(path: str) -> bool:
     return False
 
 
-def _suggested(image: Image.Image) -> Guess | str | None:
+def _suggested(image: Image.Image) -> Found:
     """Do the same for an image of mode I or F."""
     values = np.asarray(image).astype(np.float64)
     low, high = float(values.min()), float(values.max())

@@ -4,6 +4,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from timm.models import adapt_input_conv
@@ -13,17 +14,27 @@ from lowparam.errors import LowparamError
 
 __all__ = ["fit", "read_weights"]
 
-WRAPPERS = ("module.", "_orig_mod.", "state_dict.", "model.")
-"""What DataParallel, torch.compile and trainers put before every name."""
+WRAPPERS = ("module.", "_orig_mod.", "state_dict.", "model.", "net.", "network.", "backbone.")
+"""What DataParallel, torch.compile, trainers and our own runs put before every name."""
 PICKLE = "a pickle of PyTorch"
 KINDS = {
     b"version https://git-lfs": "a pointer of Git LFS and not the weights; run: git lfs pull",
     b"\x80": PICKLE,  # of torch.save before 1.6
-    b"PK": PICKLE,  # which torch.save packs by now; this one is cut off
+    b"PK": "an archive that is cut off, perhaps of torch.save",
     b"\x93NUMPY": "an array of NumPy",
     b"\x89HDF": "an HDF5 file",
     b"GGUF": "a GGUF file",
     b"\x1f\x8b": "packed by gzip",
+    b"BZh": "packed by bzip2",
+    b"\xfd7zXZ": "packed by xz",
+    b"\x28\xb5\x2f\xfd": "packed by zstandard",
+    b"7z\xbc\xaf": "a 7-Zip archive",
+    b"Rar!": "a RAR archive",
+    b"\x1c\x00\x00\x00TFL3": "a TensorFlow Lite file",
+    b"\x08": "a protocol buffer, perhaps of ONNX or TensorFlow",
+    b"\xff\xd8\xff": "a picture",
+    b"\x89PNG": "a picture",
+    b"<?xml": "an XML file, perhaps of OpenVINO",
     b"<": "a web page, perhaps of an error",
     b"{": "JSON, perhaps the index of several files",
 }
@@ -37,7 +48,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     Raises
     ------
     LowparamError
-        If the file is missing or is something else; the message tells what it is and what is wanted.
+        If the file is missing or is something else, or has values that are no numbers; the message tells what it is and
+        what is wanted.
     """
     try:
         kind = _kind(path)
@@ -53,9 +65,27 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise LowparamError(f"{path} does not exist") from error
     except (OSError, SafetensorError) as error:
         raise LowparamError(f"{path} is not a safetensors file, or is damaged: {error}") from error
-    while wrapper := next((w for w in WRAPPERS if state and all(key.startswith(w) for key in state)), None):
-        state = {key.removeprefix(wrapper): tensor for key, tensor in state.items()}
+    state = _unwrapped(state)
+    if not state:
+        raise LowparamError(f"{path} has no tensors; {WANTED}")
+    for name, tensor in state.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise LowparamError(
+                f"{path}: {name} has values that are no finite numbers, as after a training that diverged"
+            )
     return state
+
+
+def _unwrapped(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Take off what is before all names; what a trainer stored next to the weights, such as the epoch, is left out."""
+    if any(key.startswith("state_dict.") for key in state):
+        state = {key: tensor for key, tensor in state.items() if key.startswith("state_dict.")}
+    while True:
+        named = {key: tensor for key, tensor in state.items() if "." in key}
+        wrapper = next((w for w in WRAPPERS if named and all(key.startswith(w) for key in named)), None)
+        if wrapper is None:
+            return state
+        state = {key.removeprefix(wrapper): tensor for key, tensor in named.items()}
 
 
 def _kind(path: Path) -> str | None:
@@ -64,6 +94,8 @@ def _kind(path: Path) -> str | None:
         return "a folder"
     with path.open("rb") as file:
         start = file.read(32)
+        file.seek(257)
+        is_tar = file.read(5) == b"ustar"
     if not start:
         return "empty"
     if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < path.stat().st_size:  # whatever it begins with
@@ -72,6 +104,8 @@ def _kind(path: Path) -> str | None:
         with zipfile.ZipFile(path) as packed:
             names = packed.namelist()
         return PICKLE if any(name.endswith("data.pkl") for name in names) else f"an archive of {', '.join(names[:3])}"
+    if is_tar:
+        return "a tar archive"
     return next((kind for mark, kind in KINDS.items() if start.startswith(mark)), None)
 
 

@@ -50,7 +50,12 @@ def describe(finding: Mapping[str, Any], sections: Iterable[type[BaseModel]]) ->
     if finding["type"] in ("value_error", "union_tag_invalid", "union_tag_not_found"):
         return f"{key}: {message}" if key else message
     if finding["type"] == "too_short":
-        return f"{key} is empty; it needs at least one item"
+        least, count = finding["ctx"]["min_length"], finding["ctx"]["actual_length"]
+        if count == 0:
+            return f"{key} is empty; it needs at least {'one item' if least == 1 else f'{least} items'}"
+        return f"{key} has {'one item' if count == 1 else f'{count} items'}; it needs at least {least}"
+    if finding["type"] == "too_long":
+        return f"{key} has {finding['ctx']['actual_length']} items; it takes at most {finding['ctx']['max_length']}"
     given = finding["input"]
     if given is None and finding["type"] in NEEDS_A_VALUE:
         return f"{key} has no value"

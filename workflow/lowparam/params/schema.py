@@ -64,7 +64,7 @@ class Data(Section):
         None, min_length=1, description="folder of the images, or of files that were downloaded by hand"
     )
     size: int | None = Field(
-        None, ge=8, description="image folders and tiny_imagenet: height and width in pixels that networks see"
+        None, ge=8, le=4096, description="image folders and tiny_imagenet: height and width in pixels that networks see"
     )
     channels: Literal[1, 3] = Field(3, description="image folders: 3 for colour, 1 for grey")
     stream: bool = Field(False, description="image folders: read images while training, instead of keeping arrays")
@@ -118,10 +118,12 @@ class Data(Section):
 class Augment(Section):
     """Random changes of the training images, each drawn anew for every image and epoch."""
 
-    crop_padding: int = Field(0, ge=0, description="pixels of zero padding before a random crop of the old size")
+    crop_padding: int = Field(
+        0, ge=0, le=4096, description="pixels of zero padding before a random crop of the old size"
+    )
     flip: bool = Field(False, description="mirror left to right with probability 1/2")
     rotation: float = Field(0.0, ge=0, le=180, description="largest rotation to either side, in degrees")
-    cutout: int = Field(0, ge=0, description="side in pixels of a square set to the mean; 0 for none")
+    cutout: int = Field(0, ge=0, le=4096, description="side in pixels of a square set to the mean; 0 for none")
     mixup: float = Field(0.0, ge=0, description="alpha of the Beta distribution of mixup; 0 for none")
     cutmix: float = Field(0.0, ge=0, description="alpha of the Beta distribution of cutmix; 0 for none")
     crop_area: Area = Field(
