@@ -73,10 +73,18 @@ def test_an_element_with_a_diverged_run_is_left_out_and_named():
     runs = experiment(0.0)(np.random.default_rng(0))
     gone = (runs["architecture"] == "mobilenetv1+se") & (runs["seed"] == 0)
     runs.loc[gone, "status"] = "diverged"
-    assert "Left out because a run diverged: mobilenetv1+se." in TEST.find(runs).note
+    assert "Left out because runs diverged or are untrained: mobilenetv1+se." in TEST.find(runs).note
     few = runs[runs["architecture"].isin([*HOSTS, "mobilenetv1+se", "mobilenetv2+gelu"])]
     with pytest.raises(NotTested, match="fewer than 5 elements"):
         TEST.find(few)
+
+
+def test_an_element_that_did_not_train_is_left_out_and_named():
+    runs = experiment(0.0)(np.random.default_rng(0))
+    runs.loc[runs["architecture"] == "mobilenetv1+se", ["status", "test_accuracy"]] = "untrained", 0.1
+    finding = TEST.find(runs)
+    assert "Left out because runs diverged or are untrained: mobilenetv1+se." in finding.note
+    assert finding.estimate == TEST.find(runs[runs["architecture"] != "mobilenetv1+se"]).estimate
 
 
 def test_one_seed_is_enough_as_the_unit_is_the_part():

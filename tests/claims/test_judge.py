@@ -83,7 +83,7 @@ def test_the_correction_never_makes_p_smaller(judged):
     ("claim", "gone", "command"),
     [
         ("C8", {"architecture": "nodepth_a"}, "snakemake digits"),
-        ("C5", {"architecture": "mobilenext"}, "snakemake digits"),
+        ("C5", {"architecture": "convnext"}, "snakemake digits"),
         ("C4", {"probe": "solu_s1"}, "snakemake digits"),
     ],
 )
@@ -147,6 +147,18 @@ def test_one_architecture_that_did_not_train_spoils_a_test_that_must_hold_agains
     assert row(judge(only("C2"), "digits", broken).rows, "C2", "total")["verdict"] == NOT_COMPARABLE
 
 
+def test_one_architecture_that_did_not_train_spoils_a_mean_over_several(runs):
+    """ConvNeXt is a fifth of the arm of C4, so that an eighth of its runs would pass if all were counted together."""
+    broken = runs.copy()
+    arm = broken.index[broken["architecture"].eq("convnext") & broken["probe"].eq("solu_s1")]
+    broken.loc[arm[:2], "status"] = "untrained"
+    assert row(judge(only("C4"), "digits", broken).rows, "C4", "learned")["verdict"] != NOT_COMPARABLE
+    broken.loc[arm[:3], "status"] = "untrained"
+    found = row(judge(only("C4"), "digits", broken).rows, "C4", "learned")
+    assert found["verdict"] == NOT_COMPARABLE
+    assert found["reason"].startswith("convnext with solu_s1: of 20 runs 3 are untrained, more than a tenth.")
+
+
 def test_a_test_that_cannot_be_made_counts_in_the_correction_like_one_without_runs(runs):
     broken = judge(only("C2"), "digits", failing(runs, "mobilenetv3", 1.0, "untrained")).rows
     gone = judge(only("C2"), "digits", runs[runs["architecture"] != "mobilenetv3"]).rows
@@ -156,6 +168,18 @@ def test_a_test_that_cannot_be_made_counts_in_the_correction_like_one_without_ru
 def test_an_association_with_networks_that_did_not_train_is_not_comparable(runs):
     broken = failing(failing(runs, "convnext", 1.0, "untrained"), "mobilenext", 1.0, "untrained")
     assert row(judge(only("C1"), "digits", broken).rows, "C1", "rank")["verdict"] == NOT_COMPARABLE
+
+
+def test_an_association_leaves_out_a_network_that_did_not_train_and_names_it(runs):
+    broken = runs.copy()
+    arm = broken.index[broken["architecture"].eq("convnext") & broken["probe"].eq("none")]
+    broken.loc[arm[:3], "status"] = "untrained"
+    without = judge(only("C1"), "digits", runs[runs["architecture"] != "convnext"]).rows
+    judged = judge(only("C1"), "digits", broken).rows
+    for test in ("rank", "between", "within"):
+        found = row(judged, "C1", test)
+        assert "did not train, or lack r_projection or a budget: convnext." in found["reason"]
+        assert found["estimate"] == row(without, "C1", test)["estimate"]
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.05])

@@ -67,6 +67,30 @@ class TestPaired:
         assert share(counts, SUPPORTED) <= allowed()  # V1 equals V3, however far it is ahead of V2
         assert definite(counts) <= allowed()
 
+    some = Paired(
+        kind="paired",
+        plus={"architecture": ["mobilenetv2", "mobilenetv3"]},
+        minus=V1,
+        some=True,
+        direction="greater",
+        **COMMON,
+    )
+
+    @pytest.mark.parametrize(
+        ("effects", "expected"),
+        [((0.02, -0.02), SUPPORTED), ((-0.02, 0.02), SUPPORTED), ((-0.02, -0.02), CONTRADICTED)],
+    )
+    def test_one_architecture_is_enough_where_the_claim_is_about_some(self, effects, expected):
+        def make(rng):
+            runs = add(noisy(self.runs, rng), effects[0], architecture=["mobilenetv2"])
+            return add(runs, effects[1], architecture=["mobilenetv3"])
+
+        assert share(verdicts(self.some, make, 30), expected) > 0.9
+        assert self.some.find(make(np.random.default_rng(0))).estimate == pytest.approx(100 * max(effects), abs=1)
+
+    def test_several_chances_give_few_verdicts_without_an_effect(self):
+        assert definite(verdicts(self.some, self.make(0.0))) <= allowed()
+
     def test_a_diverged_run_does_not_shift_the_estimate(self):
         level = dict(zip(BUDGETS, (0.5, 0.7, 0.8, 0.9), strict=True))
         steep = self.runs.assign(test_accuracy=self.runs["budget"].map(level))
@@ -282,6 +306,25 @@ class TestDose:
     def test_a_dose_that_does_not_move_the_measure_says_nothing(self):
         counts = verdicts(self.test, self.make(-0.01, moved=0.0))
         assert definite(counts) <= allowed()
+
+    def test_what_a_dose_must_move_is_that_of_the_arm_and_not_of_its_control(self):
+        """A dose that raises r in both as much moves it, although the difference stays the same."""
+        variants = [f"{name}@{word}" for name in ("v1", "v2") for word in ("p0", "p1", "p2")]
+        runs = noisy(grid(variants), np.random.default_rng(0), 0.002)
+        dose = runs["architecture"].str[-1].astype(int)
+        runs["r_projection"] = 0.5 + 0.1 * dose + np.random.default_rng(1).normal(0, 0.01, len(runs))
+        runs["test_accuracy"] += 0.02 * dose * runs["architecture"].str.startswith("v2")
+        test = Dose(
+            kind="dose",
+            plus={"architecture": ["v2@{dose}"]},
+            minus={"architecture": ["v1@{dose}"]},
+            doses={"p0": 0.0, "p1": 1.0, "p2": 2.0},
+            moved="r_projection",
+            direction="greater",
+            **COMMON,
+        )
+        found = test.find(runs)
+        assert verdict(found, found.p) == SUPPORTED and "moved r_projection by +0.10" in found.note
 
     def test_size_can_be_the_dose(self):
         test = Dose(kind="dose", plus=V1, minus=V2, direction="less", **COMMON)

@@ -6,7 +6,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
-from lowparam.claims.finding import INCONCLUSIVE
+from lowparam.claims.finding import INCONCLUSIVE, from_seeds
 from lowparam.claims.judge import _reason
 from lowparam.claims.statistics import _power, holm, mean_interval, one_sided, seeds_needed, smallest_effect
 
@@ -59,6 +59,19 @@ def test_a_large_effect_needs_the_seeds_that_detect_it():
     """The power of statsmodels is NaN for this effect with 3 seeds, which ended the search there."""
     assert seeds_needed(6.47, 44.2, 0.05 / 9) == 4
     assert smallest_effect(6.47, 3, 0.05 / 9) > 44.2 > smallest_effect(6.47, 4, 0.05 / 9)
+
+
+@pytest.mark.parametrize("effect", [1e5, 1e9, 1e16])
+def test_a_huge_effect_needs_two_seeds_and_ends_the_search(effect):
+    """Both tails of the noncentral t distribution are NaN there, which counted as no power."""
+    assert seeds_needed(1.0, effect) == 2 and _power(effect, 5, 0.05 / 9) == pytest.approx(1)
+
+
+def test_values_that_are_equal_up_to_rounding_have_no_spread():
+    values = 1 + 1e-16 * np.array([1, 2, 3, 5])
+    found = from_seeds(values, direction="greater", margin=0.0, unit="r")
+    assert (found.p, found.sd) == (1.0, 0.0) and np.isnan(found.power(0.05)).all()
+    assert "no variation to judge by" in found.note
 
 
 def test_no_effect_is_settled_by_no_number_of_seeds():

@@ -10,6 +10,7 @@ import pytest
 from lowparam.claims.registry import load_registry
 from lowparam.errors import LowparamError
 from lowparam.params import load
+from lowparam.report.verdicts.chosen_reading import read_readings, section
 from lowparam.report.verdicts.overview import (
     WORDS,
     overview_figure,
@@ -21,6 +22,10 @@ from lowparam.report.verdicts.overview import (
 )
 
 ROOT = Path(__file__).parents[2]
+
+
+def page_of(params) -> str:
+    return overview_page(read_verdicts(params), load_registry(), read_readings(params))
 
 
 @pytest.fixture
@@ -49,7 +54,7 @@ def test_a_verdict_names_its_experiment_and_the_data(place):
 
 
 def test_the_page_begins_with_a_sentence_a_claim_that_names_the_data(place):
-    page = overview_page(read_verdicts(load()), load_registry())
+    page = page_of(load())
     opening = page.partition("\n| claim")[0]
     assert "- [C2](#c2): mixed: **supported** on digits, **contradicted** on digits." in opening
     assert "- [C14](#c14): **not tested** on any data." in opening
@@ -78,11 +83,52 @@ def test_the_figure_has_a_mark_for_every_verdict(place):
 
 def test_every_test_of_every_claim_has_a_row(place):
     registry = load_registry()
-    page = overview_page(read_verdicts(load()), registry)
+    page = page_of(load())
     for claim in registry.claims:
         section = re.search(rf"## {claim.id}\n(.*?)(?=\n## |\Z)", page, re.DOTALL)[1]
         assert section.count("(`") == len(claim.tests)
     assert "not tested: `snakemake dose`" in page
+
+
+def reading(experiment: str, data: str, **verdicts: str) -> list[dict[str, str]]:
+    """The rows of one experiment, such as ``solu_s2="supported"``: all three claims have that verdict."""
+    return [
+        {"experiment": experiment, "place": f"{experiment} ({data})", "data": data}
+        | {"reading": name, "claim": claim, "test": "primary", "verdict": word}
+        for name, word in verdicts.items()
+        for claim in ("C4", "C5", "C8")
+    ]
+
+
+def test_the_reading_chosen_on_digits_is_shown_on_other_data_alone():
+    """On the photographs another reading would win; what they say must not choose."""
+    rows = reading("solu", "digits", solu_s1="contradicted", solu_s2="supported")
+    rows += reading("again", "digits", solu_s2="supported")
+    rows += reading("photographs", "cifar10", solu_s1="supported", solu_s2="contradicted")
+    text = section(pd.DataFrame(rows))
+    assert "Chosen: SoLU (S2) (`solu_s2`)." in text
+    shown = [line for line in text.splitlines() if line.startswith("| [")]
+    assert [line.split("](")[0] for line in shown] == ["| [photographs (cifar10)"]
+    assert shown[0].count("contradicted") == 3 and "supported" not in shown[0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (reading("photographs", "cifar10", solu_s1="supported"), "No reading is chosen yet: `lowparam run solu`"),
+        (reading("solu", "digits", solu_s1="supported"), "No other data have runs with it yet."),
+    ],
+)
+def test_what_is_missing_for_a_chosen_reading_is_said(rows, said):
+    assert said in section(pd.DataFrame(rows))
+
+
+def test_an_experiment_with_the_headline_reading_alone_has_it_from_its_verdicts(place):
+    found = read_readings(load())
+    verdicts = read_verdicts(load()).set_index(["experiment", "claim", "test"])["verdict"]
+    assert set(found["reading"]) == {"solu_s1"} and set(found["claim"]) == {"C4", "C5", "C8"}
+    c4 = found[found["claim"] == "C4"].set_index("experiment")["verdict"]
+    assert c4["digits"] == verdicts["digits", "C4", "learned"]
 
 
 def test_no_verdict_is_one_on_imagenet(place):
@@ -103,4 +149,4 @@ def test_the_committed_page_is_that_of_the_committed_verdicts(monkeypatch):
     if not page.exists():
         pytest.skip("no results in this clone")
     monkeypatch.chdir(ROOT)
-    assert page.read_text(encoding="utf-8") == overview_page(read_verdicts(load()), load_registry())
+    assert page.read_text(encoding="utf-8") == page_of(load())

@@ -8,6 +8,7 @@ import pytest
 from lowparam.params import load
 from lowparam.report.context import Context
 from lowparam.report.figures import readings as figure
+from lowparam.report.readings import Readings
 from lowparam.report.style import in_style
 from lowparam.report.tables import readings as table
 from synthetic import add, experiment_grid, noisy
@@ -15,9 +16,9 @@ from synthetic import add, experiment_grid, noisy
 PARAMS = """
 data: {digits: {source: digits, split: {train: 0.6, validation: 0.15, test: 0.25}}}
 recipes: {digits: {epochs: 1, batch_size: 64, lr: 0.004}}
-replicate: [mine]
+replicate: [solu]
 experiments:
-  mine:
+  solu:
     {data: digits, recipe: digits,
      architectures: [mobilenetv1, mobilenetv2, mobilenetv3, mobilenext, convnext, nodepth_a, nodepth_c],
      probes: [none, solu_s1, solu_s2, scale_s1], budgets: [10k, 25k, 50k], seeds: [0, 1, 2, 3, 4]}
@@ -32,14 +33,14 @@ def context(tmp_path_factory):
         (place / "params.yaml").write_text(PARAMS, encoding="utf-8")
         params = load()
         rng = np.random.default_rng(0)
-        runs = noisy(noisy(experiment_grid(params, "mine"), rng), rng, 0.01, "r_projection")
+        runs = noisy(noisy(experiment_grid(params, "solu"), rng), rng, 0.01, "r_projection")
         runs = add(runs, -0.04, probe=["solu_s1"], architecture=["mobilenetv1", "mobilenetv2", "mobilenetv3"])
         runs = add(runs, 0.2, "r_projection", probe=["solu_s1", "scale_s1"])
         lost = runs["architecture"].eq("convnext") & runs["probe"].eq("solu_s2") & runs["seed"].eq(0)
         runs.loc[lost, "test_accuracy"] = np.nan
-        (place / "results/mine").mkdir(parents=True)
-        runs.to_csv(place / "results/mine/runs.csv", index=False)
-        found = Context(params, "mine")
+        (place / "results/solu").mkdir(parents=True)
+        runs.to_csv(place / "results/solu/runs.csv", index=False)
+        found = Context(params, "solu")
         assert len(found.runs), "read while the folder is the current one"
     return found
 
@@ -61,10 +62,16 @@ def test_the_table_has_a_row_for_each_reading_with_what_it_supports(context):
     assert "all supported: none" in made.notes[0] and made.notes[0].endswith("judged under solu_s1.")
 
 
+def test_only_the_experiment_that_the_protocol_names_chooses_a_reading(context, monkeypatch):
+    monkeypatch.setattr("lowparam.report.readings.CHOSEN_ON", "another")
+    said = Readings(context).conclusion()
+    assert said.endswith("is decided on the experiment another alone.") and "judged under" not in said
+
+
 def test_no_mean_is_printed_over_the_seeds_that_are_left(context):
     made = table.make(context)
     row = next(dict(zip(made.header, row, strict=True)) for row in made.rows if row[0] == "SoLU (S2)")
-    assert row["MobileNeXt, ConvNeXt"].plain() == "–"
+    assert row["ConvNeXt"].plain() == "–" != row["MobileNeXt"].plain()
 
 
 def test_the_figure_has_a_panel_for_each_test(context):

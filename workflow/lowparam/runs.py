@@ -313,10 +313,12 @@ def report_identity(params: Params, name: str) -> dict[str, str]:
 def overview_identity(params: Params) -> dict[str, Any]:
     """Return what determines the overview of all claims, in addition to the verdicts of ``replicate``.
 
-    Verdicts of other experiments and of studies count as they are; the rule does not train their runs.
+    Verdicts and readings of other experiments and of studies count as they are; the rule does not train their runs.
     """
     others = [name for name in (*params.experiments, *studies.names()) if name not in params.replicate]
-    recorded = {name: sha256(paths.claims(name)) for name in others if paths.claims(name).exists()}
+    files = {name: paths.claims(name) for name in others}
+    files |= {f"{name} readings": paths.tables(name) / "readings.csv" for name in others}
+    recorded = {name: sha256(path) for name, path in files.items() if path.exists()}
     return {"others": recorded, "code_sha256": provenance.digest(provenance.ENTRIES["overview"])}
 
 

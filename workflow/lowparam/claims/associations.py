@@ -10,12 +10,11 @@ import numpy as np
 import pandas as pd
 
 from lowparam.claims.availability import FEWEST_ARCHITECTURES
-from lowparam.claims.contrasts import MATCHED, OutcomeGrid, Selection, with_default_probe
+from lowparam.claims.contrasts import MATCHED, OutcomeGrid, Selection, failed_architectures, with_default_probe
 from lowparam.claims.finding import NotTested
 
 __all__ = ["Configurations", "permuted", "resampled"]
 
-FEWEST = FEWEST_ARCHITECTURES  # four architectures have 24 orders, too few for a p-value below 5 % on two sides
 MOST_ORDERS = 5040  # all orders of seven architectures
 
 
@@ -30,7 +29,7 @@ class Configurations:
     names : list of str
         The architectures.
     left_out : list of str
-        Architectures that lack a bin or have no x, such as blocks without a projection.
+        Architectures that did not train, lack a bin, or have no x, such as blocks without a projection.
     """
 
     x: np.ndarray
@@ -59,8 +58,8 @@ class Configurations:
         # Variants of a recipe are not architectures of their own.
         keys = [key for key in keys if not any(fnmatchcase(key[1], pattern) for pattern in [*without, "*@*"])]
         architectures = list(dict.fromkeys(key[1] for key in keys))
-        if len(architectures) < FEWEST:
-            raise NotTested(f"fewer than {FEWEST} architectures have runs")
+        if len(architectures) < FEWEST_ARCHITECTURES:
+            raise NotTested(f"fewer than {FEWEST_ARCHITECTURES} architectures have runs")
         bins = list(dict.fromkeys((key[0], key[2]) for key in keys))
         if any(budget == "published" for budget, _ in bins):
             raise NotTested("published networks have no budget in common")
@@ -68,8 +67,9 @@ class Configurations:
         places = [[rows.get((budget, name, probe), -1) for budget, probe in bins] for name in architectures]
         arrays = [np.vstack([grid.values, np.full(len(grid.seeds), np.nan)])[np.array(places)] for grid in grids]
         complete = np.all([np.isfinite(array).any(axis=2) for array in arrays], axis=(0, 2))
-        if complete.sum() < FEWEST:
-            raise NotTested(f"fewer than {FEWEST} architectures have all budgets and {x}")
+        complete &= ~np.isin(architectures, list(failed_architectures(runs, [selection])))
+        if complete.sum() < FEWEST_ARCHITECTURES:
+            raise NotTested(f"fewer than {FEWEST_ARCHITECTURES} architectures trained and have all budgets and {x}")
         sizes = OutcomeGrid.read(runs, "parameters_total").means()[np.array(places)[complete]]
         if (sizes.max(axis=0) > (1 + MATCHED) * sizes.min(axis=0)).any():
             raise NotTested("the networks of a budget differ in size")
@@ -77,6 +77,12 @@ class Configurations:
         finite = [np.where(both, array, np.nan)[complete] for array in arrays]
         names = np.array(architectures)
         return cls(finite[0], finite[1], list(names[complete]), list(names[~complete]))
+
+    def described_left_out(self, measure: str) -> str:
+        """Say in a sentence what was left out; empty if nothing was."""
+        if not self.left_out:
+            return ""
+        return f"Left out because they did not train, or lack {measure} or a budget: {', '.join(self.left_out)}."
 
     def means(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the means of x and y over seeds, each of shape (architectures, bins)."""

@@ -6,11 +6,11 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from lowparam.claims import availability
-from lowparam.claims.contrasts import RunCount, Selection, count_runs
-from lowparam.claims.finding import Finding, weakest
+from lowparam.claims.contrasts import RunCount, Selection, count_arms, count_runs
+from lowparam.claims.finding import Finding, strongest, weakest
 from lowparam.params import Section
 
-__all__ = ["Arm", "ClaimTest", "Compared", "Directed", "Sided", "by_architecture"]
+__all__ = ["Arm", "Association", "ClaimTest", "Compared", "Directed", "Sided", "by_architecture"]
 
 Column = Literal["architecture", "probe", "budget"]
 Pattern = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:+@*{}]+$")]
@@ -54,13 +54,13 @@ class ClaimTest(Section):
         """Return every selection of runs of the test."""
         return availability.arms(self.model_dump(exclude_none=True))
 
-    def sides(self) -> list[Selection]:
-        """Return the selections each of which has to have trained for the test to say something."""
-        return self.arms()
+    def counts(self, runs: pd.DataFrame) -> list[RunCount]:
+        """Count the runs of each arm that has to have trained for the test to say something.
 
-    def count(self, runs: pd.DataFrame, selections: list[Selection]) -> RunCount:
-        """Count the runs of selections of the test, without the architectures that it leaves out."""
-        return count_runs(runs, selections, getattr(self, "without", ()))
+        An arm is an architecture with a probe, as in tuning: of a mean over several, one that did not train would
+        decide alone.
+        """
+        return count_arms(runs, self.arms())
 
     @property
     def shown_in(self) -> str:
@@ -79,6 +79,16 @@ class Sided(ClaimTest):
     direction: Literal["greater", "less"] = Field(description="direction that the claim predicts")
 
 
+class Association(Sided):
+    """Test how two columns go together over architectures or parts, which are its unit.
+
+    Those that did not train are left out and named; the arm is all of them together.
+    """
+
+    def counts(self, runs: pd.DataFrame) -> list[RunCount]:
+        return [count_runs(runs, self.arms(), getattr(self, "without", ()))]
+
+
 class Directed(Sided):
     """Test an effect that the claim predicts on one side of a margin."""
 
@@ -91,6 +101,7 @@ class Compared(Directed):
     plus: Arm = Field(description="runs that the claim is about")
     minus: Arm | None = Field(None, description="runs that they are compared with")
     every: bool = Field(False, description="must hold against each architecture of minus, not against their mean")
+    some: bool = Field(False, description="must hold for one architecture of plus, not for their mean")
 
     @model_validator(mode="after")
     def _something_to_compare_with(self) -> "Compared":
@@ -98,13 +109,11 @@ class Compared(Directed):
             raise ValueError("every needs architectures in minus")
         return self
 
-    def sides(self) -> list[Selection]:
-        """Return the arms; with `every`, each architecture of `minus` is one."""
-        if not self.every:
-            return self.arms()
-        return [{**arm} for arm in (self.plus, *by_architecture(self.minus).values())]
-
     def find(self, runs: pd.DataFrame) -> Finding:
+        if self.some:
+            arms = by_architecture(self.plus)
+            alone = {name: self.model_copy(update={"plus": arm, "some": False}) for name, arm in arms.items()}
+            return strongest({name: test.find(runs) for name, test in alone.items()})
         if self.every:
             findings = {name: self.against(runs, arm) for name, arm in by_architecture(self.minus).items()}
             return weakest(findings, "against")

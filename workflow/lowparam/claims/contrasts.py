@@ -18,7 +18,9 @@ __all__ = [
     "Selection",
     "SignedArm",
     "contrast",
+    "count_arms",
     "count_runs",
+    "failed_architectures",
     "outcome_of",
     "over_budgets",
     "selected",
@@ -259,7 +261,7 @@ class RunCount:
     Parameters
     ----------
     name : str
-        What was selected, as printed.
+        The arm, or all of them, as printed.
     runs, diverged, untrained : int
         How many there are, and how many of them have one of these statuses.
     """
@@ -282,7 +284,7 @@ class RunCount:
 
 
 def count_runs(runs: pd.DataFrame, selections: Iterable[Selection], without: Iterable[str] = ()) -> RunCount:
-    """Count the runs that any of the selections matches.
+    """Count the runs that any of the selections matches, as one arm.
 
     Parameters
     ----------
@@ -297,9 +299,37 @@ def count_runs(runs: pd.DataFrame, selections: Iterable[Selection], without: Ite
     matched = selected(runs, selections)
     for pattern in without:
         matched &= ~np.array([fnmatchcase(name, pattern) for name in runs["architecture"]], dtype=bool)
+    return _counted(" and ".join(map(_named, selections)), runs[matched])
+
+
+def count_arms(runs: pd.DataFrame, selections: Iterable[Selection]) -> list[RunCount]:
+    """Count the runs of each architecture with each probe that any of the selections matches, in order.
+
+    Parameters are those of `count_runs`.
+    """
+    return [
+        _counted(_named({"architecture": [architecture], "probe": [probe]}), of_arm)
+        for architecture, probe, of_arm in _arms(runs, selections)
+    ]
+
+
+def failed_architectures(runs: pd.DataFrame, selections: Iterable[Selection]) -> set[str]:
+    """Return the architectures that, with a selected probe, have too many runs that diverged or are untrained."""
+    return {name for name, _, of_arm in _arms(runs, selections) if not _counted(name, of_arm).is_comparable}
+
+
+def _arms(runs: pd.DataFrame, selections: Iterable[Selection]) -> list[tuple[str, str, pd.DataFrame]]:
+    """Return architecture, probe and runs of each arm, in the order of the runs."""
+    selections = list(selections)
+    if not selections:  # counted ranks have neither
+        return []
+    grouped = runs[selected(runs, selections)].groupby(["architecture", "probe"], sort=False)
+    return [(architecture, probe, of_arm) for (architecture, probe), of_arm in grouped]
+
+
+def _counted(name: str, runs: pd.DataFrame) -> RunCount:
     status = runs["status"] if "status" in runs else pd.Series("finished", index=runs.index)
-    counts = [int((matched & status.eq(word).to_numpy()).sum()) for word in ("diverged", "untrained")]
-    return RunCount(" and ".join(map(_named, selections)), int(matched.sum()), *counts)
+    return RunCount(name, len(runs), int(status.eq("diverged").sum()), int(status.eq("untrained").sum()))
 
 
 def _named(selection: Selection) -> str:

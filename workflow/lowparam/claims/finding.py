@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from lowparam.claims.statistics import CONFIDENCE, mean_interval, one_sided, seeds_needed, smallest_effect
+from lowparam.claims.statistics import CONFIDENCE, mean_interval, one_sided, seeds_needed, smallest_effect, spread
 
 __all__ = [
     "CONTRADICTED",
@@ -16,6 +16,7 @@ __all__ = [
     "Finding",
     "NotTested",
     "from_seeds",
+    "strongest",
     "verdict",
     "weakest",
 ]
@@ -139,7 +140,8 @@ def from_seeds(values: np.ndarray, *, direction: str, margin: float, unit: str, 
     """
     sign = 1 if direction == "greater" else -1
     estimate = mean_interval(values)
-    if np.ptp(values) == 0:
+    sd = spread(values)
+    if sd == 0:
         note = " ".join([note, "All seeds agree to the last digit, so there is no variation to judge by."]).strip()
     return Finding(
         estimate.mean,
@@ -149,7 +151,7 @@ def from_seeds(values: np.ndarray, *, direction: str, margin: float, unit: str, 
         p_against=one_sided(-sign * values, -margin),
         unit=unit,
         n=estimate.n,
-        sd=float(np.std(values, ddof=1)),
+        sd=sd,
         distance=sign * estimate.mean - margin,
         note=note,
         data={"seeds": np.asarray(values)},
@@ -169,3 +171,23 @@ def weakest(findings: dict[str, Finding], relation: str) -> Finding:
     against = min(1.0, len(findings) * min(finding.p_against for finding in findings.values()))
     note = f"Must hold {relation} each of {', '.join(findings)}; shown is the weakest, {relation} {name}. {worst.note}"
     return replace(worst, p_against=against, note=note.strip())
+
+
+def strongest(findings: dict[str, Finding]) -> Finding:
+    """Combine findings one of which is enough for the claim; return the strongest of them.
+
+    The claim holds if any of them holds; that is several chances to err, and is corrected for. It is wrong if all of
+    them are wrong, so that p-value is the largest. The interval is that of the strongest alone, without a correction
+    for having been picked.
+    """
+    name = min(findings, key=lambda key: findings[key].p_for)
+    best = findings[name]
+    if len(findings) == 1:
+        return best
+    note = f"Must hold for one of {', '.join(findings)}; shown is the strongest, {name}. {best.note}"
+    return replace(
+        best,
+        p_for=min(1.0, len(findings) * best.p_for),
+        p_against=max(finding.p_against for finding in findings.values()),
+        note=note.strip(),
+    )

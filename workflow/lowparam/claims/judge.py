@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from lowparam.claims.base import ClaimTest
+from lowparam.claims.contrasts import count_runs
 from lowparam.claims.finding import INCONCLUSIVE, NOT_COMPARABLE, NOT_TESTED, Finding, NotTested, verdict
 from lowparam.claims.registry import Claim, Registry
 from lowparam.claims.statistics import CONFIDENCE, holm
@@ -135,8 +136,8 @@ class NotComparable(Exception):
 def _find(test: ClaimTest, runs: pd.DataFrame, data: str) -> Finding:
     if test.data != data:
         raise NotTested(f"needs {DATA.get(test.data, test.data)}")
-    counted = test.count(runs, test.arms())
-    failed = [arm for side in test.sides() if not (arm := test.count(runs, [side])).is_comparable]
+    counted = count_runs(runs, test.arms(), getattr(test, "without", ()))
+    failed = [arm for arm in test.counts(runs) if not arm.is_comparable]
     counts = {"runs": counted.runs or len(runs), "diverged": counted.diverged, "untrained": counted.untrained}
     reason = " ".join(f"{arm.name}: {arm.failures()}, more than a tenth." for arm in failed)
     try:

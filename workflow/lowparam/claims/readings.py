@@ -15,14 +15,17 @@ from lowparam.claims.finding import CONTRADICTED, SUPPORTED
 from lowparam.claims.judge import COLUMNS, judge
 from lowparam.claims.registry import Registry
 
-__all__ = ["BLOCK", "PATTERN", "PROBE", "chosen", "judge_readings", "primary_test", "under"]
+__all__ = ["BLOCK", "CHOSEN_ON", "PATTERN", "PROBE", "chosen", "judge_readings", "primary_test", "under"]
 
 PROBE, BLOCK = "solu_s1", "nodepth_a"
 """The headline readings of SoLU and of NoDepth, which the claims name."""
 
 PATTERN = ("C4", "C5", "C8")
-"""Claims that together are the paper's pattern: SoLU lowers overlap, costs ConvNeXt and MobileNeXt less than others,
-and does NoDepth good."""
+"""Claims that together are the paper's pattern: SoLU lowers overlap, costs ConvNeXt less than others, and does NoDepth
+good."""
+
+CHOSEN_ON = "solu"
+"""The experiment on which the reading for other data is chosen."""
 
 
 def primary_test(registry: Registry, claim: str) -> ClaimTest:

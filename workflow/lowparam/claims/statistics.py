@@ -16,10 +16,13 @@ __all__ = [
     "one_sided",
     "seeds_needed",
     "smallest_effect",
+    "spread",
 ]
 
 CONFIDENCE = 0.95
 POWER = 0.8
+HUGE = 1e6
+"""Standard deviations that no number of seeds from 2 on can miss at any level in use."""
 
 
 @dataclass(frozen=True)
@@ -91,10 +94,17 @@ def one_sided(values: ArrayLike, bound: float) -> float:
         coincide.
     """
     values = np.asarray(values, dtype=float)
-    sd = values.std(ddof=1)
-    if sd <= 1e-12 * max(1.0, np.abs(values).max()):
+    sd = spread(values)
+    if sd == 0:
         return 0.5
     return float(stats.t.sf((values.mean() - bound) / (sd / np.sqrt(len(values))), len(values) - 1))
+
+
+def spread(values: ArrayLike) -> float:
+    """Compute the standard deviation of at least two values; 0 if they are equal up to rounding."""
+    values = np.asarray(values, dtype=float)
+    sd = float(values.std(ddof=1))
+    return 0.0 if sd <= 1e-12 * max(1.0, np.abs(values).max()) else sd
 
 
 def detectable_in_standard_errors(alpha: float) -> float:
@@ -160,9 +170,12 @@ def seeds_needed(sd: float, distance: float, alpha: float = 1 - CONFIDENCE, most
 def _power(effect: float, n: int, alpha: float) -> float:
     """Compute the power of the two-sided t test, exact by the noncentral t distribution.
 
-    Equal to statsmodels' TTestPower, which is NaN for some large effects because the far tail underflows there.
+    Equal to statsmodels' TTestPower, which is NaN for some large effects because the far tail underflows there, and
+    for huge ones because both do.
     """
     df, shift = n - 1, effect * np.sqrt(n)
+    if effect > HUGE:
+        return 1.0
     critical = stats.t.isf(alpha / 2, df)
     return float(np.nansum([stats.nct.sf(critical, df, shift), stats.nct.cdf(-critical, df, shift)]))
 

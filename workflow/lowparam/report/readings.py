@@ -8,7 +8,7 @@ import pandas as pd
 
 from lowparam.catalogue import nodepth_readings, solu_readings
 from lowparam.claims.finding import CONTRADICTED, SUPPORTED
-from lowparam.claims.readings import BLOCK, PATTERN, PROBE, chosen, judge_readings, primary_test
+from lowparam.claims.readings import BLOCK, CHOSEN_ON, PATTERN, PROBE, chosen, judge_readings, primary_test
 from lowparam.claims.statistics import Estimate, mean_interval
 from lowparam.report.context import Context
 from lowparam.report.estimates import gap_by_seed
@@ -17,9 +17,10 @@ __all__ = ["GROUPS", "Readings"]
 
 GROUPS = {
     "V1, V2, V3": ("mobilenetv1", "mobilenetv2", "mobilenetv3"),
-    "MobileNeXt, ConvNeXt": ("mobilenext", "convnext"),
+    "ConvNeXt": ("convnext",),
+    "MobileNeXt": ("mobilenext",),
 }
-"""Blocks whose change of accuracy is averaged: the two sides of C5."""
+"""Blocks whose change of accuracy is averaged: the two sides of C5, and MobileNeXt, which has batch norm here."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,8 @@ class Readings:
         controls = [name for name in self.probes if name not in self.solu and self.shows_the_pattern(name)]
         if controls:
             said += f" So are they with controls that have no softmax: {', '.join(controls)}."
+        if self.context.name != CHOSEN_ON:
+            return f"{said} Which of them is chosen for other data is decided on the experiment {CHOSEN_ON} alone."
         return f"{said} By the rule of the protocol other data are judged under {chosen(self.of_solu, self.solu)}."
 
     def change(self, probe: str, group: str) -> Estimate:

@@ -27,7 +27,7 @@ class Dose(Directed):
 
     A dose is a word that takes the place of ``{dose}`` in the names of the arms, and `doses` gives its number. Without
     `doses` the dose is the size of the network, in doublings. If the dose is only a means, `moved` names the measure
-    that it must move; if it does not move it, the test shows nothing about the cause.
+    that it must move in `plus`; if it does not move it, the test shows nothing about the cause.
 
     ``Finding.data`` has ``doses`` of shape (k,), ``responses`` of shape (k, seeds) and, with `moved`, ``moved`` of the
     same shape.
@@ -40,7 +40,7 @@ class Dose(Directed):
         None, min_length=FEWEST_DOSES, description="number of each word that takes the place of {dose}"
     )
     size: str = Field("parameters_total", description="without doses: column with the size of a network")
-    moved: str | None = Field(None, description="column that the dose must move")
+    moved: str | None = Field(None, description="column that the dose must move in plus")
     moved_direction: Literal["greater", "less"] = Field(
         "greater", description="direction in which the dose must move it"
     )
@@ -65,7 +65,7 @@ class Dose(Directed):
         data = {**finding.data, "doses": doses, "responses": responses}
         if self.moved is None:
             return replace(finding, data=data)
-        _, moved = self.responses(runs, self.moved)
+        _, moved = self.model_copy(update={"minus": None}).responses(runs, self.moved)
         slopes = _slopes(doses, moved)
         sign = 1 if self.moved_direction == "greater" else -1
         p = one_sided(sign * slopes, 0.0)

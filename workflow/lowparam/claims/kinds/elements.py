@@ -7,8 +7,9 @@ import pandas as pd
 from pydantic import Field
 
 from lowparam.claims.associations import MOST_ORDERS
-from lowparam.claims.base import Arm, Sided
-from lowparam.claims.contrasts import selected, unit_of
+from lowparam.claims.availability import FEWEST_ARCHITECTURES
+from lowparam.claims.base import Arm, Association
+from lowparam.claims.contrasts import failed_architectures, selected, unit_of
 from lowparam.claims.elements import centred, changes, slope_over_elements
 from lowparam.claims.finding import Finding, NotTested
 from lowparam.claims.statistics import CONFIDENCE, detectable_in_standard_errors
@@ -20,11 +21,10 @@ DATA = "runs"
 NEEDS = ("arms", "equal_size", "five_elements")
 FIGURE = "elements_slope"
 
-FEWEST = 5
 DRAWS = 1000
 
 
-class Elements(Sided):
+class Elements(Association):
     """Test the slope of the change of the outcome on the change of a measure, over parts of blocks.
 
     A change is that of a block with a part against the same block without it (its host) at equal parameters, paired by
@@ -59,7 +59,7 @@ class Elements(Sided):
         count = len(parts)
         note = f"{np.isfinite(x).all(axis=2).sum()} elements: {count} parts on {', '.join(hosts)}."
         if left_out:
-            note += f" Left out because a run diverged: {', '.join(left_out)}."
+            note += f" Left out because runs diverged or are untrained: {', '.join(left_out)}."
         return Finding(
             float(estimate),
             float(low),
@@ -76,13 +76,19 @@ class Elements(Sided):
 
     def _read(self, runs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, list[str], list[str], list[str]]:
         """Return changes of measure and outcome, parts, hosts, and what was left out; budgets count as hosts."""
+        failed = failed_architectures(runs, [self.hosts, self.among])
         runs = runs[selected(runs, [self.hosts, self.among])]
         found = changes(runs, self.measure), changes(runs, self.outcome)
-        complete = [element for element in found[0] if all(np.isfinite(each[element]).all() for each in found)]
+        complete = [
+            element
+            for element in found[0]
+            if not {element.host, element.architecture} & failed
+            and all(np.isfinite(each[element]).all() for each in found)
+        ]
         left_out = [element.architecture for element in found[0] if element not in complete]
         parts = list(dict.fromkeys(element.part for element in complete))
-        if len(parts) < FEWEST:
-            raise NotTested(f"fewer than {FEWEST} elements have all runs and {self.measure}")
+        if len(parts) < FEWEST_ARCHITECTURES:
+            raise NotTested(f"fewer than {FEWEST_ARCHITECTURES} elements have all runs and {self.measure}")
         hosts = list(dict.fromkeys((element.host, element.budget) for element in complete))
         arrays = []
         for each in found:

@@ -7,7 +7,7 @@ import pandas as pd
 from pydantic import Field
 
 from lowparam.claims.associations import Configurations, permuted, resampled
-from lowparam.claims.base import Arm, Sided
+from lowparam.claims.base import Arm, Association
 from lowparam.claims.finding import Finding, NotTested
 from lowparam.claims.statistics import CONFIDENCE, detectable_in_standard_errors
 
@@ -19,7 +19,7 @@ NEEDS = ("equal_size", "five_architectures")
 FIGURE = "interference_accuracy"
 
 
-class Rank(Sided):
+class Rank(Association):
     """Test Spearman's correlation of seed means within each budget, averaged over budgets.
 
     The unit is the architecture: the p-value comes from a permutation test that reassigns measures between
@@ -48,8 +48,6 @@ class Rank(Sided):
         low, high = np.nanquantile(resamples, [tail, 1 - tail])
         sign = 1 if self.direction == "greater" else -1
         note = f"{count} architectures in {x.shape[1]} sizes."
-        if data.left_out:
-            note += f" Left out because {self.measure} or a budget is missing: {', '.join(data.left_out)}."
         return Finding(
             float(observed),
             float(low),
@@ -60,7 +58,7 @@ class Rank(Sided):
             n=count,
             replicates="architectures",
             power_at=lambda alpha: _power(float(observed), count, alpha),
-            note=note,
+            note=f"{note} {data.described_left_out(self.measure)}".strip(),
         )
 
 

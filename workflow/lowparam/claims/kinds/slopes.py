@@ -12,7 +12,7 @@ from scipy.special import expit, logit
 from statsmodels.regression.mixed_linear_model import MixedLM
 
 from lowparam.claims.associations import Configurations, permuted, resampled
-from lowparam.claims.base import Arm, Sided
+from lowparam.claims.base import Arm, Association
 from lowparam.claims.finding import Finding, NotTested
 from lowparam.claims.statistics import CONFIDENCE, detectable_in_standard_errors
 
@@ -27,7 +27,7 @@ CLIP = logit(0.9995)  # an accuracy of 1 on a few hundred images is not an infin
 TAIL = (1 - CONFIDENCE) / 2
 
 
-class Slopes(Sided):
+class Slopes(Association):
     """Test the slope of logit accuracy on a measure, at equal budget (Mundlak 1978).
 
     ``between``: do configurations with more of the measure do better? The p-value comes from a permutation test that
@@ -51,7 +51,7 @@ class Slopes(Sided):
         if not scale > 0:
             raise NotTested(f"{self.measure} is the same in all configurations")
         finding = self._between(data, scale) if self.level == "between" else self._within(data, scale)
-        return replace(finding, note=mixed_note(data, scale))
+        return replace(finding, note=f"{mixed_note(data, scale)} {data.described_left_out(self.measure)}".strip())
 
     def _between(self, data: Configurations, scale: float) -> Finding:
         x, y = (_centred(mean) for mean in data.means())

@@ -15,11 +15,11 @@ from lowparam.report.style import TEXT_WIDTH
 
 CAPTION = (
     "Claims of Hollard et al. under each reading of what the paper leaves open: estimate and 95 % interval of the "
-    "primary test of a claim with the reading in place of the headline one. C5: change of accuracy in MobileNeXt and "
-    "ConvNeXt minus that in V1, V2 and V3. C8: change of accuracy in NoDepth, and NoDepth minus V2 (block). Colour and "
-    "shape show the verdict after Holm's correction for the number of readings; right of the line is what the paper "
-    "reports, left of it for chi. "
-    "Arrows: the interval is longer than the axis."
+    "primary test of a claim with the reading in place of the headline one. C5: change of accuracy in ConvNeXt minus "
+    "that in V1, V2 and V3. C7: exponent minus those of V1 and V2, which may be 0.05 below. C8: change of accuracy in "
+    "NoDepth, and NoDepth minus V2 (block). Colour and shape show the verdict after Holm's correction for the number "
+    "of readings; right of the line is what the paper reports, left of it for chi. Arrows: the interval is longer "
+    "than the axis."
 )
 APPLIES = ("compares_readings",)
 ORDER = 32

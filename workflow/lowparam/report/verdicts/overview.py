@@ -16,6 +16,7 @@ from lowparam.report.escape import markdown
 from lowparam.report.figures.claims import COLOURS, SHAPES
 from lowparam.report.style import in_style
 from lowparam.report.table_format import Table
+from lowparam.report.verdicts.chosen_reading import read_readings, section
 
 __all__ = ["overview_figure", "overview_page", "overview_table", "read_verdicts", "summary", "write_overview"]
 
@@ -35,7 +36,7 @@ def write_overview(params: Params) -> None:
         figure = overview_figure(verdicts, registry)
         figure.savefig(path, format="png", dpi=150, metadata={"Software": None})
         plt.close(figure)
-    write_text(paths.OVERVIEW, overview_page(verdicts, registry))
+    write_text(paths.OVERVIEW, overview_page(verdicts, registry, read_readings(params)))
 
 
 def read_verdicts(params: Params) -> pd.DataFrame:
@@ -79,8 +80,18 @@ def overview_table(verdicts: pd.DataFrame, registry: Registry) -> Table:
     )
 
 
-def overview_page(verdicts: pd.DataFrame, registry: Registry) -> str:
-    """Write the overview as Markdown, and below it every test with the experiments that have its runs."""
+def overview_page(verdicts: pd.DataFrame, registry: Registry, readings: pd.DataFrame) -> str:
+    """Write the overview as Markdown, and below it every test with the experiments that have its runs.
+
+    Parameters
+    ----------
+    verdicts : DataFrame
+        What `read_verdicts` returned.
+    registry : Registry
+        The claims.
+    readings : DataFrame
+        What `lowparam.report.verdicts.chosen_reading.read_readings` returned.
+    """
     places = verdicts.drop_duplicates("experiment")
     parts = [
         "# Claims over all experiments",
@@ -97,7 +108,7 @@ def overview_page(verdicts: pd.DataFrame, registry: Registry) -> str:
         for claim in registry.claims
     ]
     header = [f"{word} on" for word in WORDS]
-    parts.append(_table(rows, ["claim", "primary test of", *header]))
+    parts += [_table(rows, ["claim", "primary test of", *header]), section(readings)]
     for claim in registry.claims:
         parts += [f"## {claim.id}", claim.statement]
         if claim.without_test:

@@ -155,14 +155,13 @@ def view(judged: pd.DataFrame, registry: Registry) -> list[ClaimVerdict]:
         If the rows are of tests that the registry does not have.
     """
     tests = registry.tests()
+    by_claim: dict[str, list[TestVerdict]] = {}
     for row in judged[judged["test"].notna()].itertuples():
         if (row.claim, row.test) not in tests:
             raise LowparamError(
                 f"{paths.claims(row.experiment)} has the test {row.claim} {row.test}, which workflow/claims does not "
                 f"have; run lowparam claims {row.experiment}"
             )
-    by_claim: dict[str, list[TestVerdict]] = {}
-    for row in judged[judged["test"].notna()].itertuples():
         by_claim.setdefault(row.claim, []).append(TestVerdict.read(tests[row.claim, row.test], row))
     return [
         ClaimVerdict(claim, registry.papers[registry.paper_of(claim)].reference, by_claim.get(claim.id, []))
