@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from lowparam import paths, runs
+from lowparam.claims.registry import load_registry
 from lowparam.engine.check import check_scales, is_checked
 from lowparam.errors import LowparamError
 from lowparam.params import Params, Run
@@ -14,6 +15,7 @@ from lowparam.training.plan import plan
 from lowparam.training.train_scale import train_scale
 from lowparam.training.untrained import is_untrained, largest_share, threshold
 from quick import make_params
+from synthetic import add, allowed, definite, grid, noisy, verdicts
 
 
 def tuned_params(lr=(0.003, 0.01, 0.03), architectures=("mobilenetv1", "convnext"), **tuning):
@@ -110,6 +112,43 @@ def test_the_mean_over_seeds_decides():
         return [{"values": {"lr": lr}, "status": "finished", "validation_accuracy": each} for each in accuracies]
 
     assert tune.best_of({1: rows(0.01, 0.9, 0.5), 2: rows(0.03, 0.8, 0.8)}, {"lr": [0.01, 0.03]}) == {"lr": 0.03}
+
+
+def equally_good(rate=None):
+    """Make experiments with two arms that are equally good, each at an optimum of its own, tuned or at one rate."""
+    optimum, rates = {"mobilenetv1": 0.005, "mobilenetv2": 0.02}, [0.0025, 0.005, 0.01, 0.02, 0.04]
+    sd = 0.003
+
+    def accuracy(architecture, lr):
+        return 0.9 - 0.02 * math.log2(lr / optimum[architecture]) ** 2
+
+    def chosen(architecture, rng):
+        trials = {
+            lr: [
+                {
+                    "values": {"lr": lr},
+                    "status": "finished",
+                    "validation_accuracy": accuracy(architecture, lr) + rng.normal(0, sd),
+                }
+            ]
+            for lr in rates
+        }
+        return tune.best_of(trials, {"lr": rates})["lr"]
+
+    def make(rng):
+        runs = noisy(grid(list(optimum)), rng, sd)
+        for architecture in optimum:
+            lr = rate or chosen(architecture, rng)
+            runs = add(runs, accuracy(architecture, lr) - 0.9, architecture=[architecture])
+        return runs
+
+    return make
+
+
+def test_tuned_arms_that_are_equally_good_give_few_verdicts_and_untuned_ones_many():
+    test = load_registry().tests()["C2", "total_v2"]
+    assert definite(verdicts(test, equally_good())) <= allowed()
+    assert definite(verdicts(test, equally_good(rate=0.005), 20)) > 0.9, "a verdict on the learning rate"
 
 
 @pytest.mark.parametrize(
