@@ -57,7 +57,7 @@ def _of_block(readings: Readings, block: str) -> list[str | Cell]:
     solu, of_block = (_cell(found.loc["C8", test], DIGITS["C8"]) for test in ("primary", "block"))
     exponent = _cell(found.loc["C7", "primary"], DIGITS["C7"])
     words = readings.verdict_words(readings.of_nodepth, block)
-    return [architecture_label(block), "", "", solu, "", "", "", exponent, of_block, *words]
+    return [architecture_label(block), *[""] * len(GROUPS), solu, "", "", "", exponent, of_block, *words]
 
 
 def _cell(row: pd.Series, digits: int) -> Cell:
