@@ -1,5 +1,7 @@
 """What is valid is kept and recorded, however it was made; images and weights are never lost."""
 
+import shutil
+
 from pictures import draw_folder
 from workspace import Workspace, small_params
 
@@ -32,3 +34,19 @@ def test_data_that_were_prepared_by_hand_are_recorded_without_the_images(tmp_pat
     assert contents(workspace, "data/shapes/[im]*") == before
     assert contents(workspace, "shapes/**/*.safetensors") == trained, "nothing is trained or measured again"
     assert workspace.jobs("shapes") == {}
+
+
+def test_runs_that_snakemake_does_not_know_are_kept_if_they_are_valid(workspace):
+    for path in (workspace.folder / ".snakemake/metadata").iterdir():
+        path.unlink()
+    before = workspace.contents("runs/**/seed*/*")
+    history = workspace.folder / "results/digits/runs/nodepth_a-none-10k/seed0/history.csv"
+    history.write_text("epoch\n")
+    jobs = workspace.jobs()
+    assert (jobs["train"], "prepare" in jobs) == (1, False)
+    shutil.rmtree(workspace.folder / "logs/digits/train")
+    workspace.snakemake()
+    assert workspace.contents("runs/**/seed*/*") == before
+    logs = (workspace.folder / "logs/digits/train").iterdir()
+    assert [(log.stem, workspace.trained(log.stem)) for log in logs] == [("nodepth_a-none-10k", {0})]
+    workspace.run("lowparam", "record", "train", "digits")

@@ -1,9 +1,9 @@
-"""Let Snakemake take over data that were prepared without it, by ``lowparam prepare``.
+"""Let Snakemake take over what was made without it: by ``lowparam prepare`` or ``train``, or while it was killed.
 
 Snakemake takes a file without metadata for current, whatever is in it, and records of DVC need the metadata. Prepared
-data describe how they were made. Those that are as params.yaml describes them are adopted: Snakemake runs their jobs
-alone, which find everything done, and notes that it is. Others are prepared again by the next job that needs them;
-until then they stay.
+data, choices and runs describe how they were made. Those that are as params.yaml describes them are adopted: Snakemake
+runs their jobs alone, which find everything done, and notes that it is. Other files are rebuilt by the next job that
+needs them; until then they stay, as do images and runs that are not valid.
 """
 
 import subprocess
@@ -11,9 +11,10 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from lowparam import paths, prepared_data
+from lowparam import paths, prepared_data, runs
 from lowparam.engine import metadata_records
-from lowparam.params import Params
+from lowparam.files import read_json
+from lowparam.params import Params, Run, Scale
 
 __all__ = ["adopt", "find", "has_invalid_data", "is_unknown", "mark"]
 
@@ -25,8 +26,8 @@ def is_unknown(file: Path) -> bool:
     return metadata_records.read_entry(file).get("endtime") != file.stat().st_mtime
 
 
-def find(params: Params) -> tuple[list[Path], list[Path]]:
-    """Find prepared data that Snakemake does not know.
+def find(params: Params, experiments: Sequence[str]) -> tuple[list[Path], list[Path]]:
+    """Find what Snakemake does not know, among all prepared data and the results of some experiments.
 
     Returns
     -------
@@ -36,17 +37,49 @@ def find(params: Params) -> tuple[list[Path], list[Path]]:
     """
     valid: list[Path] = []
     others: list[Path] = []
+
+    def sort(files: Iterable[Path], target: Path, is_valid: bool) -> None:
+        if is_valid:
+            valid.append(target)
+        else:
+            others.extend(files)
+
     for name in params.data:
         if files := _unknown([*paths.prepared(name, params.data[name].stream), paths.location(name)]):
-            if prepared_data.is_valid(params, name):
-                valid.append(paths.manifest(name))
-            else:
-                others += files
+            sort(files, paths.manifest(name), prepared_data.is_valid(params, name))
+    for name in experiments:
+        data = params.experiment(name).data
+        if not paths.manifest(data).exists():  # a clone with tables alone, whose results nobody may rebuild unasked
+            continue
+        for scale in params.families(name) if params.experiment(name).tune else []:
+            if files := _unknown([paths.tuning(name, scale.family)]):
+                is_valid = prepared_data.is_valid(params, data) and runs.choice(params, scale) is not None
+                sort(files, files[0], is_valid)
+        for scale in params.scales(name):
+            expected = _runs(params, scale)
+            if files := _unknown(run.folder / file for run in expected for file in runs.FILES):
+                is_valid = prepared_data.is_valid(params, data) and _are_trained(params, expected)
+                sort(files, expected[0].folder / "metrics.json", is_valid)
+        others += _unknown([paths.baseline(name)])
+        if all((run.folder / "metrics.json").exists() for run in params.runs(name)):
+            others += _unknown(metadata_records.of_stage("profile", name)[1])
+            if all(run.profile.exists() for run in params.runs(name)):
+                others += _unknown(metadata_records.of_stage("report", name)[1])
     return valid, others
 
 
 def _unknown(files: Iterable[Path]) -> list[Path]:
     return [file for file in files if is_unknown(file)]
+
+
+def _runs(params: Params, scale: Scale) -> list[Run]:
+    return [Run(scale, seed) for seed in params.experiment(scale.experiment).seeds]
+
+
+def _are_trained(params: Params, expected: Sequence[Run]) -> bool:
+    """Whether the job of these runs would find all of them trained."""
+    data_sha256 = read_json(paths.manifest(params.experiment(expected[0].scale.experiment).data))["sha256"]
+    return all(runs.is_trained(run.folder, runs.identity(params, run, data_sha256=data_sha256)) for run in expected)
 
 
 def has_invalid_data(params: Params) -> bool:

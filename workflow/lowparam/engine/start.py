@@ -1,13 +1,14 @@
 """Prepare the folder for Snakemake, and run it.
 
 ``lowparam run`` removes the lock of a Snakemake that was killed, gives Snakemake its knowledge of results that came by
-``git``, ``dvc`` or a failed training, lets it take over data that were prepared without it, and then runs
-``snakemake`` with the same arguments. Parsing the Snakefile itself only reads: if the folder needs to be prepared,
-plain ``snakemake`` stops with one line.
+``git``, ``dvc`` or a failed training, lets it take over what was made without it, and then runs ``snakemake`` with the
+same arguments. Parsing the Snakefile itself only reads: if the folder needs to be prepared, plain ``snakemake`` stops
+with one line.
 """
 
 import contextlib
 import os
+import re
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -74,7 +75,7 @@ def run(arguments: Sequence[str]) -> NoReturn:
     with contextlib.chdir(directory):
         params = load()
         prepare(params)
-        valid, others = ([], []) if stale_locks.is_used() else adoption.find(params)
+        valid, others = ([], []) if stale_locks.is_used() else adoption.find(params, _chosen(arguments, params))
         adoption.mark(others)
         keep_digests(params)
     snakefile = _value(arguments, "-s", "--snakefile")
@@ -113,6 +114,12 @@ def _with_experiments(arguments: Sequence[str], params: Params) -> list[str]:
     else:
         options += ["--config", chosen]
     return ["all", *targets, *options]
+
+
+def _chosen(arguments: Sequence[str], params: Params) -> list[str]:
+    """Return the experiments that targets are of, as far as the arguments tell."""
+    words = {word for argument in arguments for word in re.split("[=,/]", argument)}
+    return [name for name in params.experiments if name in words] or list(params.replicate)
 
 
 def _value(arguments: Sequence[str], short: str, long: str) -> str | None:
