@@ -60,16 +60,21 @@ def find(params: Params, experiments: Sequence[str]) -> tuple[list[Path], list[P
             if files := _unknown(run.folder / file for run in expected for file in runs.FILES):
                 is_valid = prepared_data.is_valid(params, data) and _are_trained(params, expected)
                 sort(files, expected[0].folder / "metrics.json", is_valid)
-        others += _unknown([paths.baseline(name)])
+        others += _without_entry([paths.baseline(name)])
         if all((run.folder / "metrics.json").exists() for run in params.runs(name)):
-            others += _unknown(metadata_records.of_stage("profile", name)[1])
+            others += _without_entry(metadata_records.of_stage("profile", name)[1])
             if all(run.profile.exists() for run in params.runs(name)):
-                others += _unknown(metadata_records.of_stage("report", name)[1])
+                others += _without_entry(metadata_records.of_stage("report", name)[1])
     return valid, others
 
 
 def _unknown(files: Iterable[Path]) -> list[Path]:
     return [file for file in files if is_unknown(file)]
+
+
+def _without_entry(files: Iterable[Path]) -> list[Path]:
+    """Return the unknown files that Snakemake never made; one that it made and that was touched since is kept."""
+    return [file for file in _unknown(files) if not metadata_records.read_entry(file)]
 
 
 def _runs(params: Params, scale: Scale) -> list[Run]:
