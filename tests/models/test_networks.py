@@ -35,6 +35,8 @@ SMALLEST = (  # the smallest published network of each block
     "demonet_sum_d12_w32",
     "demonet_star_noact_d12_w32",
     "demonet_sum_noact_d12_w32",
+    "irevnet_d2_r4",
+    "msdnet_l50_w1_d4",
 )
 
 

@@ -4,6 +4,7 @@ import inspect
 import re
 from dataclasses import asdict
 from pathlib import Path
+from types import ModuleType
 
 import pandas as pd
 import torch
@@ -27,10 +28,15 @@ WRITTEN = f"*This page is written by `{COMMAND}`; edit the code instead.*"
 
 
 def families() -> dict[str, list[str]]:
-    """Return the architectures of each file in ``models/blocks``, which share a page, by the name of the file."""
+    """Return the architectures of each file in ``models/blocks``, which share a page, by the name of the file.
+
+    A file that has published networks alone has a page too, and no architecture.
+    """
     found: dict[str, list[str]] = {}
     for name in blocks.names():
         found.setdefault(block_entry(name), []).append(name)
+    for name in blocks.published():
+        found.setdefault(block_entry(name), [])
     return found
 
 
@@ -50,12 +56,13 @@ def page(family: str) -> str:
         shortcut = "The red line is the shortcut, which exists where a block keeps its width and does not stride."
     elif any("<path" in draw(blocks.find(name)) for name in names):
         shortcut = "Red lines pass layers inside the block; none goes around all of it."
-    parts = [
-        f"# {family}",
-        _prose(source),
-        *([_prose(context)] if context else []),
-        "In the pictures, the edges of a shape are as wide as its input and output have channels. " + shortcut,
-    ]
+    parts = [f"# {family}", _prose(source), *([_prose(context)] if context else [])]
+    if names:
+        parts.append(
+            "In the pictures, the edges of a shape are as wide as its input and output have channels. " + shortcut
+        )
+    else:
+        parts += ["## Definition", *(_definition(block) for block in _blocks_in(module))]
     for name in names:
         parts += [
             f"## {name if len(names) > 1 else 'Definition'}",
@@ -64,17 +71,19 @@ def page(family: str) -> str:
             _size(blocks.find(name)),
             _sites(name),
         ]
-    parts += [
-        "## In controlled mode",
-        "Images of 3 x 32 x 32, 10 classes, two blocks a stage. Memory is in bytes: at fp32 and, in brackets, at int8.",
-        *_patterns_explained(names),
-        _table(_merged([row for name in names for row in _controlled(name)], "architecture", names)),
-    ]
-    rows = [row for name in names for row in _published(name)]
+    if names:
+        parts += [
+            "## In controlled mode",
+            "Images of 3 x 32 x 32, 10 classes, two blocks a stage. Memory is in bytes: at fp32 and, in brackets, at "
+            "int8.",
+            *_patterns_explained(names),
+            _table(_merged([row for name in names for row in _controlled(name)], "architecture", names)),
+        ]
+    rows = [row for name in names for row in _published(name)] or [_counts(name) for name in _networks_of(module)]
     if rows:
         parts += [
             "## Published networks",
-            *_makers(list(getattr(module, "PUBLISHED", {}))),
+            *_makers(_networks_of(module)),
             "An experiment with `mode: published` has the names under `architectures`. MACs are those of an image of "
             "224 x 224 with 1000 classes; head is the classifier and what widens before it.",
             _table(_merged(rows, "network", names)),
@@ -149,8 +158,10 @@ def probes_page() -> str:
 
 def index() -> str:
     """Write the list of all pages."""
-    lines = []
+    lines, own = [], []
     for family, names in families().items():
+        if not names:
+            own.append(f"- [{family}]({family}.md): {registry.about(BLOCKS, family)}.")
         for name in names:
             heading = f"#{name}" if len(names) > 1 else ""
             about = (inspect.getdoc(blocks.find(name)) or "").partition("\n")[0].replace("``", "`")
@@ -161,6 +172,8 @@ def index() -> str:
                 "# Architectures",
                 "In controlled mode an experiment names these; only the block differs between them.",
                 "\n".join(lines),
+                "These have no block for the skeleton, and networks in published mode only:",
+                "\n".join(own),
                 f"{len(design_space.ABLATIONS)} [one-factor ablations](ablation.md) of them have names too, as have "
                 "the variants that the page of [starnet](starnet.md) lists. Each takes any of the [parts](parts.md) "
                 "and of the [probes](probes.md). In published mode an experiment names the papers' own networks, "
@@ -248,28 +261,37 @@ def _controlled(name: str) -> list[dict]:
 
 def _published(name: str) -> list[dict]:
     module = registry.load(BLOCKS, block_entry(name))
-    names = getattr(module, "PUBLISHED", {})
     known = [*module.ARCHITECTURES, *getattr(module, "ABLATIONS", {})]
     rows = []
-    for network in names:
+    for network in _networks_of(module):
         mine = [other for other in known if network.startswith(f"{other}_")]
-        if name != max(mine, key=len, default=known[0]):  # where several blocks make a network: the first
-            continue
-        with torch.device("meta"):
-            large, small = (
-                published.build(network, classes=classes, in_channels=3, size=224) for classes in (1000, 10)
-            )
-        given = cost(large, 3, 224)
-        rows.append(
-            {
-                "network": network,
-                "1000 classes": f"{given.parameters.total:,}",
-                "of it head": f"{given.parameters.head:,}",
-                "10 classes": f"{count_parameters(small).total:,}",
-                "MACs": f"{given.macs / 1e6:.2f} M",
-            }
-        )
+        if name == max(mine, key=len, default=known[0]):  # where several blocks make a network: the first
+            rows.append(_counts(network))
     return rows
+
+
+def _networks_of(module: ModuleType) -> list[str]:
+    return list(getattr(module, "PUBLISHED", {}))
+
+
+def _blocks_in(module: ModuleType) -> list[type[Block]]:
+    """Return the blocks that a file defines, in its order."""
+    found = [thing for thing in vars(module).values() if inspect.isclass(thing) and issubclass(thing, Block)]
+    return [block for block in found if block.__module__ == module.__name__]
+
+
+def _counts(network: str) -> dict:
+    """Return the row of a published network."""
+    with torch.device("meta"):
+        large, small = (published.build(network, classes=classes, in_channels=3, size=224) for classes in (1000, 10))
+    given = cost(large, 3, 224)
+    return {
+        "network": network,
+        "1000 classes": f"{given.parameters.total:,}",
+        "of it head": f"{given.parameters.head:,}",
+        "10 classes": f"{count_parameters(small).total:,}",
+        "MACs": f"{given.macs / 1e6:.2f} M",
+    }
 
 
 def _merged(rows: list[dict], key: str, names: list[str]) -> list[dict]:

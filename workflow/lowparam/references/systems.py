@@ -117,7 +117,7 @@ SMALL = (
         "1902.10758",
         "the Tucker form, which is larger than the CP form",
     ),
-    System("MONet, Mu-Layer", "network", "2401.17992"),
+    System("MONet, Mu-Layer", "network", "2401.17992", "networks: the smallest has 10 million parameters"),
     System(
         "stable CP decomposition",
         "kernel",
@@ -272,25 +272,53 @@ BACKBONES = (
         "2412.06590",
         left_out="networks: they have tables of positions, which fix the size of the image",
     ),
-    System("CCNN", "network", "2301.10540"),
+    System(
+        "CCNN",
+        "network",
+        "2301.10540",
+        "the frequencies of its kernels at the start, which the authors tune for every data set",
+        published={"ccnn_4_140": "200 k"},
+        classes=10,
+    ),
     System(
         "RALA, RAVLT",
         "network",
         "2411.07635",
         left_out="networks, rotation by position, two depthwise 3x3: the smallest form that has the paper's two ideas",
     ),
-    System("LR-Net, local relation layer", "network", "1904.11491"),
+    System(
+        "LR-Net, local relation layer",
+        "network",
+        "1904.11491",
+        "networks, which are not public: the layer is in ResNet's bottleneck",
+    ),
     System("VAN, large kernel attention", "network", "2202.09741", published={"van_b0": "4.1 M", "van_b1": "13.9 M"}),
     System("RepLKNet", "network", "2203.06717"),
-    System("ViG, gated linear attention", "network", "2405.18425"),
-    System("RepMLP", "network", "2105.01883"),
+    System(
+        "ViG, gated linear attention",
+        "network",
+        "2405.18425",
+        "networks: they have tables of positions, which fix the size of the image",
+    ),
+    System(
+        "RepMLP, RepMLPNet",
+        "network",
+        "2105.01883",
+        "networks, whose matrices are those of maps of one size, and the first form, which is a part of a ResNet",
+    ),
     System(
         "SOFT, softmax-free attention",
         "network",
         "2110.11945",
         left_out="networks: they have tables of positions, which fix the size of the image",
     ),
-    System("SparseFormer", "network", "2304.03768"),
+    System(
+        "SparseFormer",
+        "network",
+        "2304.03768",
+        out="has no map after its stem, so no block and no sites; at 32 pixels its smallest form would read 256 "
+        "positions by 16 tokens with 9 points each, which tests nothing of its sparsity",
+    ),
     System(
         "PyramidNet",
         "network",
@@ -299,7 +327,12 @@ BACKBONES = (
         classes=10,
         checked="pytorchcv",
     ),
-    System("Visual Transformer, semantic tokens", "network", "2006.03677"),
+    System(
+        "Visual Transformer, semantic tokens",
+        "network",
+        "2006.03677",
+        "tokens made from those of the module before, since blocks pass maps on",
+    ),
 )
 """Networks that small ones are compared with."""
 
@@ -313,7 +346,12 @@ ANALYSES = (
         "the slopes that are trained on: the weight and the threshold of their penalty are not public",
     ),
     System("weights of bilinear layers", "measure", "2410.08417"),
-    System("B-cos networks", "block", "2205.10268"),
+    System(
+        "B-cos networks",
+        "block",
+        "2205.10268",
+        "images with their negatives as input, units in stem and classifier, and pictures of what an output depends on",
+    ),
     System("CNN Filter DB", "measure", "2203.15331", "shifts between sets of filters"),
     System("clusters of depthwise kernels", "measure", "2401.14469", "the autoencoder: its layers are not public"),
     System("comparison of layers (CKA)", "measure", "2108.08810"),

@@ -10,6 +10,8 @@ or declares that beginning in ``PREFIX``. It defines:
                    ``in_channels`` (channels of the images), ``small`` (whether they have fewer than 96 pixels) and
                    ``make`` (which makes the layers of the blocks), if it has any
 
+A file may have networks alone, where they have no block that fits the skeleton.
+
 A block gets its layers from its `lowparam.models.make.Make`, so that it takes parts. A new file is found by itself.
 """
 
