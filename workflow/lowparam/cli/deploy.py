@@ -119,3 +119,35 @@ def deploy(experiment: Experiment, scales: Scales) -> None:
         raise LowparamError(f"params.yaml: experiments.{experiment} has no deploy; add deploy: true")
     for scale in find_scales(params, experiment, scales):
         measure_scale(params, scale, data_folder=prepared_data.folder_for(params, experiment))
+
+
+@command(GROUP)
+def recommend(
+    data: Annotated[Path, typer.Option(help="Your images, a folder for each class; or a folder of prepared data.")],
+    flash: Annotated[str, typer.Option(help="Memory for weights, such as 100kB.")],
+    ram: Annotated[str, typer.Option(help="Memory for activations, such as 64kB.")],
+    size: Annotated[int | None, typer.Option(min=8, help="Pixels a side that networks shall see.")] = None,
+    bits: Annotated[int, typer.Option(help="8 or 32, of weights and activations.")] = 8,
+    experiment: Annotated[str | None, typer.Option(help="Whose results count; by default the most similar.")] = None,
+) -> None:
+    """Choose architectures that fit a device, from what was recorded here, and tell how to train them."""
+    from lowparam.deploy import recommend as choice
+
+    params = parameters.load()
+    limits = {"flash": choice.parse_bytes("--flash", flash), "ram": choice.parse_bytes("--ram", ram)}
+    if bits not in (8, 32):
+        raise LowparamError(f"--bits must be 8 or 32, not {bits}")
+    shape, classes, channels = choice.shape_of(data, size)
+    known = choice.recorded(params)
+    name = experiment or choice.nearest(known, classes, channels, None if shape is None else shape.size)
+    of = registry.get(name, known, "experiment with results")
+    given = shape or choice.Shape(classes, channels, of.size)
+    best = choice.best(params, name, given, **limits, bits=bits)
+    if unlike := choice.differences(given, of):
+        print(f"the results of {name} are of other images than yours: {', '.join(unlike)}; take the order as a hint")
+    percent = best["test_accuracy"].map("{:.1%}".format)
+    show(best.assign(test_accuracy=percent).rename(columns={"flash": "flash (B)", "ram": "RAM (B)"}))
+    print(f"accuracies are those of {name}; memory is for {given.classes} classes at {given.size} pixels, {bits} bits")
+    print("to train them on your images, add to params.yaml:")
+    print(choice.entries("mine", data, given, params.experiment(name).recipe, best))
+    print("and run: lowparam run mine")
