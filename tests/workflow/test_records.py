@@ -214,6 +214,20 @@ def test_what_a_failed_training_left_is_made_again(monkeypatch):
     assert unfinished(run.folder / "metrics.json")
 
 
+def test_what_snakemake_knows_nothing_of_is_made_again_if_it_is_stale(monkeypatch):
+    """As `lowparam train` leaves it with other settings; Snakemake would take it for current."""
+    params = make_params()
+    file = params.runs("quick")[0].folder / "metrics.json"
+    file.parent.mkdir(parents=True)
+    file.write_text("{}")
+    monkeypatch.setattr(runs, "_state", lambda *_: "finished")
+    assert metadata_records.stale_but_believed(params) == []
+    monkeypatch.setattr(runs, "_state", lambda *_: "stale")
+    assert file in metadata_records.stale_but_believed(params)
+    metadata_records.mark_stale(params)
+    assert unfinished(file) and metadata_records.stale_but_believed(params) == []
+
+
 def test_each_stage_records_its_own():
     for file in ("results/small/profiles/a-none-10k/seed0.csv", "results/small/baseline.json", "results/data/d/x.json"):
         make(Path(file), "x")

@@ -33,7 +33,6 @@ PARTS = {
     "tune": ("tuning",),
     "train": ("runs", "baseline.json"),
     "profile": ("profiles",),
-    "deploy": ("deployment",),
 }  # what a stage makes; the last makes the rest
 NOT_MADE = ("benchmarks", "records", "dvc.yaml", "dvc.lock", ".gitignore")
 
@@ -44,7 +43,7 @@ def save(stage: str, name: str) -> None:
     Parameters
     ----------
     stage : str
-        data, tune, train, profile, deploy or report.
+        data, tune, train, profile or report.
     name : str
         Name of an experiment, or of a data set if the stage is data.
 
@@ -102,6 +101,7 @@ def stale_but_believed(params: Params) -> list[Path]:
     """Return the metrics of stale runs, and stale choices, that Snakemake takes for current ones.
 
     When a training fails, Snakemake puts back the results that were there before and takes them for the failed job's.
+    And it believes whatever it knows nothing of, such as what ``lowparam train`` made with other settings.
     """
     believed = []
     for name in params.experiments:
@@ -110,15 +110,21 @@ def stale_but_believed(params: Params) -> list[Path]:
             file = run.folder / "metrics.json"
             if word != "stale" or entry_path("incomplete", file).exists() or not _is_tuned(params, run):
                 continue
-            if repr(runs.job_identity(params, run.scale)) in read_entry(file).get("params", []):
+            if _is_believed(file, runs.job_identity(params, run.scale)):
                 believed.append(file)
         for scale in params.families(name) if params.experiment(name).tune else []:
             file = paths.tuning(name, scale.family)
             if not file.exists() or entry_path("incomplete", file).exists() or runs.choice(params, scale) is not None:
                 continue
-            if repr(runs.tuning_identity(params, scale)) in read_entry(file).get("params", []):
+            if _is_believed(file, runs.tuning_identity(params, scale)):
                 believed.append(file)
     return believed
+
+
+def _is_believed(file: Path, identity: Any) -> bool:
+    """Whether Snakemake takes a file for one that was made with this identity."""
+    entry = read_entry(file)
+    return not entry or repr(identity) in entry.get("params", [])
 
 
 def _is_tuned(params: Params, run: Run) -> bool:
