@@ -32,8 +32,6 @@ class ContinuousKernel(FlexKernel):
         Units of each layer of the network, of which there are three besides the first and the last.
     """
 
-    mean: Tensor
-
     def __init__(self, channels: int, size: int, units: int) -> None:
         super().__init__((channels, 1, size, size), size, units, LAYERS)
         del self.mean

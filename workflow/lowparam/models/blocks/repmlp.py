@@ -4,6 +4,8 @@ It is the second form of RepMLP (Ding et al. 2021, arXiv 2105.01883); as in the 
 networks have matrices for maps of one size.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -62,7 +64,7 @@ class PartitionPerceptron(nn.Module):
         super().__init__()
         self.sets, features = sets, sets * SIDE**2
         self.matrix = nn.Conv2d(features, features, 1, groups=sets, bias=False)
-        self.norm = nn.BatchNorm2d(sets)
+        self.norm: nn.Module = nn.BatchNorm2d(sets)
         self.convs = nn.ModuleList(
             nn.Sequential(nn.Conv2d(sets, sets, k, padding=k // 2, groups=sets, bias=False), nn.BatchNorm2d(sets))
             for k in KERNELS
@@ -95,23 +97,25 @@ class PartitionPerceptron(nn.Module):
             gain, bias = _scale(self.norm), _shift(self.norm)
             weight = self.matrix.weight.reshape(self.sets, SIDE**2, SIDE**2) * gain[:, None, None]
             units = torch.eye(SIDE**2).to(weight).reshape(SIDE**2, 1, SIDE, SIDE).expand(-1, self.sets, -1, -1)
-            for conv, norm in self.convs:
+            for branch in self.convs:
+                conv, norm = branch.children()
                 of_units = conv(units).flatten(2).permute(1, 2, 0)  # set, position written, position read
                 weight = weight + of_units * _scale(norm)[:, None, None]
                 bias = bias + _shift(norm)
             one = PartitionPerceptron(self.sets).to(weight)
-            one.matrix = nn.Conv2d(*[self.sets * SIDE**2] * 2, 1, groups=self.sets).to(weight)
+            features = self.sets * SIDE**2
+            one.matrix = nn.Conv2d(features, features, 1, groups=self.sets).to(weight)
             one.matrix.weight.copy_(weight.reshape(one.matrix.weight.shape))
             one.matrix.bias.copy_(bias.repeat_interleave(SIDE**2))
         one.norm, one.convs = nn.Identity(), nn.ModuleList()
         return one.eval()
 
 
-def _scale(norm: nn.BatchNorm2d) -> Tensor:
+def _scale(norm: Any) -> Tensor:
     return norm.weight / (norm.running_var + norm.eps).sqrt()
 
 
-def _shift(norm: nn.BatchNorm2d) -> Tensor:
+def _shift(norm: Any) -> Tensor:
     return norm.bias - norm.running_mean * _scale(norm)
 
 

@@ -77,8 +77,8 @@ class GatedLinearAttention(nn.Module):
         tokens = maps.flatten(2).transpose(1, 2)
         query, key, value = tokens.split((self.keys, self.keys, tokens.shape[2] - 2 * self.keys), 2)
         forward, backward = (F.logsigmoid(gates) / FLATTEN).flatten(2).transpose(1, 2).chunk(2, 2)
-        pairs = [torch.stack((each, each.flip(1))) for each in (query * self.keys**-0.5, key, value)]
-        there, back = scan(*pairs, torch.stack((forward, backward.flip(1))))
+        query, key, value = (torch.stack((each, each.flip(1))) for each in (query * self.keys**-0.5, key, value))
+        there, back = scan(query, key, value, torch.stack((forward, backward.flip(1))))
         return ((there + back.flip(1)) / 2).transpose(1, 2).reshape(maps.shape[0], -1, *maps.shape[2:])
 
 
