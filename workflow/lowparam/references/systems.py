@@ -230,12 +230,23 @@ SMALL = (
     System("Lite-HRNet", "network", "2104.06403"),
     System("Lite-Mono", "network", "2211.13202"),
     System("CARN, cascading residual network", "shortcut", "1803.08664", "the network, which enlarges images"),
-    System("DLSIA: MSDNet, SMSNet", "network", "2308.02559"),
+    System(
+        "DLSIA: MSDNet, SMSNet",
+        "network",
+        "2308.02559",
+        "SMSNet: its wiring is random, and in evaluation its norms depend on the batch",
+    ),
 )
 """Small networks, and elements and methods that are shown on image classification or fit it."""
 
 BACKBONES = (
-    System("NASNet", "network", "1707.07012", timm="nasnetalarge"),
+    System(
+        "NASNet",
+        "network",
+        "1707.07012",
+        "the cell as a block: it reads the outputs of two cells, and blocks have one input",
+        timm="nasnetalarge",
+    ),
     System("HaloNet", "network", "2103.12731", timm="halonet_h1"),
     System("MLP-Mixer", "network", "2105.01601", timm="mixer_s16_224"),
     System("LambdaNetworks", "network", "2102.08602", timm="lambda_resnet26t"),
