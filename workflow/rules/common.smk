@@ -188,6 +188,12 @@ def profile_files(experiment):
     return [str(run.profile) for run in PARAMS.runs(experiment)]
 
 
+def deployment_files(experiment):
+    """What a device needs for each run of an experiment; empty if it does not ask for it."""
+    chosen = PARAMS.experiment(experiment)
+    return [str(run.deployment) for run in PARAMS.runs(experiment) if chosen.deploy]
+
+
 def array_files(experiment):
     """What the figures of profiles show, of the first seed of each scale."""
     first = PARAMS.experiment(experiment).seeds[0]

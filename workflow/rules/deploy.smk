@@ -2,12 +2,6 @@
 # There is one rule for each list of seeds in params.yaml.
 
 
-def deployment_files(experiment):
-    """What a device needs for each run of an experiment; empty if it does not ask for it."""
-    chosen = PARAMS.experiment(experiment)
-    return [str(run.deployment) for run in PARAMS.runs(experiment) if chosen.deploy]
-
-
 for seeds, names in grouped(
     lambda experiment: tuple(experiment.seeds) if experiment.deploy else ()
 ).items():

@@ -54,7 +54,8 @@ def gaussian_gap(count: int, channels: int) -> float:
 
 def measure(context: Context) -> list[Value]:
     """Measure every stream, as the mean over 20 draws of images."""
-    kept, values = context.sums["isometry_gap"], []
+    kept: Sums = context.sums["isometry_gap"]  # pyrefly: ignore[bad-assignment]: this file has made it
+    values = []
     for name, site in context.streams.items():
         where = {"site": name, "kind": site.kind}
         if name not in kept:

@@ -76,7 +76,8 @@ def cka(first: Tensor, second: Tensor) -> float:
 
 def measure(context: Context) -> list[Value]:
     """Measure every stream, on at most 500 images."""
-    kept, values = context.sums["layer_similarity"], []
+    kept: Sums = context.sums["layer_similarity"]  # pyrefly: ignore[bad-assignment]: this file has made it
+    values = []
     index = spread(context.images, IMAGES)
     pixels = context.images.pixels(index).flatten(1)
     folds = torch.from_numpy(index % context.settings.folds)
