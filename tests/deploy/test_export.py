@@ -1,6 +1,7 @@
 """An exported network computes what torch computes, and knows what its user has to know."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
 
 QUICK = ("mobilenetv3", "nodepth_a", "unireplknet+prepbn+se", "mobilenetv2+dcls")
+CORE = ("mobilenetv1", "mobilenetv2", "mobilenetv3", "mobilenext", "convnext", "nodepth_a", "starnet", *QUICK)
 PARTS = ("mobilenetv2+se+prelu+blurpool", "mobilenetv1+kan", "mobilenetv2+prepbn+laurel_rw")
 
 
@@ -52,8 +54,14 @@ def test_a_network_of_onnx_computes_what_torch_computes(name, digit_images, live
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", every_block())
-def test_every_block_and_three_parts_in_onnx_compute_what_torch_computes(name, digit_images, lived_in, tmp_path):
-    assert_equal_to_torch(name, digit_images, lived_in, tmp_path)
+def test_every_block_and_three_parts_in_onnx_compute_what_torch_computes_or_name_an_operator(
+    name, digit_images, lived_in, tmp_path
+):
+    try:
+        assert_equal_to_torch(name, digit_images, lived_in, tmp_path)
+    except LowparamError as refusal:  # as for soft, which solves a linear system; never for the networks of the papers
+        assert name not in (*CORE, *PARTS)
+        assert re.search(r"ONNX has no operator for aten\.\w+|the operator aten\.[\w.]+ cannot be", str(refusal))
 
 
 def test_no_batch_norm_is_left_behind_a_convolution(digit_images, lived_in, tmp_path):
