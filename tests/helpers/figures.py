@@ -13,7 +13,7 @@ from lowparam.catalogue import FIGURES, Output
 from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Finding
 from lowparam.params import Params
 from lowparam.report.context import Context, Profiles
-from lowparam.report.figures import ablation, crossing, dose_response, elements_slope
+from lowparam.report.figures import ablation, crossing, deployment, dose_response, elements_slope
 from lowparam.report.layout import fit
 from lowparam.report.star_pairs import MEASURES
 from lowparam.studies.star.moons import X_RANGE, Y_RANGE
@@ -363,6 +363,21 @@ def _readings(case, monkeypatch):
     return module.draw(parts)
 
 
+def _deployment(case, monkeypatch):
+    """What a device needs of the runs without probe: bytes and milliseconds that rise with the parameters."""
+    context = _context("deployment", case)
+    runs = context.runs[context.runs["probe"] == "none"]
+    size = runs["parameters_total"]
+    measured = runs.assign(
+        int8_accuracy=runs["test_accuracy"] - 0.01,
+        weight_bytes_int8=size,
+        arena_bytes_int8=4 * size**0.9,
+        int8_latency=0.01 + size / 1e6,
+    )
+    monkeypatch.setattr(deployment, "measured", lambda _: measured)
+    return deployment.make(context)
+
+
 MAKERS = {
     **{
         name: _of_runs(name)
@@ -375,6 +390,7 @@ MAKERS = {
     "dose_response": _of_tests(dose_response, _dose),
     "ablation": _of_tests(ablation, _ablation),
     "elements_slope": _of_tests(elements_slope, _elements),
+    "deployment": _deployment,
     "claims": _claims,
     "readings": _readings,
     "tuning": _tuning,
