@@ -185,7 +185,7 @@ WRONG = [
     ("study nope", "unknown study 'nope'; known are star, toy"),
     ("study star nope", "unknown part of study star 'nope'; known are dimension, moons"),
     ("bilinear digits", "results/data/digits has no prepared data"),
-    ("record nope digits", "unknown stage 'nope'; known are data, tune, train, profile, report"),
+    ("record nope digits", "unknown stage 'nope'; known are data, tune, train, profile, deploy, report"),
     ("record data nope", "unknown data set 'nope'"),
     ("record train nope", "params.yaml has no experiment 'nope'"),
     ("dvc-files nope", "params.yaml has no experiment 'nope'"),

@@ -8,7 +8,7 @@ from workspace import ROOT
 def test_every_promise_of_the_docs_has_its_test():
     page = (ROOT / "docs/development/promises.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (\d+) \|.*$", page, flags=re.MULTILINE)
-    assert rows == [str(number) for number in range(1, 18)]
+    assert rows == [str(number) for number in range(1, len(rows) + 1)] and len(rows) >= 18
     named = set(re.findall(r"`(test_\w+)`", page))
     defined = {
         name
