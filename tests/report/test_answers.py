@@ -92,7 +92,7 @@ def test_numbers_of_the_paper_are_those_of_the_verdicts_and_runs(here):
                 if re.fullmatch(r"-?\d+(\.\d+)?", printed) and abs(value) < 1000:
                     assert agrees(printed, value), (subject.name, row.claim, row.test, quantity)
                     checked += 1
-        assert checked
+        assert checked or judged.empty
         if subject.experiment is None:
             continue
         runs = pd.read_csv(f"results/{subject.name}/runs.csv")
