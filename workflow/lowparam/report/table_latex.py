@@ -29,7 +29,7 @@ SMALL = 0.86  # width of a letter in footnotesize, relative to 10 points
 GAPS = {False: 12.0, True: 6.0}  # points between two columns, in normal and in small print
 LEAST = 45.0  # points of a column of text
 UNBROKEN = 16  # letters; longer pieces of a text get places to break
-PRINTED_ROWS = {True: 14, False: 36}  # more, with running text in them or not, do not fit on a page
+PRINTED_ROWS = {True: 12, False: 36}  # more, with running text in them or not, do not fit on a page
 # A number as our tables print it, in the parts that siunitx aligns.
 NUMBER = re.compile(
     r"(?P<relation>[<≤] )?(?P<sign>−)?(?P<whole>[\d ]+)(?P<part>\.\d+)?( ± (?P<spread>\d+(\.\d+)?))?(?P<mark>[†‡*]*)"
