@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 
 from lowparam.models import blocks
@@ -15,6 +15,7 @@ from lowparam.models.blocks.visualtokens import Projector, Tokenizer, TokenTrans
 from lowparam.models.cost import count_macs, peak_activation_elements
 from lowparam.models.make import Make
 from lowparam.models.skeletons import published
+from single_blocks import count, make_block, noise
 
 TOTALS = {  # of 10 classes and colour images: the papers' where they have the network, else their formulas
     "ccnn_4_64": 45_946,
@@ -27,20 +28,6 @@ TOTALS = {  # of 10 classes and colour images: the papers' where they have the n
     "msdnet_l50_w1": 15_815,
     "msdnet_l100_w1": 59_090,
 }
-
-
-def make_block(name: str, channels: int, after: int | None = None, stride: int = 1) -> nn.Module:
-    torch.manual_seed(0)
-    block, after = blocks.find(name), after or channels
-    return block(channels, after, stride=stride, hidden=round(block.hidden_width(channels, after))).double()
-
-
-def noise(*shape: int) -> Tensor:
-    return torch.randn(*shape, dtype=torch.double, generator=torch.Generator().manual_seed(1))
-
-
-def count(*modules: nn.Module) -> int:
-    return sum(p.numel() for module in modules for p in module.parameters())
 
 
 @pytest.mark.parametrize("name", ["convfirst", "localrelation", "repmlp", "ccnn", "visualtokens"])

@@ -27,6 +27,7 @@ from lowparam.models.layers.split import ChannelShuffle, FirstHalf, SecondHalf
 from lowparam.models.make import Defaults, Make
 from lowparam.models.parts.spiral import offsets
 from lowparam.models.skeletons import published
+from single_blocks import count, noise
 
 TOTALS = {  # of the papers' code, with 1000 classes
     "swiftformer_xs": 3_475_360 - 221_000,  # the classifier for distillation
@@ -49,14 +50,6 @@ def make_block(name: str, channels: int, after: int | None = None, *, stride: in
     block, after = blocks.find(name), after or channels
     hidden = max(1, round(block.hidden_width(channels, after)))
     return block(channels, after, stride=stride, hidden=hidden, **changes).double()
-
-
-def noise(*shape: int) -> Tensor:
-    return torch.randn(*shape, dtype=torch.double, generator=torch.Generator().manual_seed(1))
-
-
-def count(*modules: nn.Module) -> int:
-    return sum(p.numel() for module in modules for p in module.parameters())
 
 
 @pytest.mark.parametrize("c", [16, 32, 64])

@@ -10,20 +10,7 @@ from lowparam.models.blocks.bcos import BcosConv, Uncentred
 from lowparam.models.blocks.monet import FourWays, MuLayer
 from lowparam.models.blocks.vig import GatedLinearAttention, scan
 from lowparam.models.make import Make
-
-
-def make_block(name: str, channels: int, after: int | None = None, stride: int = 1) -> nn.Module:
-    torch.manual_seed(0)
-    block, after = blocks.find(name), after or channels
-    return block(channels, after, stride=stride, hidden=round(block.hidden_width(channels, after))).double()
-
-
-def noise(*shape: int) -> Tensor:
-    return torch.randn(*shape, dtype=torch.double, generator=torch.Generator().manual_seed(1))
-
-
-def count(*modules: nn.Module) -> int:
-    return sum(p.numel() for module in modules for p in module.parameters())
+from single_blocks import count, make_block, noise
 
 
 @pytest.mark.parametrize("name", ["bcos", "monet", "vig"])

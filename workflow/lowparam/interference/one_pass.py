@@ -21,7 +21,7 @@ from lowparam.interference.held_out import MeasuredImages
 from lowparam.interference.sums import Moments, Pooled, Statistics
 from lowparam.models.blocks import Site
 
-__all__ = ["Batch", "OwnSums", "chosen_positions", "collect", "positions_of", "run"]
+__all__ = ["Batch", "OwnSums", "chosen_positions", "collect", "positions_of", "run", "run_all"]
 
 MULTIPLE = 32
 """Batches are padded to a multiple of this many images."""
@@ -65,6 +65,14 @@ def run(net: nn.Module, images: MeasuredImages, index: np.ndarray, device: torch
     padding = -len(x) % MULTIPLE
     x = torch.cat([x, x[-1:].expand(padding, -1, -1, -1)]).contiguous(memory_format=torch.channels_last)
     return net(x)[: len(index)]
+
+
+@torch.no_grad()
+def run_all(net: nn.Module, images: MeasuredImages, index: np.ndarray, device: torch.device) -> Tensor:
+    """Return the logits of the images of `index`, 256 at a time, in float64 on the CPU, of shape (len(index), K)."""
+    return torch.cat(
+        [run(net, images, index[start : start + 256], device).double().cpu() for start in range(0, len(index), 256)]
+    )
 
 
 def collect(

@@ -20,7 +20,7 @@ from lowparam.interference.context import Context
 from lowparam.interference.held_out import spread
 from lowparam.interference.measurement import Value, interval, undefined
 from lowparam.interference.measures.channel_pairs import interaction
-from lowparam.interference.one_pass import run
+from lowparam.interference.one_pass import run, run_all
 
 __all__ = ["measure"]
 
@@ -78,13 +78,8 @@ def measure(context: Context) -> list[Value]:
         def see(name: str, x: Tensor, branch: Tensor) -> Tensor:
             return replace(name, branch)
 
-        with branches({name: modules[name] for name in names}, see), torch.no_grad():
-            return torch.cat(
-                [
-                    run(net, images, index[start : start + 256], device).double().cpu()
-                    for start in range(0, len(index), 256)
-                ]
-            )
+        with branches({name: modules[name] for name in names}, see):
+            return run_all(net, images, index, device)
 
     def mean(name: str, branch: Tensor) -> Tensor:
         return means[name].float()[:, None, None].expand_as(branch)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from lowparam.interference.context import Context
 from lowparam.interference.held_out import spread
 from lowparam.interference.measurement import Value, interval, undefined
-from lowparam.interference.one_pass import run
+from lowparam.interference.one_pass import run, run_all
 from lowparam.interference.sums import zeros
 from lowparam.models.layers import Product
 from lowparam.models.probes.scale import ScaleOnly
@@ -240,16 +240,10 @@ def _curve(
     labels = context.images.labels[torch.from_numpy(index)]
     right = []
     try:
-        with torch.no_grad():
-            for share in np.linspace(0, 1, STEPS):
-                linear |= {name: rank <= share for name, rank in ranks.items()}
-                logits = torch.cat(
-                    [
-                        run(context.net, context.images, index[start : start + 256], context.device).cpu()
-                        for start in range(0, len(index), 256)
-                    ]
-                )
-                right.append((logits.argmax(1) == labels).double())
+        for share in np.linspace(0, 1, STEPS):
+            linear |= {name: rank <= share for name, rank in ranks.items()}
+            logits = run_all(context.net, context.images, index, context.device)
+            right.append((logits.argmax(1) == labels).double())
     finally:
         for handle in handles:
             handle.remove()
