@@ -5,7 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from lowparam.params import Augment, Experiment, Profile, Recipe, load, profile_spec, run_spec, without_defaults
+from lowparam.params import (
+    Augment,
+    Experiment,
+    Factors,
+    Profile,
+    Recipe,
+    load,
+    profile_spec,
+    run_spec,
+    without_defaults,
+)
 
 PARAMS = load(Path(__file__).parents[2] / "params.yaml")
 RUN = PARAMS.runs("digits")[0]
@@ -44,6 +54,17 @@ DEFAULTS = {
             "color_jitter": 0.0,
             "erasing": 0.0,
         },
+        "dose": None,
+    },
+    Factors: {
+        "images": [1500, 500, 1000],
+        "places": "free",
+        "patch": None,
+        "availability": 1.0,
+        "importance": 1.0,
+        "correlation": 0.0,
+        "noise": 0.0,
+        "seed": 0,
     },
     Experiment: {"mode": "controlled", "counting": "total", "depth": 2, "divisor": 1, "minimum_width": 4},
     Profile: {

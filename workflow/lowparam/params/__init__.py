@@ -10,14 +10,29 @@ This package imports neither torch nor pandas, because Snakemake reads params.ya
 
 from lowparam.params.grid import Run, Scale, format_budget, format_size, parse_budget
 from lowparam.params.load import RECIPES, load, recipes_in_file, schema
-from lowparam.params.schema import Augment, Data, Experiment, Params, Profile, Recipe, Section, Split, Tune, are_numbers
+from lowparam.params.schema import (
+    Augment,
+    Data,
+    Dose,
+    Experiment,
+    Factors,
+    Params,
+    Profile,
+    Recipe,
+    Section,
+    Split,
+    Tune,
+    are_numbers,
+)
 from lowparam.params.spec import data_without_defaults, profile_spec, run_spec, without_defaults
 
 __all__ = [
     "RECIPES",
     "Augment",
     "Data",
+    "Dose",
     "Experiment",
+    "Factors",
     "Params",
     "Profile",
     "Recipe",

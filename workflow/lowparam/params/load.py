@@ -83,7 +83,7 @@ def schema(file: str = PARAMS) -> str:
     tree = Params.model_json_schema()
     tree["title"] = f"{file} of lowparam"
     if file == RECIPES:
-        recipe = {key: tree["$defs"][key] for key in ("Augment", "Recipe")}
+        recipe = {key: tree["$defs"][key] for key in ("Augment", "Dose", "Recipe")}
         tree = {
             "title": tree["title"],
             "type": "object",

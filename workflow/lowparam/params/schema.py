@@ -19,7 +19,9 @@ from lowparam.studies import StudySettings
 __all__ = [
     "Augment",
     "Data",
+    "Dose",
     "Experiment",
+    "Factors",
     "Params",
     "Profile",
     "Recipe",
@@ -37,6 +39,46 @@ Decay = Annotated[float, Field(ge=0, lt=1)]
 Area = Annotated[float, Field(gt=0, le=1)]
 Patterns = BeforeValidator(lambda names: expand(names) if isinstance(names, list) else names)
 """Expands braces in names: ``demonet_{star,sum}``."""
+
+
+class Factors(Section):
+    """Images that are sums of known features (`lowparam.data.sources.factors`)."""
+
+    features: list[Annotated[int, Field(ge=1, le=4096)]] = Field(
+        min_length=1, description="how many features occur in the images; a set of images for each number"
+    )
+    presence: list[Annotated[float, Field(gt=0, le=1)]] = Field(
+        min_length=1, description="probability that a feature is in an image; a set of images for each"
+    )
+    images: list[Annotated[int, Field(ge=10)]] = Field(
+        [1500, 500, 1000],
+        min_length=3,
+        max_length=3,
+        description="training, validation and test images of each set",
+    )
+    places: Literal["fixed", "free"] = Field(
+        "free", description="whether a feature is always in the same tile of the image, or in any"
+    )
+    patch: Annotated[int, Field(ge=2)] | None = Field(
+        None, description="height and width of a tile in pixels; if none, the smallest that has room for all features"
+    )
+    availability: Area = Field(1.0, description="amplitude of the last feature over that of the first")
+    importance: Area = Field(1.0, description="weight of the last feature in the loss over that of the first")
+    correlation: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.0, description="share of the images in which the second feature of a pair occurs with the first, or neither"
+    )
+    noise: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="standard deviation of a pixel's noise, where a feature of amplitude 1 has length 1"
+    )
+    seed: Seed = Field(0, description="seed of the features and the images; not the seed of a run")
+
+    @model_validator(mode="after")
+    def _nothing_twice(self) -> "Factors":
+        for key in ("features", "presence"):
+            values = getattr(self, key)
+            if values != sorted(set(values)):
+                raise ValueError(f"{key}: write the values in rising order, each once: {sorted(set(values))}")
+        return self
 
 
 class Split(Section):
@@ -80,6 +122,7 @@ class Data(Section):
     citation: str | None = Field(None, description="image folders: what to cite")
     classes: int | None = Field(None, ge=2, description="only the first so many classes")
     train_per_class: int | None = Field(None, ge=1, description="at most so many training images of a class")
+    factors: Factors | None = Field(None, description="factors: which features the images have")
 
     @field_validator("path")
     @classmethod
@@ -106,6 +149,23 @@ class Data(Section):
     def _white_is_above_black(self) -> "Data":
         if self.value_range is not None and not self.value_range[0] < self.value_range[1] < float("inf"):
             raise ValueError("value_range must be two numbers, the values of black and white, such as [0, 4095]")
+        return self
+
+    @model_validator(mode="after")
+    def _features_are_given(self) -> "Data":
+        if (self.source == "factors") != (self.factors is not None):
+            raise ValueError(
+                "factors is missing; write which features there are, such as { features: [8, 16], presence: [0.1] }"
+                if self.factors is None
+                else f"factors is for the source factors only, not for {self.source}"
+            )
+        if self.factors is None:
+            return self
+        if self.size is None or self.size > 32:
+            raise ValueError(f"size must be from 8 to 32 for the source factors, not {self.size}")
+        for key in ("split", "classes", "train_per_class", "path", "stream"):
+            if key in self.model_fields_set:
+                raise ValueError(f"{key} must go: the source factors generates its images, as factors describes them")
         return self
 
     def spec(self) -> dict[str, Any]:
@@ -136,6 +196,13 @@ class Augment(Section):
         0.0, ge=0, description="streamed images: strength of colour jitter; none next to rand_augment"
     )
     erasing: float = Field(0.0, ge=0, le=1, description="streamed images: probability of random erasing")
+
+
+class Dose(Section):
+    """Which set of images of known features a network is trained and measured on."""
+
+    features: int = Field(ge=1, description="number of features that occur; one of the data set's")
+    presence: float = Field(gt=0, le=1, description="probability of each in an image; one of the data set's")
 
 
 class Recipe(Section):
@@ -173,6 +240,7 @@ class Recipe(Section):
         "auto", description="of convolutions and matrix products; auto is bfloat16 on a GPU and float32 on a CPU"
     )
     augment: Augment = Field(Augment(), description="random changes of the training images")
+    dose: Dose | None = Field(None, description="factors: which of the data set's sets of images")
 
     @model_validator(mode="after")
     def _warmup_leaves_room(self) -> "Recipe":
@@ -196,7 +264,7 @@ class Recipe(Section):
         return self
 
 
-UNTUNABLE = {"epochs", "loss", "loss_options", "penalties", "augment"}
+UNTUNABLE = {"epochs", "loss", "loss_options", "penalties", "augment", "dose"}
 """How long, and what for: choices that make another experiment, not a fairer one."""
 TUNABLE = [key for key in Recipe.model_fields if key not in UNTUNABLE]
 
@@ -431,6 +499,27 @@ class Params(Section):
         _known(recipe.loss, registry.entries("training/losses"), f"{where}: loss")
         for name in recipe.penalties:
             _known(name, registry.entries("training/penalties"), f"{where}: penalties")
+        self._check_dose(recipe, self.data[self.experiments[scale.experiment].data].factors, where)
+
+    def _check_dose(self, recipe: Recipe, factors: Factors | None, where: str) -> None:
+        """Check that a recipe has what images of known features need, and that others do not have it."""
+        if factors is None:
+            if recipe.dose is not None:
+                raise ValueError(f"{where}: dose must go: it is for images of known features (source: factors)")
+            return
+        if recipe.loss != "binary_cross_entropy":
+            raise ValueError(f"{where}: loss must be binary_cross_entropy, as an image may have several features")
+        if recipe.augment != Augment():
+            raise ValueError(f"{where}: augment must go: it would change the features in the images")
+        if recipe.dose is None:
+            if len(factors.features) * len(factors.presence) > 1:
+                raise ValueError(f"{where}: dose is missing; write which images, {self._doses(factors)}")
+        elif recipe.dose.features not in factors.features or recipe.dose.presence not in factors.presence:
+            raise ValueError(f"{where}: the data set has no images of this dose; write {self._doses(factors)}")
+
+    @staticmethod
+    def _doses(factors: Factors) -> str:
+        return f"features as one of {factors.features} and presence as one of {factors.presence}"
 
     def experiment(self, name: str) -> Experiment:
         """Return an experiment by name.
