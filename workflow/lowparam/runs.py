@@ -215,11 +215,19 @@ def torch_version() -> str:
     return version("torch").partition("+")[0]
 
 
+def _entry(params: Params, experiment: str, phase: str) -> str:
+    """Return where the code of a phase begins for the images of an experiment."""
+    data = params.data[params.experiment(experiment).data]
+    if data.factors is not None:
+        return provenance.ENTRIES[f"{phase}_known"]
+    return provenance.ENTRIES["train_on_disk" if phase == "train" and data.stream else phase]
+
+
 def code_of_training(params: Params, scale: Scale) -> str:
     """Hash the meaning of the code that trains a scale."""
-    experiment, recipe = params.experiment(scale.experiment), params.recipe(scale)
+    recipe = params.recipe(scale)
     return provenance.digest(
-        provenance.ENTRIES["train_on_disk" if params.data[experiment.data].stream else "train"],
+        _entry(params, scale.experiment, "train"),
         *provenance.of_network(scale.architecture, scale.probe),
         *provenance.of_recipe(recipe),
     )
@@ -228,7 +236,7 @@ def code_of_training(params: Params, scale: Scale) -> str:
 def code_of_tuning(params: Params, scale: Scale) -> str:
     """Hash the meaning of the code that chooses recipe values for an architecture with a probe."""
     return provenance.digest(
-        provenance.ENTRIES["tune"],
+        _entry(params, scale.experiment, "tune"),
         *provenance.of_network(scale.architecture, scale.probe),
         *provenance.of_recipe(params.recipe(scale)),
     )
@@ -265,9 +273,10 @@ def reads_from_disk(params: Params, experiment: str) -> bool:
     return params.data[params.experiment(experiment).data].stream
 
 
-def baseline_identity() -> dict[str, str]:
-    """Return what determines the logistic regression, in addition to its data."""
-    return {"code_sha256": provenance.digest(provenance.ENTRIES["baseline"]), "sklearn": version("scikit-learn")}
+def baseline_identity(params: Params, experiment: str) -> dict[str, str]:
+    """Return what determines the baseline of an experiment, in addition to its data."""
+    entry = _entry(params, experiment, "baseline")
+    return {"code_sha256": provenance.digest(entry), "sklearn": version("scikit-learn")}
 
 
 def collect_identity(params: Params, experiment: str) -> dict[str, Any]:

@@ -34,7 +34,10 @@ def prepare(name: Annotated[str, typer.Argument(help="Name of a data set in para
 @command(GROUP)
 def baseline(experiment: Experiment) -> None:
     """Fit a logistic regression to the pixels: the accuracy that a network has to beat."""
-    from lowparam.training.baseline import fit_baseline
-
     params = parameters.load()
+    if params.data[params.experiment(experiment).data].factors is None:
+        from lowparam.training.baseline import fit_baseline
+    else:
+        from lowparam.training.baseline_known import fit_known_baseline as fit_baseline
+
     fit_baseline(prepared_data.folder_for(params, experiment), paths.baseline(experiment))

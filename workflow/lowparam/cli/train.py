@@ -20,7 +20,6 @@ def tune(
 ) -> None:
     """Choose recipe values by validation accuracy, as `tune` of the experiment says; keep what is trained."""
     from lowparam.training.train import small_batches_named
-    from lowparam.training.tune import tune as tune_family
 
     params = parameters.load()
     if params.experiment(experiment).tune is None:
@@ -28,6 +27,10 @@ def tune(
     known = {scale.family: scale for scale in params.families(experiment)}
     chosen = [registry.get(name, known, f"architecture with a probe in {experiment}") for name in families]
     data_folder = prepared_data.folder_for(params, experiment)
+    if params.data[params.experiment(experiment).data].factors is None:
+        from lowparam.training.tune import tune as tune_family
+    else:
+        from lowparam.training.tune_known import tune_known as tune_family
     for scale in chosen:
         if runs.choice(params, scale) is not None:
             print(f"{paths.tuning(experiment, scale.family)} is up to date", flush=True)

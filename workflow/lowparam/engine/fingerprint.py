@@ -48,7 +48,9 @@ def fingerprint(params: Params) -> dict[str, Any]:
             deployed = sorted({runs.deploy_identity(params, scale)["code_sha256"] for scale in scales})
             found["deploy"][name] = _hash(rules["deploy"], runs.torch_version(), deployed)
         reports = [runs.collect_identity(params, name)["code_sha256"], runs.report_identity(params, name)]
-        found["train"][name] = _hash(rules["train"], runs.torch_version(), runs.baseline_identity(), training)
+        found["train"][name] = _hash(
+            rules["train"], runs.torch_version(), runs.baseline_identity(params, name), training
+        )
         found["profile"][name] = _hash(rules["profile"], runs.torch_version(), profiles)
         found["report"][name] = _hash(rules["report"], reports, runs.bilinear_identity(params, name))
     return found

@@ -97,7 +97,7 @@ def keep_digests(params: Params) -> None:
             runs.report_identity(params, name)
             for scale in params.scales(name):
                 runs.profile_identity(params, scale)
-    runs.baseline_identity()
+            runs.baseline_identity(params, name)
     provenance.keep()
 
 

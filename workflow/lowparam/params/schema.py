@@ -478,6 +478,8 @@ class Params(Section):
             for scale in self.scales(name):
                 self._check_recipe(self.recipe(scale), scale)
             self._check_tuning(name)
+            if experiment.deploy and self.data[experiment.data].factors:
+                raise ValueError(f"experiments.{name}.deploy must go: devices are measured by the class of an image")
         return self
 
     def _check_tuning(self, name: str) -> None:

@@ -74,6 +74,9 @@ def plan(params: Params, experiment: str, *, data: Path = Path("results/data"), 
         raise LowparamError(f"{manifest} does not exist; make it with: lowparam prepare {chosen.data}")
     about = read_json(manifest)
     images = {split: sum(classes) for split, classes in about["images_per_class"].items()}
+    stored = sum(images.values())
+    if factors := params.data[chosen.data].factors:  # a network is trained on one of the sets of images
+        images = dict(zip(("train", "validation", "test"), factors.images, strict=True))
     in_channels, size, _ = about["shape"]
 
     def row(name: str, scale: Scale, recipe: Recipe, runs: int) -> dict[str, Any]:
@@ -94,7 +97,7 @@ def plan(params: Params, experiment: str, *, data: Path = Path("results/data"), 
             "seconds": START + runs * run / speed,
             "memory_mb": PROCESS_MB
             + activation_bytes(counts.values * recipe.batch_size) / 2**20
-            + (0 if about.get("streaming") else sum(images.values()) * in_channels * size**2 / 2**20),
+            + (0 if about.get("streaming") else stored * in_channels * size**2 / 2**20),
         }
 
     tune = chosen.tune

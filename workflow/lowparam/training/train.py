@@ -56,7 +56,10 @@ def train(
     started_by_torchrun = "WORLD_SIZE" in os.environ  # by this function, which has checked the data
     folder = paths.data(source) if started_by_torchrun else prepared_data.folder_for(params, experiment)
     if not params.data[source].stream:
-        from lowparam.training.train_scale import train_scale
+        if params.data[source].factors is None:
+            from lowparam.training.train_scale import train_scale
+        else:
+            from lowparam.training.train_known import train_known as train_scale
 
         for scale in scales:
             with small_batches_named(params.experiment(experiment).recipe):

@@ -19,7 +19,7 @@ from lowparam.params import Params, Run, Scale, Tune, are_numbers, format_size
 from lowparam.training.loop import Training, pick_device
 from lowparam.training.train_scale import SeedRun, job_lock, refuse_folder_augmentation
 
-__all__ = ["EXTENSIONS", "Trials", "best_of", "edges", "next_value", "tune"]
+__all__ = ["EXTENSIONS", "Trials", "best_of", "choose", "edges", "next_value", "tune"]
 
 EXTENSIONS = 2
 """How often the list of a value is extended at most."""
@@ -62,7 +62,7 @@ def tune(
         dataset = data.load(data_folder)
         trials = Trials(params, scale, settings, dataset, work, pick_device(device))
         try:
-            content = _choose(params, scale, settings, trials)
+            content = choose(params, scale, settings, trials)
             content["identity"] = runs.tuning_identity(params, scale, data_sha256=dataset.sha256)
             files.write_json(paths.tuning(scale.experiment, scale.family), runs.seal(content))
         except OSError as error:
@@ -70,7 +70,7 @@ def tune(
         print(f"{scale.family}: chose {runs.describe_values(content['chosen'])}", flush=True)
 
 
-def _choose(params: Params, scale: Scale, settings: Tune, trials: "Trials") -> dict[str, Any]:
+def choose(params: Params, scale: Scale, settings: Tune, trials: "Trials") -> dict[str, Any]:
     """Train the listed values and what extends the lists; return what was chosen and why."""
     tried = {key: list(values) for key, values in settings.values.items()}
     added: dict[str, list[Any]] = {key: [] for key in tried}
