@@ -9,6 +9,7 @@ import pytest
 from lowparam.engine.experiment_table import _table, purposes
 from lowparam.engine.plans import trials, with_profiles
 from lowparam.errors import LowparamError
+from lowparam.models import blocks
 from lowparam.params import load
 
 ROOT = Path(__file__).parents[2]
@@ -77,3 +78,12 @@ def test_an_experiment_without_a_purpose_is_named():
 
 def test_the_settings_fit_on_a_few_screens():
     assert TEXT.count("\n") <= 260
+
+
+def test_the_zoo_has_every_block_tuned_and_takes_an_hour_at_most():
+    zoo = load(ROOT / "params.yaml").experiment("zoo")
+    assert sorted(zoo.architectures) == sorted(blocks.names())
+    assert zoo.probes == ["none"] and zoo.budgets == [25_000, 100_000] and len(zoo.seeds) == 5
+    assert zoo.tune is not None and "lr" in zoo.tune.values
+    (row,) = [line for line in PAGE.splitlines() if line.startswith("| `zoo` ")]
+    assert int(row.split("|")[5]) <= 60

@@ -13,9 +13,7 @@ from lowparam.training.loop import Training
 ALONE = ("irevnet_d2_r4", "msdnet_l50_w1_d4")
 """Networks without a block for the skeleton."""
 QUICK = ("mobilenetv2",)
-NETWORKS = [
-    pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in [*blocks.names(), *ALONE]
-]
+NETWORKS = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in [*blocks.names(), *ALONE]]
 SHAPE = {"classes": 10, "in_channels": 1, "size": 8}
 
 
