@@ -15,6 +15,7 @@ from lowparam.deploy.images import Inputs
 from lowparam.deploy.program import as_deployed, program_of
 from lowparam.errors import LowparamError
 from lowparam.models import blocks
+from lowparam.models.blocks.bcos import Uncentred
 from lowparam.models.skeletons import controlled, published
 
 onnx = pytest.importorskip("onnx")
@@ -105,6 +106,13 @@ def test_smaller_kernels_merge_into_the_large_one(digit_images, lived_in):
     convolutions = [sum(isinstance(module, nn.Conv2d) for module in each.modules()) for each in (net, as_deployed(net))]
     assert convolutions[1] < convolutions[0]
     torch.testing.assert_close(as_deployed(net)(digit_images), net(digit_images), rtol=1e-4, atol=1e-4)
+
+
+def test_a_norm_without_mean_and_bias_is_a_batch_norm_on_a_device(digit_images, lived_in):
+    net = lived_in(nn.Sequential(nn.Conv2d(1, 4, 3), Uncentred(4)), digit_images)
+    device = as_deployed(net)
+    assert isinstance(device[1], nn.BatchNorm2d)
+    torch.testing.assert_close(device(digit_images), net(digit_images))
 
 
 def test_a_program_of_torch_loads_without_lowparam(digit_images, lived_in, tmp_path):

@@ -133,13 +133,16 @@ def _merged(module: nn.Module) -> nn.Module | None:
 
 
 def _plain_norm(module: nn.Module) -> nn.Module | None:
-    """Return the batch norm that a norm of another kind is in eval mode, as PRepBN tells."""
+    """Return the batch norm that a norm of another kind is in eval mode, as PRepBN tells.
+
+    One that subtracts no mean, or adds no bias, as that of B-cos, has zeros there.
+    """
     norm = foldable(module)
-    if norm is None or isinstance(norm, nn.modules.batchnorm._NormBase) or norm.bias is None:
+    if norm is None or isinstance(norm, nn.modules.batchnorm._NormBase):
         return None
-    plain = nn.BatchNorm2d(len(norm.running_mean), eps=norm.eps)
-    state = {name: getattr(norm, name) for name in ("weight", "bias", "running_mean", "running_var")}
-    plain.load_state_dict({name: tensor.detach() for name, tensor in state.items()}, strict=False)
+    plain = nn.BatchNorm2d(len(norm.running_var), eps=norm.eps)
+    state = {name: getattr(norm, name, None) for name in ("weight", "bias", "running_mean", "running_var")}
+    plain.load_state_dict({name: given.detach() for name, given in state.items() if given is not None}, strict=False)
     return plain.eval()
 
 
