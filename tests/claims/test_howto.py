@@ -7,7 +7,7 @@ import numpy as np, pandas as pd
 from lowparam import params
 from lowparam.claims.registry import load_registry
 registry = load_registry()
-claim = {claim.id: claim for claim in registry.claims}["C26"]
+claim = {claim.id: claim for claim in registry.claims}["C27"]
 rows = [
     {"architecture": name, "probe": "none", "budget": budget, "seed": seed, "status": "finished",
      "test_accuracy": mean + 0.001 * seed}

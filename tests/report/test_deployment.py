@@ -1,15 +1,21 @@
 """What a device needs: the table and figure of an experiment that measures it, against runs of known numbers."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lowparam import catalogue
+from lowparam.claims.availability import planned
+from lowparam.claims.finding import NotTested
+from lowparam.claims.registry import load_registry
 from lowparam.collect import _eight_bits
 from lowparam.params import load
 from lowparam.report.context import Context
 from lowparam.report.figures import deployment as figure
+from lowparam.report.figures import eight_bits
 from lowparam.report.tables import deployment as table
 from synthetic import experiment_grid
 
@@ -102,3 +108,32 @@ def test_runs_have_a_column_for_what_eight_bits_cost(context):
         "int8_loss": pytest.approx(0.01),
     }
     assert _eight_bits({"runtimes": {}}) == {"int8_accuracy": None, "int8_loss": None}
+
+
+def test_whether_interference_predicts_the_loss_is_asked_where_it_is_measured(context):
+    subjects = context.params.experiments
+    grown = subjects["mine"].model_copy(
+        update={"architectures": ["mobilenetv1", "mobilenetv2", "mobilenetv3", "mobilenext", "convnext"]}
+    )
+    claims = {claim for claim, _ in planned(grown)}
+    assert "C26" in claims
+    assert "C26" not in {claim for claim, _ in planned(grown.model_copy(update={"deploy": False}))}
+    assert "eight_bits" in catalogue.figures(grown, "verdicts")
+
+
+def test_a_loss_that_rises_with_interference_supports_the_prediction(context):
+    runs = experiment_grid(context.params, "mine")
+    runs = runs[runs["probe"] == "none"]
+    names = ["mobilenetv1", "mobilenetv2", "mobilenetv3", "mobilenext", "convnext", "nodepth_a"]
+    rows = [
+        row | {"architecture": name, "r_projection": 0.5 + 0.1 * place, "int8_loss": 0.05 - 0.005 * place}
+        for place, name in enumerate(names)
+        for row in runs[runs["architecture"] == "mobilenetv1"].to_dict("records")
+    ]
+    test = load_registry().tests()["C26", "rank"]
+    found = test.find(pd.DataFrame(rows))
+    assert found.estimate == pytest.approx(-1) and found.p < 0.05 and found.favours
+    with pytest.raises(NotTested):
+        test.find(pd.DataFrame(rows).drop(columns="int8_loss"))
+    made = eight_bits.make(SimpleNamespace(runs=pd.DataFrame(rows)))
+    assert [ax.get_title() for ax in made.axes] == ["budget 10k", "budget 400k"]

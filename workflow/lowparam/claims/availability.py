@@ -31,6 +31,8 @@ __all__ = [
 CLAIMS = Path(__file__).parents[2] / "claims"
 """One file per paper."""
 KINDS = "claims/kinds"
+OF_DEPLOYMENT = "int8_"
+"""How columns of runs.csv begin that only experiments with ``deploy`` have."""
 FEWEST_SIZES = 3
 """Of a curve."""
 FEWEST_ARCHITECTURES = 5
@@ -102,7 +104,7 @@ def _selections(value: Any) -> Iterator[dict[str, list[str]]]:
 
 def _has_runs(test: Test, experiment: Experiment) -> bool:
     constants = kind_constants(test["kind"])
-    if constants["DATA"] != "runs":
+    if constants["DATA"] != "runs" or (test["outcome"].startswith(OF_DEPLOYMENT) and not experiment.deploy):
         return False
     return all(CONDITIONS[name](test, experiment) for name in constants["NEEDS"])
 

@@ -37,7 +37,7 @@ class Claim(Section):
     statement: str = Field(min_length=10, description="the claim in our words")
     source: str = Field(description="where in the paper it is")
     prediction: str = Field("", description="what should be observed if the claim is right")
-    question: bool = Field(False, description="an open question of the paper; not counted in the correction")
+    question: bool = Field(False, description="an open question of the paper, or ours; not counted in the correction")
     tests: list[AnyTest] = Field([], description="one primary test, and others that explain it")
     without_test: str = Field("", description="why there is no test")
 
