@@ -14,7 +14,7 @@ from lowparam.claims.statistics import Estimate
 from lowparam.files import read_csv
 from lowparam.report.formats import Cell
 from lowparam.report.table_format import Table
-from lowparam.report.table_latex import TEXT, _pieces, _shrink, text_width
+from lowparam.report.table_latex import TEXT, _pages, _pieces, _shrink, text_width
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = sorted(path for path in ROOT.glob("results/*/tables/*.tex") if path.stem != "macros")
@@ -40,14 +40,21 @@ TABLES = {
         "numbers": 7,
         "paragraphs": {1: 0.4},
     },
+    "many rows": {"labels": ["ConvNeXt"], "numbers": 2, "times": 60},
+    "many rows of running text": {
+        "labels": ["C1", "A sentence that is longer than a line of the table. " * 9],
+        "numbers": 7,
+        "paragraphs": {1: 0.3},
+        "times": 15,
+    },
 }
 
 
-def made(labels, numbers, digits=1, title="budget", mark="", paragraphs=None) -> Table:
+def made(labels, numbers, digits=1, title="budget", mark="", paragraphs=None, times=1) -> Table:
     cells = [Cell(Estimate(-93.14, 10.41, 3), digits, best=True, mark=mark), Cell(Estimate(7.0, np.nan, 1), digits)]
     return Table(
         header=[*(f"label {k}" for k in range(len(labels))), *(f"{title} {k}" for k in range(numbers))],
-        rows=[[*labels, *[cell] * numbers] for cell in cells],
+        rows=[[*labels, *[cell] * numbers] for cell in cells * times],
         labels=len(labels),
         numbers=pd.DataFrame(),
         paragraphs=paragraphs or {},
@@ -90,6 +97,22 @@ def test_a_table_without_rows_is_none():
     empty = Table(header=["claim"], rows=[], labels=1, numbers=pd.DataFrame(), caption="Of claims.", name="claims")
     assert "tabular" not in empty.latex("digits") and empty.latex("digits").startswith("%")
     assert "There are no rows." in empty.markdown() and "<table>" not in empty.html()
+
+
+@pytest.mark.parametrize(
+    ("heights", "expected"),
+    [
+        ([], [0]),
+        ([1] * 44, [44]),
+        ([1] * 45, [44, 1]),
+        ([10, 10, 10, 10, 10], [4, 1]),
+        ([50, 1, 50], [1, 1, 1]),  # a row that is too high by itself stands alone
+    ],
+)
+def test_a_page_has_as_many_lines_as_fit(heights, expected):
+    pages = [range(len(heights))[page] for page in _pages(heights)]
+    assert [len(page) for page in pages] == expected
+    assert [row for page in pages for row in page] == list(range(len(heights))), "each row is on one page"
 
 
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: f"{path.parts[-3]}-{path.stem}")

@@ -12,6 +12,7 @@ Rows that do not fit on a page are continued in another table. The first line of
 packages that it needs.
 """
 
+import math
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -29,7 +30,8 @@ SMALL = 0.86  # width of a letter in footnotesize, relative to 10 points
 GAPS = {False: 12.0, True: 6.0}  # points between two columns, in normal and in small print
 LEAST = 45.0  # points of a column of text
 UNBROKEN = 16  # letters; longer pieces of a text get places to break
-PRINTED_ROWS = {True: 12, False: 36}  # more, with running text in them or not, do not fit on a page
+LINES = 44  # that fit on a page with the caption; a row of running text takes as many as its longest cell
+RAGGED = 1.15  # words do not fill a line: so many more lines than letters alone would take
 # A number as our tables print it, in the parts that siunitx aligns.
 NUMBER = re.compile(
     r"(?P<relation>[<≤] )?(?P<sign>−)?(?P<whole>[\d ]+)(?P<part>\.\d+)?( ± (?P<spread>\d+(\.\d+)?))?(?P<mark>[†‡*]*)"
@@ -242,13 +244,12 @@ def environments(columns: Sequence[Column], caption: str, label: str) -> list[st
     if not count:
         return [needs, "% There are no rows, so that there is no table.", ""]
     environment = "table*" if how.over_both else "table"
-    most = PRINTED_ROWS[bool(how.shares)]
-    starts = range(0, count, most)
+    heights = [max([1, *(_lines(columns[k].texts[row], how.shares[k]) for k in how.shares)]) for row in range(count)]
     lines = [needs]
-    for place, (group, start) in enumerate((group, start) for group in how.groups for start in starts):
+    for place, (group, page) in enumerate((group, page) for group in how.groups for page in _pages(heights)):
         chosen = [_wrapped(columns[k], how.shares[k]) if k in how.shares else columns[k] for k in group]
         titles = [_title(each, stacked=how.stacked) for each in chosen]
-        rows = zip(*(each.cells[start : start + most] for each in chosen), strict=True)
+        rows = zip(*(each.cells[page] for each in chosen), strict=True)
         lines += [
             rf"\begin{{{environment}}}",
             r"  \centering",
@@ -270,6 +271,22 @@ def environments(columns: Sequence[Column], caption: str, label: str) -> list[st
             "",
         ]
     return lines
+
+
+def _lines(text: str, share: float) -> int:
+    """Estimate how many lines a text takes in footnotesize, in a column of a share of the line."""
+    return math.ceil(RAGGED * SMALL * text_width(text) / (share * TEXT))
+
+
+def _pages(heights: Sequence[int]) -> Iterator[slice]:
+    """Divide rows of so many lines each into pages, one row at least on each."""
+    start = taken = 0
+    for row, height in enumerate(heights):
+        if row > start and taken + height > LINES:
+            yield slice(start, row)
+            start, taken = row, 0
+        taken += height
+    yield slice(start, len(heights))
 
 
 def _wrapped(each: Column, share: float) -> Column:
