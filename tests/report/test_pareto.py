@@ -1,11 +1,12 @@
 """Pareto fronts, against points whose front is plain, and the table of a zoo of architectures."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lowparam.params import load
 from lowparam.report.context import Context
-from lowparam.report.pareto import front
+from lowparam.report.pareto import front, front_letters
 from lowparam.report.tables import measures, zoo
 from synthetic import add, experiment_grid
 
@@ -47,6 +48,15 @@ def test_no_point_on_the_front_is_beaten_and_each_other_is():
     assert {place for place in range(60) if not beaten(place)} >= set(on)
     distinct = {(costs[place], values[place]) for place in range(60) if not beaten(place)}
     assert {(costs[place], values[place]) for place in on} == distinct
+
+
+def test_each_network_is_named_by_the_fronts_that_it_is_on():
+    costs = pd.DataFrame({"macs": [1, 2, 3], "bytes": [3, 2, 1]}, index=[("a", 1), ("b", 1), ("c", 1)])
+    accuracy = pd.Series([0.5, 0.4, 0.9], index=costs.index)
+    letters = {"macs": "M", "bytes": "B"}
+    assert front_letters(costs, accuracy, letters, ()) == {("a", 1): "M", ("b", 1): "", ("c", 1): "MB"}
+    without = front_letters(costs, accuracy.iloc[::-1], letters, [("c", 1)])
+    assert without == {("a", 1): "MB", ("b", 1): "B", ("c", 1): ""}
 
 
 @pytest.fixture

@@ -1,15 +1,14 @@
 """Accuracy, latency, flash and RAM of each network with 32 and 8 bits, and what fits a microcontroller."""
 
-import numpy as np
 import pandas as pd
 
 from lowparam.claims.statistics import Estimate
 from lowparam.report.context import Context
 from lowparam.report.deployment import fits, measured
-from lowparam.report.estimates import GRID, mean_by_scale
+from lowparam.report.estimates import GRID, mean_by_scale, untrained_scales
 from lowparam.report.formats import Cell
 from lowparam.report.labels import architecture_label
-from lowparam.report.pareto import front
+from lowparam.report.pareto import front_letters
 from lowparam.report.table_format import Table
 from lowparam.report.tables._grid import explained, marker
 
@@ -38,12 +37,8 @@ def make(context: Context) -> Table:
     untrained = marker(context.runs)
     means = runs.groupby(GRID, sort=False)[[*COSTS, *OTHERS]].mean()
     estimates = {column: mean_by_scale(runs, column).set_index(GRID) for column in ACCURACIES}
-    accuracy = estimates["int8_accuracy"]["mean"].reindex(means.index)
-    fair = [np.nan if untrained(*key) else value for key, value in accuracy.items()]
-    on = {
-        letter: {means.index[place] for place in front(means[cost].tolist(), fair)}
-        for cost, (_, _, letter) in COSTS.items()
-    }
+    letters = {cost: letter for cost, (_, _, letter) in COSTS.items()}
+    fronts = front_letters(means, estimates["int8_accuracy"]["mean"], letters, untrained_scales(context.runs))
     rows, numbers = [], []
     for key, costs in means.iterrows():
         architecture, _, budget = key
@@ -54,10 +49,9 @@ def make(context: Context) -> Table:
             cells.append(Cell(Estimate(100 * mean, 100 * half, int(n)), digits, mark=mark))
             values[column] = mean
         cells += [Cell.of(costs[column] / unit, digits) for column, (unit, digits, _) in COSTS.items()]
-        fronts = "".join(letter for letter, members in on.items() if key in members)
-        rows.append([architecture_label(architecture), budget, *cells, fits(costs), fronts or "–"])
+        rows.append([architecture_label(architecture), budget, *cells, fits(costs), fronts[key] or "–"])
         place = {"architecture": architecture, "budget": budget}
-        numbers.append({**place, **values, **costs, "fits": fits(costs).replace("–", ""), "front": fronts})
+        numbers.append({**place, **values, **costs, "fits": fits(costs).replace("–", ""), "front": fronts[key]})
     header = ["architecture", "budget", "accuracy", "8 bits", "loss", "time (ms)", "flash (kB)", "RAM (kB)"]
     header += ["fits", "front"]
     return Table(header=header, rows=rows, labels=2, numbers=pd.DataFrame(numbers), notes=explained(rows))

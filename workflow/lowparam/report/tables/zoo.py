@@ -5,10 +5,10 @@ import pandas as pd
 
 from lowparam.claims.statistics import Estimate
 from lowparam.report.context import Context
-from lowparam.report.estimates import GRID, mean_by_scale
+from lowparam.report.estimates import GRID, mean_by_scale, untrained_scales
 from lowparam.report.formats import Cell
 from lowparam.report.labels import architecture_label
-from lowparam.report.pareto import front
+from lowparam.report.pareto import front_letters
 from lowparam.report.table_format import Table
 from lowparam.report.tables._grid import explained, marker
 from lowparam.report.tables.cost import COSTS, seconds_by_scale
@@ -35,10 +35,7 @@ def make(context: Context) -> Table:
     means = runs.groupby(GRID, sort=False)[list(COSTS)].mean()
     estimates = {column: mean_by_scale(runs, column).set_index(GRID) for column in MEASURES}
     accuracy = estimates["test_accuracy"]["mean"].reindex(means.index)
-    fair = [np.nan if untrained(*key) else value for key, value in accuracy.items()]
-    on = {
-        letter: {means.index[place] for place in front(means[cost].tolist(), fair)} for cost, letter in FRONTS.items()
-    }
+    fronts = front_letters(means, accuracy, FRONTS, untrained_scales(runs))
     rows, numbers = [], []
     place = {budget: rank for rank, budget in enumerate(dict.fromkeys(means.index.get_level_values("budget")))}
     for key in sorted(means.index, key=lambda key: (place[key[2]], -np.nan_to_num(accuracy[key], nan=-1.0))):
@@ -53,9 +50,8 @@ def make(context: Context) -> Table:
             unit, digits = COSTS[column]
             cells.append(Cell.of(means.loc[key, column] / unit, digits))
         cells.append(Cell.of(seconds.get(key, np.nan), 1))
-        fronts = "".join(letter for letter, members in on.items() if key in members)
-        rows.append([architecture_label(architecture), budget, *cells, fronts or "–"])
+        rows.append([architecture_label(architecture), budget, *cells, fronts[key] or "–"])
         costs = {column: means.loc[key, column] for column in COSTS} | {"seconds": seconds.get(key, np.nan)}
-        numbers.append({"architecture": architecture, "budget": budget, **values, **costs, "front": fronts})
+        numbers.append({"architecture": architecture, "budget": budget, **values, **costs, "front": fronts[key]})
     header = ["architecture", "budget", "accuracy", "r", "χ", "MACs (M)", "memory (kB)", "time (s)", "front"]
     return Table(header=header, rows=rows, labels=2, numbers=pd.DataFrame(numbers), notes=explained(rows))
