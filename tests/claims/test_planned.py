@@ -36,6 +36,8 @@ def names(experiment: str) -> set[tuple[str, str]]:
 def test_what_is_planned_is_what_can_be_judged(experiment):
     rng = np.random.default_rng(0)
     runs = noisy(experiment_grid(PARAMS, experiment), rng)
+    if PARAMS.experiment(experiment).deploy:
+        runs = noisy(runs.assign(int8_loss=0.01), rng, 0.005, "int8_loss")
     for column in MEASURES:
         runs = noisy(runs, rng, 0.02, column)
     judged = judge(REGISTRY, experiment, runs).rows
@@ -67,6 +69,8 @@ def test_arms_are_those_of_the_test():
 def test_without_its_runs_a_claim_is_not_tested_and_nothing_else_changes(claim):
     (primary,) = [test for test in claim.tests if test.primary]
     runs = noisy(experiment_grid(PARAMS, primary.experiment), np.random.default_rng(0))
+    if PARAMS.experiment(experiment).deploy:
+        runs = noisy(runs.assign(int8_loss=0.01), rng, 0.005, "int8_loss")
     for column in MEASURES:
         runs = noisy(runs, np.random.default_rng(1), 0.02, column)
     gone = selected(runs, primary.arms()[:1])
