@@ -32,6 +32,10 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/studies.smk"
 
 
+onstart:
+    rate_limit.remove(workflow)
+
+
 rule all:
     default_target: True
     input:

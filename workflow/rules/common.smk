@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lowparam import catalogue, paths, prepared_data, runs, studies
 from lowparam import params as parameters
-from lowparam.engine import again, check, plans, rule_names, start
+from lowparam.engine import again, check, plans, rate_limit, rule_names, start
 from lowparam.errors import LowparamError
 
 ROOT = Path(workflow.basedir)
