@@ -27,6 +27,11 @@ MEASURES = (
 )
 
 
+def measures(experiment: str) -> tuple[str, ...]:
+    """Columns that its runs have a number in."""
+    return (*MEASURES, "int8_loss") if PARAMS.experiment(experiment).deploy else MEASURES
+
+
 def names(experiment: str) -> set[tuple[str, str]]:
     """Tests that the grid has runs for."""
     return {(claim, test["id"]) for claim, test in planned(PARAMS.experiment(experiment))}
@@ -36,9 +41,7 @@ def names(experiment: str) -> set[tuple[str, str]]:
 def test_what_is_planned_is_what_can_be_judged(experiment):
     rng = np.random.default_rng(0)
     runs = noisy(experiment_grid(PARAMS, experiment), rng)
-    if PARAMS.experiment(experiment).deploy:
-        runs = noisy(runs.assign(int8_loss=0.01), rng, 0.005, "int8_loss")
-    for column in MEASURES:
+    for column in measures(experiment):
         runs = noisy(runs, rng, 0.02, column)
     judged = judge(REGISTRY, experiment, runs).rows
     tested = judged[judged["test"].notna() & judged["verdict"].ne(NOT_TESTED)]
@@ -69,9 +72,7 @@ def test_arms_are_those_of_the_test():
 def test_without_its_runs_a_claim_is_not_tested_and_nothing_else_changes(claim):
     (primary,) = [test for test in claim.tests if test.primary]
     runs = noisy(experiment_grid(PARAMS, primary.experiment), np.random.default_rng(0))
-    if PARAMS.experiment(experiment).deploy:
-        runs = noisy(runs.assign(int8_loss=0.01), rng, 0.005, "int8_loss")
-    for column in MEASURES:
+    for column in measures(primary.experiment):
         runs = noisy(runs, np.random.default_rng(1), 0.02, column)
     gone = selected(runs, primary.arms()[:1])
     assert gone.any() and not gone.all()

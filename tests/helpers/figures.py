@@ -13,7 +13,7 @@ from lowparam.catalogue import FIGURES, Output
 from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Finding
 from lowparam.params import Params
 from lowparam.report.context import Context, Profiles
-from lowparam.report.figures import ablation, crossing, deployment, dose_response, elements_slope
+from lowparam.report.figures import ablation, crossing, deployment, dose_response, eight_bits, elements_slope
 from lowparam.report.layout import fit
 from lowparam.report.star_pairs import MEASURES
 from lowparam.studies.star.moons import X_RANGE, Y_RANGE
@@ -378,6 +378,14 @@ def _deployment(case, monkeypatch):
     return deployment.make(context)
 
 
+def _eight_bits(case, monkeypatch):
+    """What 8 bits cost networks that diverged in no run."""
+    context = _context("eight_bits", case)
+    runs = context.runs
+    context.__dict__["runs"] = runs.assign(int8_loss=0.02 * runs["r_projection"] - 0.01)
+    return eight_bits.make(context)
+
+
 MAKERS = {
     **{
         name: _of_runs(name)
@@ -391,6 +399,7 @@ MAKERS = {
     "ablation": _of_tests(ablation, _ablation),
     "elements_slope": _of_tests(elements_slope, _elements),
     "deployment": _deployment,
+    "eight_bits": _eight_bits,
     "claims": _claims,
     "readings": _readings,
     "tuning": _tuning,

@@ -19,7 +19,8 @@ SIMULATIONS = 200
 def experiment_grid(params, name: str) -> pd.DataFrame:
     """The runs of an experiment of params.yaml, as `grid` makes them; published networks get sizes by their names."""
     keys = [(r.scale.label, r.scale.probe, format_size(r.scale.budget), r.seed) for r in params.runs(name)]
-    return _constant(pd.DataFrame(keys, columns=["architecture", "probe", "budget", "seed"]))
+    runs = _constant(pd.DataFrame(keys, columns=["architecture", "probe", "budget", "seed"]))
+    return runs.assign(int8_loss=0.01) if params.experiment(name).deploy else runs
 
 
 def _size(architecture: str, budget: str) -> int:
