@@ -51,6 +51,7 @@ ENTRIES = {
     "train_on_disk": "training/distributed.py:train_streamed",
     "baseline_known": "training/baseline_known.py:fit_known_baseline",
     "tune_known": "training/tune_known.py:tune_known",
+    "profile_known": "interference/profile_known.py:profile_known",
     "train_known": "training/train_known.py:train_known",
     "profile": "interference/profile_scale.py:profile_scale",
     "deploy": "deploy/measure.py:measure_scale",

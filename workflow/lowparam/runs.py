@@ -246,7 +246,7 @@ def code_of_profile(params: Params, scale: Scale) -> str:
     """Hash the meaning of the code that measures the interference in a scale."""
     profile = params.experiment(scale.experiment).profile
     return provenance.digest(
-        provenance.ENTRIES["profile"],
+        _entry(params, scale.experiment, "profile"),
         *provenance.of_network(scale.architecture, scale.probe),
         *provenance.of_measures(profile),
     )

@@ -16,9 +16,12 @@ GROUP = "Train and measure"
 @command(GROUP)
 def profile(experiment: Experiment, scales: Scales, device: Device = None) -> None:
     """Measure superposition and interference in the trained networks of an experiment."""
-    from lowparam.interference.profile_scale import profile_scale
-
     params = parameters.load()
+    if params.data[params.experiment(experiment).data].factors is None:
+        from lowparam.interference.profile_scale import profile_scale
+    else:
+        from lowparam.interference.profile_known import profile_known as profile_scale
+
     for scale in find_scales(params, experiment, scales):
         profile_scale(params, scale, data_folder=prepared_data.folder_for(params, experiment), device=device)
 
