@@ -22,7 +22,7 @@ install: $(INSTALLED)  ## create .venv with the versions of requirements.lock, a
 
 $(INSTALLED): pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
-	pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[test,lint,deploy]'
+	pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[test,lint,deploy,explain]'
 	lowparam build
 	@touch $@
 

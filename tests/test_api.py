@@ -1,4 +1,4 @@
-"""The five public functions do what their documentation shows."""
+"""The six public functions do what their documentation shows."""
 
 import doctest
 import json
@@ -257,7 +257,7 @@ def test_the_page_on_the_api_runs(run, tmp_path, monkeypatch):
     folder, dataset = run
     text = (Path(__file__).parents[1] / "docs/api.md").read_text(encoding="utf-8")
     snippets = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len(snippets) == 5
+    assert len(snippets) == 6
     monkeypatch.chdir(tmp_path)
     (shown,) = set(re.findall(r"load_run\(\"(.+?)\"\)", text))
     shutil.copytree(folder, shown)
@@ -271,6 +271,7 @@ def test_the_page_on_the_api_runs(run, tmp_path, monkeypatch):
     assert set(known[2]["classes"]) <= set(dataset.classes) and known[2]["probabilities"].shape == (1, 10)
     assert known[3]["chi"]["value"].notna().any()
     assert known[4]["difference"] < 1e-3 and known[4]["accuracy"] > 0.1 and Path("mobilenetv2.onnx").is_file()
+    assert known[5]["maps"].shape == (32, 8, 8) and Path("explained/page.png").is_file()
 
 
 def test_an_exported_run_is_checked_on_the_given_images(run, tmp_path):

@@ -1,28 +1,14 @@
 import pytest
 import torch
 
-from lowparam import data, paths
-from lowparam.data import Images
 from lowparam.data.sources import digits
-from lowparam.params import Run
-from lowparam.training.train_scale import train_scale
-from quick import make_params
+from trained_run import make_trained
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """A folder with prepared digits and a short run on them, and the run's folder in it."""
-    everything, classes = digits.read("digits", None)
-    images = everything["all"]
-    splits = {"train": slice(0, 400), "validation": slice(400, 500), "test": slice(500, 700)}
-    folder = tmp_path_factory.mktemp("trained")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        arrays = {name: Images(images.pixels[rows], images.labels[rows]) for name, rows in splits.items()}
-        data.save(paths.data("digits"), arrays, classes)
-        params = make_params(seeds=(0,), architectures=("mobilenetv2",), epochs=6)
-        train_scale(params, params.scales("quick")[0], data_folder=paths.data("digits"))
-    return folder, Run(params.scales("quick")[0], 0).folder
+    return make_trained(tmp_path_factory.mktemp("trained"))
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
-"""The public functions of lowparam: make a network, list networks, load a trained run, profile or export a network.
+"""The public functions of lowparam: make and list networks, load a trained run, profile, export or explain a network.
 
-These five are what ``import lowparam`` promises; every other import may change.
+These six are what ``import lowparam`` promises; every other import may change.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,10 +20,11 @@ from lowparam.params import parse_budget
 if TYPE_CHECKING:
     import pandas as pd
 
+    from lowparam.explanations.network import Explanation
     from lowparam.models.blocks import Site
     from lowparam.models.skeletons.controlled import Network
 
-__all__ = ["TrainedRun", "create_model", "export", "list_models", "load_run", "profile"]
+__all__ = ["TrainedRun", "create_model", "explain", "export", "list_models", "load_run", "profile"]
 
 Images = str | Path | Image.Image | np.ndarray | Tensor | Sequence[Any]
 """What `TrainedRun.predict` takes: one image, or several."""
@@ -376,6 +377,64 @@ def export(
         about=subject.metadata(name, in_channels=given.shape[1], size=given.shape[2], **known),
         name=name,
     )
+
+
+def explain(
+    model: TrainedRun | nn.Module,
+    images: np.ndarray | Tensor,
+    labels: np.ndarray | Tensor | Sequence[int],
+    *,
+    masks: np.ndarray | Tensor | None = None,
+    normalisation: tuple[Sequence[float], Sequence[float]] | None = None,
+    classes: Sequence[str] | None = None,
+    methods: Sequence[str] | None = None,
+    out: str | Path | None = None,
+) -> "Explanation":
+    """Show what a network's outputs depend on in images, what drives them, and what its maps keep of an image.
+
+    Parameters
+    ----------
+    model : TrainedRun or nn.Module
+        What `load_run` returns, or any network from images (N, C, H, W) to logits (N, K); it stays as it is.
+    images, labels, normalisation, classes
+        As for `profile`. 32 of the images, evenly spaced, are explained; all are used for statistics.
+    masks : boolean array, optional
+        (N, H, W), true where the label of an image can be seen; or (N, F, H, W), where each of F features is, of which
+        the label is one. Then attributions are scored, and with features also units as detectors.
+    methods : sequence of str, optional
+        ``integrated_gradients``, ``grad_cam_pp``, ``pattern_attribution``; by default all of them.
+    out : str or Path, optional
+        Folder to write a page of pictures to, and the numbers as csv.
+
+    Returns
+    -------
+    Explanation
+        ``maps`` by method, ``scores`` with the check by shuffled weights, ``units``, ``class_images``, ``inversions``.
+
+    Raises
+    ------
+    LowparamError
+        If images, labels or masks have another type or shape, a package is missing, or `out` is a file.
+    """
+    from lowparam.explanations.network import explain_network
+    from lowparam.interference.profile_model import given_images
+
+    if out is not None and Path(out).exists() and not Path(out).is_dir():
+        raise LowparamError(f"out: {out} is a file; give a folder")
+    name, net = type(model).__name__, model
+    if isinstance(model, TrainedRun):
+        name, net, classes = str(model.spec["architecture"]), model.model, classes or model.classes
+    if not isinstance(net, nn.Module):
+        raise LowparamError(f"model must be a torch.nn.Module or what load_run returns, not {type(net).__name__}")
+    given = given_images(net, images, labels, normalisation=normalisation, classes=classes)
+    found = explain_network(
+        net, given, masks=None if masks is None else torch.as_tensor(np.asarray(masks)), methods=methods
+    )
+    if out is not None:
+        from lowparam.report.explanation import write_explanation
+
+        write_explanation(Path(out), name, found)
+    return found
 
 
 def _floating(key: str, images: np.ndarray | Tensor) -> Tensor:

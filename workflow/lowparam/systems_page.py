@@ -23,6 +23,8 @@ PLACES = {
     "training/losses": "loss",
     "training/penalties": "penalty",
     "interference/measures": "measure",
+    "explanations": "explanation",
+    "explanations/attributions": "attribution",
     "studies/star": "study",
 }
 """Folders of the package, and what a file in them is."""

@@ -7,7 +7,7 @@ import typer
 
 from lowparam import params as parameters
 from lowparam import paths, prepared_data, registry
-from lowparam.cli._app import Device, Experiment, Scales, command, find_scales
+from lowparam.cli._app import Device, Experiment, Scales, command, find_scales, show
 from lowparam.errors import LowparamError
 
 GROUP = "Train and measure"
@@ -48,6 +48,39 @@ def inspect(
         print(f"{model} gets random weights; give --weights or --pretrained to measure a trained network", flush=True)
     profile_timm(model, data, out, weights=weights, pretrained=pretrained, device=device)
     write_model_report(out, model if trained else f"{model} with random weights", "trained" if trained else "random")
+
+
+@command(GROUP)
+def explain(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="Folder of a trained run, its model.safetensors, or a network of timm.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write to; each network gets a folder in it.")] = Path(
+        "explained"
+    ),
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of prepared data; by default that of the run's own data.")
+    ] = None,
+    weights: Annotated[Path | None, typer.Option(help="Weights of a network of timm, a safetensors file.")] = None,
+    pretrained: Annotated[bool, typer.Option("--pretrained", help="Its weights from the Hugging Face hub.")] = False,
+) -> None:
+    """Draw what a network looks at and what its maps keep, on one page, with a check by shuffled weights."""
+    from lowparam.explanations import attributions, packages
+
+    for name in attributions.names():
+        if package := registry.constants(attributions.FOLDER, name).get("PACKAGE"):
+            packages.need(package)
+    from lowparam.deploy import subject
+    from lowparam.explanations.network import explain_network, of_dataset
+    from lowparam.report.explanation import write_explanation
+
+    found = subject.find(run, data_folder=data, weights=weights, pretrained=pretrained)
+    explained = explain_network(found.model, of_dataset(found.dataset, mean=found.mean, std=found.std))
+    write_explanation(out / found.name, found.name, explained)
+    show(explained.scores.round(3))
+    for note in explained.notes:
+        print(note)
+    print(f"{out / found.name / 'page.png'}; near 1 under same_if_shuffled, a method shows nothing of the network")
 
 
 @command(GROUP)

@@ -16,7 +16,7 @@ from lowparam.models.blocks import Site
 from lowparam.params import Profile
 from lowparam.threads import one_thread
 
-__all__ = ["profile_model", "to_inputs"]
+__all__ = ["given_images", "profile_model", "to_inputs"]
 
 
 @one_thread()
@@ -139,6 +139,21 @@ def to_inputs(
     if not (std > 0).all():
         raise LowparamError(f"normalisation needs a std above 0, not {std.flatten().tolist()}")
     return (scaled - mean) / std
+
+
+def given_images(
+    net: nn.Module,
+    images: np.ndarray | Tensor,
+    labels: np.ndarray | Tensor | Sequence[int],
+    *,
+    normalisation: tuple[Sequence[float], Sequence[float]] | None = None,
+    classes: Sequence[str] | None = None,
+) -> GivenImages:
+    """Return images with their labels as a network takes them; arguments and errors are those of `profile_model`."""
+    inputs = to_inputs(images, normalisation)
+    given = GivenImages(inputs, *_labels(labels, len(inputs), classes))
+    _check_takes(copy.deepcopy(net).eval(), given.inputs[:1])
+    return given
 
 
 def _labels(

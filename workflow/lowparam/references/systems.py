@@ -45,8 +45,6 @@ class System:
     checked: str = ""
 
 
-PICTURES = "gives pictures, and no number of a network"
-
 SMALL = (
     System("LSNet", "network", "2503.23135"),
     System(
@@ -371,20 +369,28 @@ ANALYSES = (
     System("CRATE, coding rate", "block", "2306.01129"),
     System("guidance by another network", "training"),
     System("linearity of layers", "measure", "2405.12250"),
-    System("FeatureVis", "measure", "1606.07757", out=PICTURES),
+    System("FeatureVis", "pictures", "1606.07757", "its toolbox, which is for MatConvNet"),
     System("rank of the Hessian", "measure", "2305.09088"),
     System(
         "explainability of robust networks", "protocol", "2205.13042", out="needs ImageNet and labels of what is seen"
     ),
-    System("PatternNet", "measure", "1705.05598", "PatternNet and PatternAttribution themselves, which give pictures"),
-    System("survey of visualisation", "survey", "1804.11191", out=PICTURES),
+    System("integrated gradients", "pictures", "1703.01365", checked="captum, which computes it"),
+    System("sanity checks of attributions", "measure", "1810.03292", "weights drawn anew, and shuffled labels"),
+    System("Network Dissection", "measure", "1704.05796", "its data of concepts: masks are those of the images"),
+    System(
+        "PatternNet", "measure", "1705.05598", "PatternNet's pictures of signals, and the estimator for rectified units"
+    ),
+    System("survey of visualisation", "survey", "1804.11191", "deconvolution"),
     System("i-RevNet", "network", "1802.07088"),
-    System("inverting representations", "measure", "1412.0035", out=PICTURES),
+    System("inverting representations", "pictures", "1412.0035", "jitter, and a size of pixels that is bounded"),
     System("DeconvNet, ablation of layers", "measure", "1311.2901", "pictures, and training again after an ablation"),
     System("coding-rate reduction (MCR2)", "measure", "2301.01805", "clustering, as classes are given here"),
-    System("Grad-CAM++", "measure", "1710.11063", out=PICTURES),
+    System("Grad-CAM++", "pictures", "1710.11063", checked="torchcam, which computes it"),
     System(
-        "object detectors in scene networks", "measure", "1412.6856", out="counts labels that people give; no formula"
+        "object detectors in scene networks",
+        "measure",
+        "1412.6856",
+        "labels that people give: features are those of masks, or classes",
     ),
     System("predictivity and availability of features", "data", "2310.16228"),
     System("shape against texture", "data", "1811.12231", out="needs networks that know ImageNet's classes"),
