@@ -6,6 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from lowparam.claims.availability import planned
+from lowparam.claims.registry import load_registry
 from lowparam.engine.experiment_table import _table, purposes
 from lowparam.engine.plans import trials, with_profiles
 from lowparam.errors import LowparamError
@@ -46,12 +48,33 @@ def test_a_plan_counts_profiles_and_trials():
     assert trials(plan) == 6
 
 
+def test_every_claim_about_networks_has_a_command_that_judges_it_on_photographs():
+    """The primary test of each, or a sentence why two cores cannot run it."""
+    params = load(ROOT / "params.yaml")
+    page = (ROOT / "docs/results.md").read_text(encoding="utf-8")
+    primary = {(claim.id, test.id) for claim in load_registry().claims for test in claim.tests if test.primary}
+    section = page.split("## Which command gives a verdict on photographs?")[1].split("\n## ")[0]
+    named = {}
+    for claims, experiment in re.findall(r"^\| (C[^|]+) \| `lowparam run (\w+)` \|$", section, re.MULTILINE):
+        assert experiment in SLICES and params.experiment(experiment).data.startswith(("cifar10_jpeg", "tiny_imagenet"))
+        judged = {(claim, test["id"]) for claim, test in planned(params.experiment(experiment))} & primary
+        assert set(claims.split(", ")) <= {claim for claim, _ in judged}, experiment
+        named |= dict.fromkeys(claims.split(", "), experiment)
+    others = set(re.findall(r"\bC\d+\b", section.split("| C21 |")[1]))
+    assert set(named) | others >= {f"C{number}" for number in range(1, 23)}
+    assert not set(named) & others
+
+
 SLICES = {
     "cifar10": (8, 3),
     "cifar10_25k": (8, 3),
     "cifar10_star": (8, 5),
     "cifar10_solu": (8, 3),
     "cifar10_elements": (8, 3),
+    "cifar10_incoherence": (8, 3),
+    "cifar10_open": (8, 3),
+    "cifar10_ablation": (8, 3),
+    "cifar10_depth": (8, 3),
     "tiny_imagenet": (5, 3),
     "tiny_imagenet_body": (5, 3),
 }
@@ -78,7 +101,7 @@ def test_an_experiment_without_a_purpose_is_named():
 
 
 def test_the_settings_fit_on_a_few_screens():
-    assert TEXT.count("\n") <= 300
+    assert TEXT.count("\n") <= 340
 
 
 def test_the_zoo_has_every_block_tuned_and_takes_an_hour_at_most():

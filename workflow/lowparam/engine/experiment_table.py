@@ -82,7 +82,7 @@ def rows(params: Params, text: str, known: dict[str, str] | None = None) -> list
                 "runs": len(params.runs(name)),
                 "minutes": minutes,
                 "command": f"`{command}`",
-                "claims": ", ".join(claims),
+                "claims": ", ".join(claims) or "–",
             }
         )
     return table
