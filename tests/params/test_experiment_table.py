@@ -70,6 +70,7 @@ SLICES = {
     "cifar10_25k": (8, 3),
     "cifar10_star": (8, 5),
     "cifar10_solu": (8, 3),
+    "cifar10_solu_s3": (8, 3),
     "cifar10_elements": (8, 3),
     "cifar10_incoherence": (8, 3),
     "cifar10_open": (8, 3),
