@@ -103,3 +103,5 @@ def test_a_measure_that_ranks_networks_as_another_does_is_redundant(context):
     assert found.loc["chi_last", "icc"] > 0.99
     assert found.loc["capacity_used", "reading"] == "unreliable"
     assert "dead_directions" not in found.index, "it is the same in all networks"
+    assert found.loc["capacity_used", "rho_superposition"] > 0.9
+    assert found.loc["log_ci_projection", "rho_superposition"] < 0.5

@@ -13,12 +13,12 @@ import torch.nn.functional as F
 from scipy.stats import rankdata
 from torch import Tensor
 
-__all__ = ["DETECTS", "SHARE", "class_auc", "dissect", "summarise"]
+from lowparam.interference.measures.known_detectors import OVERLAP, QUANTILE
 
-SHARE, DETECTS = 0.04, 0.04
+__all__ = ["class_auc", "dissect", "summarise", "unit_table"]
 
 
-def dissect(maps: Tensor, masks: Tensor, *, share: float = SHARE) -> Tensor:
+def dissect(maps: Tensor, masks: Tensor, *, share: float = QUANTILE) -> Tensor:
     """Return the intersection over union of each unit and each feature, over all images, (units, features).
 
     Parameters
@@ -47,7 +47,7 @@ def summarise(overlaps: Tensor) -> dict[str, float]:
     ``detected``: share of features that a unit detects. ``features_per_unit``, ``units_per_feature``: means over the
     units that detect any, and the features that are detected; NaN if there is none.
     """
-    detects = overlaps > DETECTS
+    detects = overlaps > OVERLAP
     per_unit, per_feature = detects.sum(1).double(), detects.sum(0).double()
     return {
         "detected": (per_feature > 0).double().mean().item(),

@@ -6,7 +6,7 @@ from lowparam.interference import measures
 from lowparam.interference.summary import columns
 from lowparam.page_tables import markdown
 
-__all__ = ["PAGE", "column_table", "tables", "value_table"]
+__all__ = ["PAGE", "column_table", "cost", "tables", "value_table"]
 
 PAGE = Path("docs/science/interference.md")
 
@@ -17,15 +17,23 @@ def tables() -> dict[str, str]:
 
 
 def value_table() -> str:
-    """Return a Markdown table of all values of a profile: name, meaning, range, null, sites, file."""
+    """Return a Markdown table of all values of a profile: name, meaning, range, null, sites, file, needs, cost."""
     rows = []
     for name in measures.names():
         declared = measures.declared(name)
         file = f"`{name}`" if declared.get("DEFAULT") else f"`{name}` (off by default)"
         for value, about in declared["VALUES"].items():
             row = {"value": f"`{value}`", "meaning": about["means"], "range": about["range"], "null": about["null"]}
-            rows.append({**row, "at": about["at"], "file": file, "needs": ", ".join(declared["NEEDS"])})
+            rows.append(
+                {**row, "at": about["at"], "file": file, "needs": ", ".join(declared["NEEDS"]), "cost": cost(name)}
+            )
     return markdown(rows)
+
+
+def cost(name: str) -> str:
+    """Return what a measure costs, as a share of a profile with the default measures; empty if it was not measured."""
+    share = measures.declared(name).get("COST")
+    return "" if share is None else "< 1 %" if share < 0.01 else f"{share:.0%}".replace("%", " %")
 
 
 def column_table() -> str:

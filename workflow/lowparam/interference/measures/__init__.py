@@ -17,6 +17,8 @@ Protocol. ``measures/<name>.py`` declares, as literal constants (they are read w
 ``SUMMARY : dict``, optional
     The columns that it adds to runs.csv. Each has ``value`` (one of its VALUES) and ``means`` (one line), and may have
     ``kinds``, ``sites``, ``take``, ``column`` and ``place``: see `lowparam.interference.summary`.
+``COST : float``, optional
+    CPU time over that of a profile with the default measures, on the network that docs/science/interference.md names.
 ``DEFAULT = True``, optional
     Every profile has the measure. Only the measures that recorded results have are marked so, because another one
     would make them out of date. Without it, a measure is added by ``profile: { measures: [<name>] }`` in params.yaml.

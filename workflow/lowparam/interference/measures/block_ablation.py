@@ -26,6 +26,7 @@ __all__ = ["measure"]
 
 PLACE = 116
 NEEDS = ("logits",)
+COST = 1.6
 VALUES = {
     "block_effect": {
         "means": "accuracy lost when a block's branch is its mean",

@@ -31,6 +31,7 @@ __all__ = ["explained", "measure"]
 
 PLACE = 114
 NEEDS = ("network",)
+COST = 0.57
 VALUES = {
     "linearity_branch": {
         "means": "share of a branch's variance that a linear map of the channels at the position explains",

@@ -20,6 +20,7 @@ __all__ = ["measure", "measure_site", "participation", "participation_across_fol
 DEFAULT = True
 PLACE = 40
 NEEDS = ("sums",)
+COST = 0.06
 VALUES = {
     "capacity_used": {
         "means": "participation ratio of the covariance over channels, over C; no measure of superposition",

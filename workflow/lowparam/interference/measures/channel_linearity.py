@@ -32,6 +32,7 @@ __all__ = ["Pairs", "find_activations", "measure"]
 
 PLACE = 118
 NEEDS = ("logits",)
+COST = 2.6
 VALUES = {
     "channel_linearity": {
         "means": "squared correlation of an activation's input and output, mean over channels by variance",

@@ -22,6 +22,7 @@ __all__ = ["interaction", "measure", "measure_site"]
 DEFAULT = True
 PLACE = 110
 NEEDS = ("pooled", "logits")
+COST = 0.04
 VALUES = {
     "ablation_interaction": {
         "means": "whether the effects of two channels on the logits add up, mean over random pairs",

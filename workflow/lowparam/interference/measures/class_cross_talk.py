@@ -24,6 +24,7 @@ __all__ = ["centred_effects", "chi", "class_directions", "forced_chi", "measure"
 DEFAULT = True
 PLACE = 100
 NEEDS = ("pooled", "logits")
+COST = 0.13
 VALUES = {
     "chi": {
         "means": "χ, class cross-talk: how much of a push towards one class ends up in the logits of others",

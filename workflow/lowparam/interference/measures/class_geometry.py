@@ -29,6 +29,7 @@ __all__ = ["Scatter", "Sums", "forced_nc2", "measure", "measure_site", "nc1", "n
 
 PLACE = 64
 NEEDS = ("pooled", "own sums")
+COST = 0.16
 VALUES = {
     "log_nc1": {
         "means": "log10 of NC1: how much images of a class differ, in units of how much classes do",

@@ -23,6 +23,7 @@ __all__ = ["Rectified", "Sums", "measure", "measure_site", "selectivity"]
 DEFAULT = True
 PLACE = 60
 NEEDS = ("pooled", "own sums")
+COST = 0.01
 VALUES = {
     "class_selectivity": {
         "means": "how much more a channel is active for its favourite class than for the rest, mean over channels",

@@ -22,6 +22,7 @@ __all__ = ["DISTORTION", "Sums", "measure", "measure_site", "rate", "reduction"]
 
 PLACE = 66
 NEEDS = ("own sums",)
+COST = 0.14
 VALUES = {
     "coding_rate": {
         "means": "R: coding rate of the pooled maps at distortion 0.5",

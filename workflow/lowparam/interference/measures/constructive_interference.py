@@ -23,6 +23,7 @@ __all__ = ["log_ci", "log_ratio", "measure", "measure_site", "quantiles"]
 DEFAULT = True
 PLACE = 20
 NEEDS = ("sums",)
+COST = 0.05
 VALUES = {
     "log_ci": {
         "means": "log CI: whether the contributions to an output add up (+) or cancel (-), mean over outputs",

@@ -41,6 +41,7 @@ __all__ = [
 DEFAULT = True
 PLACE = 10
 NEEDS = ("sums",)
+COST = 0.11
 VALUES = {
     "dimensionality": {
         "means": "D: share of a dimension that a direction has for itself, mean over directions",

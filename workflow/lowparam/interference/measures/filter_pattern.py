@@ -27,6 +27,7 @@ __all__ = ["alignment", "measure", "measure_site", "patterns"]
 
 PLACE = 24
 NEEDS = ("sums",)
+COST = 0.33
 VALUES = {
     "pattern_alignment": {
         "means": "cosine of a filter and its pattern, mean over outputs weighted by variance",

@@ -27,6 +27,7 @@ __all__ = ["class_cosines", "measure", "per_image_products"]
 DEFAULT = True
 PLACE = 90
 NEEDS = ("logits",)
+COST = 0.1
 VALUES = {
     "gradient_cosine": {
         "means": "cosine of the loss gradients of two classes, mean over pairs of classes",

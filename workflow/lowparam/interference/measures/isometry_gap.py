@@ -21,6 +21,7 @@ __all__ = ["Sums", "gap", "gaussian_gap", "measure"]
 
 PLACE = 68
 NEEDS = ("own sums",)
+COST = 0.0
 VALUES = {
     "isometry_gap": {
         "means": "how far pooled maps of different images are from orthogonal and equally long",

@@ -22,6 +22,7 @@ __all__ = ["depthwise", "measure", "sparsity", "template_share", "templates", "v
 
 PLACE = 28
 NEEDS = ("network",)
+COST = 0.0
 VALUES = {
     "kernel_sparsity": {
         "means": "share of depthwise kernels without a weight above a hundredth of the layer's largest",

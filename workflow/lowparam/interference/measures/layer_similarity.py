@@ -20,6 +20,7 @@ __all__ = ["Sums", "cka", "hsic", "measure"]
 
 PLACE = 72
 NEEDS = ("own sums",)
+COST = 2.18
 VALUES = {
     "similarity_to_previous": {
         "means": "unbiased linear CKA of the pooled maps of a stream and of the one before it",

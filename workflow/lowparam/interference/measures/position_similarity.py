@@ -22,6 +22,7 @@ __all__ = ["Sums", "UnitVectors", "measure", "measure_site"]
 DEFAULT = True
 PLACE = 70
 NEEDS = ("pooled", "own sums")
+COST = 0.005
 VALUES = {
     "position_similarity": {
         "means": "how alike the channel vectors at two positions of one image are",

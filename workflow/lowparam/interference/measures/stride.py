@@ -11,6 +11,7 @@ __all__ = ["measure"]
 DEFAULT = True
 PLACE = 50
 NEEDS = ("pooled",)
+COST = 0.0
 VALUES = {
     "stride": {
         "means": "height of a block's input over that of its output; n is the number of positions of the output",

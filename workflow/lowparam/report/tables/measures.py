@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 
+from lowparam.interference.known_behaviour import BEHAVIOUR
+from lowparam.interference.measure_table import cost
 from lowparam.interference.reliability import icc_of_all
-from lowparam.interference.summary import measure_columns
+from lowparam.interference.summary import columns, measure_columns
 from lowparam.report.context import Context
 from lowparam.report.estimates import GRID
 from lowparam.report.formats import Cell
@@ -12,7 +14,9 @@ from lowparam.report.table_format import Table
 
 CAPTION = (
     "Measures over the networks of {experiment} without probe, means over {seeds} seeds: intraclass correlation of "
-    "seeds (ICC), rank correlation with test accuracy, and with the measure that is most alike. A measure is redundant "
+    "seeds (ICC), rank correlation with test accuracy, and with the measure that is most alike; rank correlation with "
+    "the features per channel of networks whose superposition is known; and cost, as a share of the time of a profile "
+    "with the default measures, of all columns of a measure together. A measure is redundant "
     "where it ranks the networks as one above it does (|ρ| of 0.95 and more); one with an ICC below 0.5 varies more "
     "with the seed than with the network."
 )
@@ -28,6 +32,7 @@ def make(context: Context) -> Table:
     measures = [name for name in means if name != "test_accuracy" and means[name].nunique() > 1]
     ranks = means.corr("spearman")
     reliability = icc_of_all(runs, measures).set_index("measure")["icc"]
+    files = columns()
     rows, numbers = [], []
     for place, name in enumerate(measures):
         others = ranks.loc[name, [other for other in measures if other != name]].abs()
@@ -38,10 +43,19 @@ def make(context: Context) -> Table:
         icc = reliability[name]
         reading = f"redundant with {same}" if same else "unreliable" if icc < UNRELIABLE else ""
         with_accuracy = ranks.loc[name, "test_accuracy"]
-        cells = [Cell.of(icc, 2), Cell.of(with_accuracy, 2), alike or "–", Cell.of(rho, 2), reading]
-        rows.append([name, *cells])
+        known = BEHAVIOUR.get(name, np.nan)
+        cells = [Cell.of(icc, 2), Cell.of(with_accuracy, 2), alike or "–", Cell.of(rho, 2), Cell.of(known, 2)]
+        rows.append([name, *cells, cost(files[name]["measure"]) or "–", reading])
         numbers.append(
-            {"measure": name, "icc": icc, "rho_accuracy": with_accuracy, "alike": alike, "rho": rho, "reading": reading}
+            {
+                "measure": name,
+                "icc": icc,
+                "rho_accuracy": with_accuracy,
+                "alike": alike,
+                "rho": rho,
+                "rho_superposition": known,
+                "reading": reading,
+            }
         )
-    header = ["measure", "ICC", "ρ with accuracy", "most alike", "ρ", "reading"]
+    header = ["measure", "ICC", "ρ with accuracy", "most alike", "ρ", "ρ with superposition", "cost", "reading"]
     return Table(header=header, rows=rows, labels=1, numbers=pd.DataFrame(numbers))
