@@ -17,5 +17,7 @@ Nothing here knows an architecture. A network names its feature maps (`sites()`)
     norm_statistics.py   recalibrates batch norms of untrained networks
     reliability.py       intraclass correlation of measures over runs
     direction_sets.py    further numbers about sets of directions, for toy models
+    known_superposition.py  networks whose superposition is known
+    known_behaviour.py   what measures show there
     measure_table.py     writes the tables of measures in docs/science/interference.md
 """

@@ -7,8 +7,8 @@ means of the first ten features over positions, and an image's class is the one 
 More features in the same channels are more superposition and nothing else.
 
 `rank_correlations` tells how each column of runs.csv moves from as many features as channels to eight times as many.
-What it returned is in `lowparam.interference.known_behaviour`, for the table `measures`; the toy models of `lowparam.studies.toy` are trained, and
-have few of the measures.
+What it returned is in `lowparam.interference.known_behaviour`, for the table `measures`; the toy models of
+`lowparam.studies.toy` are trained, and have few of the measures.
 """
 
 import numpy as np
