@@ -10,10 +10,11 @@ import yaml
 from PIL import Image
 from typer.testing import CliRunner
 
-from lowparam import data, params, prepared_data, provenance, waiting
+from lowparam import data, params, prepared_data, provenance, runs, waiting
 from lowparam.cli import app
 from lowparam.errors import LowparamError
 from lowparam.files import read_json
+from lowparam.params import Run
 from pictures import draw_folder
 
 MANIFEST = Path("results/data/mine/manifest.json")
@@ -178,6 +179,29 @@ def test_another_image_of_the_same_name_and_size_is_noticed(place, monkeypatch, 
     changed.write_bytes(content)
     assert difference() == "results/data/mine was prepared from other files than those in data.mine.path"
     assert prepare() and difference() is None
+
+
+@pytest.mark.parametrize("very_large", [False, True])
+def test_runs_on_streamed_images_are_stale_when_an_image_changes_at_equal_size(place, monkeypatch, very_large):
+    """Of very large folders, the contents of some files count."""
+    if very_large:
+        monkeypatch.setattr("lowparam.image_files.MOST", 1000)
+    for path in (place / "images").rglob("*.jpg"):
+        Image.open(path).convert("RGB").save(path.with_suffix(".bmp"))
+        path.unlink()
+    describe(stream=True)
+    prepare()
+    first = Run(params.load().scales("shapes")[0], 0)
+    run("train", "shapes", first.scale.name)
+    assert runs.state(params.load(), first) != "stale"
+    changed = min((place / "images").rglob("*.bmp"))
+    content = bytearray(changed.read_bytes())
+    content[-1] ^= 1
+    changed.write_bytes(content)
+    prepare()
+    assert runs.state(params.load(), first) == "stale"
+    run("train", "shapes", first.scale.name)
+    assert runs.state(params.load(), first) != "stale"
 
 
 def test_a_log_says_that_images_are_prepared(monkeypatch):

@@ -17,7 +17,16 @@ from lowparam.errors import LowparamError
 from lowparam.files import read_json, sha256
 from lowparam.params import Data, Params, data_without_defaults
 
-__all__ = ["find_difference", "folder_for", "identity", "is_valid", "keep_hashes", "rule_identity", "seal"]
+__all__ = [
+    "find_difference",
+    "folder_for",
+    "identity",
+    "images_sha256",
+    "is_valid",
+    "keep_hashes",
+    "rule_identity",
+    "seal",
+]
 
 
 def identity(params: Params, name: str) -> str:
@@ -26,6 +35,19 @@ def identity(params: Params, name: str) -> str:
     Where images are makes no difference, but which they are does, as long as they are there.
     """
     return files.content_sha256(_identity(params, name, exclude={"path"}))
+
+
+def images_sha256(manifest: Mapping[str, Any]) -> str | None:
+    """Return the hash of the images of a manifest, by which runs tell whether they saw the same ones.
+
+    Of arrays it is that of their file. The file of images that stay on disk lists names and sizes, so that there the
+    hash of the source counts as well: of all contents, or of very large folders of the contents of some files.
+    """
+    if not manifest.get("streaming"):
+        return manifest.get("sha256")
+    source = _source_of(manifest)
+    contents = source.get("contents_sha256") or source["source_sha256"]
+    return files.content_sha256([manifest["sha256"], contents])
 
 
 def rule_identity(params: Params, name: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
-from lowparam import catalogue, paths, provenance, studies
+from lowparam import catalogue, paths, prepared_data, provenance, studies
 from lowparam.errors import LowparamError
 from lowparam.files import content_sha256, read_csv, read_json, seal, sha256
 from lowparam.interference import measures
@@ -40,6 +40,7 @@ __all__ = [
     "find_damage",
     "finished_trials",
     "identity",
+    "images_sha256",
     "is_current_choice",
     "is_locked",
     "is_same",
@@ -119,7 +120,7 @@ def choice(params: Params, scale: Scale) -> dict[str, Any] | None:
         found = read_json(paths.tuning(scale.experiment, scale.family))
     except LowparamError:
         return None
-    wanted = tuning_identity(params, scale, data_sha256=_data_sha256(params, scale))
+    wanted = tuning_identity(params, scale, data_sha256=images_sha256(params, scale))
     return found["chosen"] if is_current_choice(found, wanted) else None
 
 
@@ -184,7 +185,7 @@ def finished_trials(params: Params, scale: Scale) -> int:
     tune = params.experiment(scale.experiment).tune
     assert tune is not None
     work = paths.trials(scale.experiment, scale.family)
-    made = made_with(params, scale, data_sha256=_data_sha256(params, scale))
+    made = made_with(params, scale, data_sha256=images_sha256(params, scale))
     count = 0
     for values in tune.combinations:
         for seed in tune.seeds:
@@ -396,7 +397,7 @@ def _state(params: Params, run: Run, busy: bool) -> State:
         metrics = read_json(run.folder / "metrics.json")
     except LowparamError:
         metrics = None
-    if metrics is not None and is_same(metrics, identity(params, run, data_sha256=_data_sha256(params, run.scale))):
+    if metrics is not None and is_same(metrics, identity(params, run, data_sha256=images_sha256(params, run.scale))):
         return metrics["status"]
     begun = paths.unfinished(run.scale.experiment, run.scale.name) / f"seed{run.seed}"
     if busy and begun.is_dir():
@@ -404,10 +405,10 @@ def _state(params: Params, run: Run, busy: bool) -> State:
     return "missing" if metrics is None else "stale"
 
 
-def _data_sha256(params: Params, scale: Scale) -> str | None:
-    """Return the hash of the prepared data of a scale; None if they are not prepared here."""
+def images_sha256(params: Params, scale: Scale) -> str | None:
+    """Return the hash of the images of a scale; None if they are not prepared here."""
     manifest = paths.manifest(params.experiment(scale.experiment).data)
-    return read_json(manifest).get("sha256") if manifest.exists() else None
+    return prepared_data.images_sha256(read_json(manifest)) if manifest.exists() else None
 
 
 def difference(params: Params, experiment: str) -> str | None:

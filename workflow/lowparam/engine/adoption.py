@@ -13,7 +13,6 @@ from pathlib import Path
 
 from lowparam import paths, prepared_data, runs
 from lowparam.engine import metadata_records
-from lowparam.files import read_json
 from lowparam.params import Params, Run, Scale
 
 __all__ = ["adopt", "find", "has_invalid_data", "is_unknown", "mark"]
@@ -83,8 +82,8 @@ def _runs(params: Params, scale: Scale) -> list[Run]:
 
 def _are_trained(params: Params, expected: Sequence[Run]) -> bool:
     """Whether the job of these runs would find all of them trained."""
-    data_sha256 = read_json(paths.manifest(params.experiment(expected[0].scale.experiment).data))["sha256"]
-    return all(runs.is_trained(run.folder, runs.identity(params, run, data_sha256=data_sha256)) for run in expected)
+    images = runs.images_sha256(params, expected[0].scale)
+    return all(runs.is_trained(run.folder, runs.identity(params, run, data_sha256=images)) for run in expected)
 
 
 def has_invalid_data(params: Params) -> bool:

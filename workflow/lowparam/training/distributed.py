@@ -24,10 +24,11 @@ from torch.distributed.run import main as torchrun
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, Dataset
 
-from lowparam import data, paths, runs
+from lowparam import data, paths, prepared_data, runs
 from lowparam.data import Files, Streamed
 from lowparam.data.decode import upright
 from lowparam.errors import LowparamError
+from lowparam.files import read_json
 from lowparam.models.skeletons.controlled import Network
 from lowparam.params import Augment, Params, Recipe, Scale
 from lowparam.training.augment import Draws, draw, mix
@@ -172,7 +173,8 @@ def train_streamed(
     first, lock = is_first(), runs.lock_of(work)
     try:
         hold(lock, scale.name)
-        for run in seed_runs(params, scale, dataset.sha256, work=work, results=results, writes=first):
+        images = prepared_data.images_sha256(read_json(data_folder / "manifest.json"))
+        for run in seed_runs(params, scale, images, work=work, results=results, writes=first):
             run.wait = wait
             if again and first:
                 run.discard()
