@@ -8,7 +8,7 @@ import yaml
 from ruamel.yaml import YAML
 
 from lowparam.errors import LowparamError
-from lowparam.files import format_yaml, read_yaml
+from lowparam.files import format_yaml, parse_yaml, read_yaml
 from lowparam.models.probes import names
 from lowparam.params import load, run_spec
 
@@ -243,6 +243,52 @@ def test_a_name_that_is_no_text_needs_quotes(tmp_path, name, says):
     if name == "2001-01-01":  # quoted, it is text, but a minus is in no name
         return
     assert [*load(tmp_path / "params.yaml").recipes] == [name]
+
+
+@pytest.mark.parametrize("name", ["1e3", "0x10", "0o17", "~", "Null", "TRUE", "1.50", "-.inf", ".NaN", "007", "1_000"])
+def test_a_name_that_yaml_reads_as_something_else_is_shown_as_it_was_written(tmp_path, name):
+    recipe = "{ epochs: 2, batch_size: 64, lr: 0.02 }"
+    values = {**MINIMAL, "replicate": ["rates"]}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({key: values[key] for key in values if key != "recipes"}))
+    (tmp_path / "recipes.yaml").write_text(f"other: {recipe}\n{name}: {recipe}\n")
+    if isinstance(parse_yaml(name), str):  # in YAML 1.2 it is text, which the rule for names judges
+        with pytest.raises(LowparamError, match=f"'{name}'|recipe: "):
+            load(tmp_path / "params.yaml")
+        return
+    with pytest.raises(LowparamError) as refusal:
+        load(tmp_path / "params.yaml")
+    assert f"YAML reads the name {name} as " in str(refusal.value)
+    assert str(refusal.value).endswith(f'; quote it: "{name}"')
+
+
+@pytest.mark.parametrize(
+    ("where", "text", "says"),
+    [
+        ("recipe", "recipe: 1e3", 'recipe: input should be a valid string, not 1e3; quote it: "1e3"'),
+        ("probes", "probes: [none, 0x10]", 'probes.1: input should be a valid string, not 0x10; quote it: "0x10"'),
+        ("seeds", "seeds: [1e3]", "seeds.0: input should be a valid integer, not 1e3; write 1000"),
+        (
+            "depth",
+            "depth: 2.50e0",
+            "depth: input should be a valid integer, not 2.50e0",
+        ),
+    ],
+)
+@pytest.mark.parametrize("by", ["experiment", "defaults", "anchor"])
+def test_a_value_that_yaml_reads_as_something_else_is_shown_as_it_was_written(tmp_path, where, text, says, by):
+    values = {**MINIMAL, "experiments": {"rates": {**MINIMAL["experiments"]["rates"], "counting": "total"}}}
+    values["experiments"]["rates"].pop(where, None)
+    written = yaml.safe_dump(values)
+    if by == "experiment":
+        written = written.replace("    counting: total\n", f"    {text}\n")
+    elif by == "defaults":
+        written = written.replace("    counting: total\n", "") + f"defaults: {{ {text} }}\n"
+    else:
+        written = f"defaults: &d {{ {text} }}\n" + written.replace("    counting: total\n", "    <<: *d\n")
+    (tmp_path / "params.yaml").write_text(written)
+    with pytest.raises(LowparamError) as refusal:
+        load(tmp_path / "params.yaml")
+    assert says in str(refusal.value)
 
 
 def test_on_is_a_name_like_any_other(tmp_path):

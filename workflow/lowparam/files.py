@@ -6,7 +6,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from lowparam import paths
 from lowparam.errors import LowparamError
 
 __all__ = [
+    "as_written",
     "atomic",
     "content_sha256",
     "format_yaml",
@@ -199,6 +200,60 @@ def _yaml() -> YAML:
     yaml.width = 120
     yaml.indent(mapping=2, sequence=4, offset=2)
     return yaml
+
+
+def as_written(text: str, place: Sequence[str], value: Any) -> str | None:
+    """Return how a value that is no text was written in YAML: ``1e3``, where `value` is 1000.0.
+
+    Parameters
+    ----------
+    text : str
+        The file, which is valid YAML.
+    place : sequence of str
+        Keys and places in lists that lead to the value, or to the name that is the value; where defaults or anchors
+        brought it there, of all equal ones that whose place ends most alike counts.
+    value : Any
+        What was read.
+
+    Returns
+    -------
+    str or None
+        None if there is no such value, as where it came from elsewhere.
+    """
+    found: list[tuple[int, str]] = []
+    nodes: list[tuple[tuple[str, ...], Node]] = [((), _yaml().compose(text))]
+    seen: set[tuple[tuple[str, ...], int]] = set()
+    while nodes:
+        at, node = nodes.pop(0)
+        if (at, id(node)) in seen or len(at) > len(place) + 1:  # an anchor that is used again, perhaps inside itself
+            continue
+        seen.add((at, id(node)))
+        if isinstance(node, MappingNode):
+            nodes += [((*at, _word(key)), part) for key, inner in node.value for part in (key, inner)]
+        elif isinstance(node.value, list):
+            nodes += [((*at, str(number)), inner) for number, inner in enumerate(node.value)]
+        elif node.style is None and repr(_scalar(node)) == repr(value):  # nan is not equal to itself
+            found.append((_alike(at, place), node.value))
+    return max(found, key=lambda each: each[0])[1] or None if found else None
+
+
+def _scalar(node: Node) -> Any:
+    """Return what YAML reads a scalar without quotes as."""
+    try:
+        return parse_yaml(node.value)
+    except LowparamError:  # << and =, which mean something where they are alone
+        return node.value
+
+
+def _word(key: Node) -> str:
+    """Return a key as text, as it is after reading."""
+    return str(_scalar(key) if isinstance(key.value, str) and key.style is None else key.value)
+
+
+def _alike(at: Sequence[str], place: Sequence[str]) -> int:
+    """Count the keys at the end of two paths that are the same."""
+    pairs = zip(reversed(at), reversed(place), strict=False)
+    return next((count for count, (one, other) in enumerate(pairs) if one != other), min(len(at), len(place)))
 
 
 def _say_twice(text: str, error: DuplicateKeyError) -> str:

@@ -1,7 +1,8 @@
 """The claims of workflow/claims as typed objects: one file per paper, found by itself, written before the runs."""
 
 import operator
-from functools import reduce
+from collections.abc import Callable, Sequence
+from functools import partial, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +12,7 @@ from lowparam.claims import kinds
 from lowparam.claims.availability import CLAIMS
 from lowparam.claims.base import ClaimTest
 from lowparam.errors import LowparamError
-from lowparam.files import read_yaml
+from lowparam.files import as_written, read_text, read_yaml
 from lowparam.params.messages import describe
 from lowparam.section import Section
 
@@ -124,14 +125,15 @@ def _read(path: Path) -> PaperClaims:
     try:
         return PaperClaims.model_validate(values)
     except ValidationError as error:
-        raise LowparamError(f"{path.name}: {_first(error, values)}") from error
+        text = read_text(path, missing="")
+        raise LowparamError(f"{path.name}: {_first(error, values, partial(as_written, text))}") from error
 
 
 def _repeated(ids: list[str]) -> str | None:
     return next((name for name in ids if ids.count(name) > 1), None)
 
 
-def _first(error: ValidationError, values: Any) -> str:
+def _first(error: ValidationError, values: Any, written: Callable[[Sequence[str], Any], str | None]) -> str:
     """Return the first problem in one line, with the id of the claim in place of its position."""
     problem = error.errors()[0]
     place = [str(part) for part in problem["loc"]]
@@ -139,4 +141,4 @@ def _first(error: ValidationError, values: Any) -> str:
         place = place[1:]
         claim = values["claims"][int(place[0])]
         place[0] = str(claim["id"]) if isinstance(claim, dict) and "id" in claim else f"claims.{place[0]}"
-    return describe({**problem, "loc": place}, ())
+    return describe({**problem, "loc": place}, (), written)

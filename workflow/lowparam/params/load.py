@@ -1,13 +1,14 @@
 """Read and check params.yaml and recipes.yaml; a mistake in them ends in one line."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from lowparam.errors import LowparamError
-from lowparam.files import read_yaml
+from lowparam.files import as_written, read_text, read_yaml
 from lowparam.params.messages import describe, first_finding
 from lowparam.params.schema import Params, Section, merge
 
@@ -45,7 +46,8 @@ def load(path: Path | str = PARAMS) -> Params:
         name = finding["input"] if of_name else next(iter(finding["loc"][1:]), None)
         if finding["loc"][:1] == ("recipes",) and len(finding["loc"]) > 1 and name in recipes:
             path, finding = file, {**finding, "loc": finding["loc"][1:]}
-        raise LowparamError(f"{path}: {describe(finding, Section.__subclasses__())}") from error
+        written = partial(as_written, read_text(path, missing=""))
+        raise LowparamError(f"{path}: {describe(finding, Section.__subclasses__(), written)}") from error
 
 
 def recipes_in_file(params: Path | str = PARAMS) -> dict[str, Any]:

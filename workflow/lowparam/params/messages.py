@@ -2,7 +2,7 @@
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -22,7 +22,11 @@ def first_finding(error: ValidationError) -> Mapping[str, Any]:
     return min(error.errors(), key=lambda finding: finding["type"] != "extra_forbidden")
 
 
-def describe(finding: Mapping[str, Any], sections: Iterable[type[BaseModel]]) -> str:
+def describe(
+    finding: Mapping[str, Any],
+    sections: Iterable[type[BaseModel]],
+    written: Callable[[Sequence[str], Any], str | None] = lambda place, value: None,
+) -> str:
     """Write a finding as ``key: what is wrong, not what was given``.
 
     Parameters
@@ -31,12 +35,15 @@ def describe(finding: Mapping[str, Any], sections: Iterable[type[BaseModel]]) ->
         What `first_finding` returned; ``loc`` is the path to the key.
     sections : iterable of model classes
         Where to look for the key that was meant, if one is unknown.
+    written : callable
+        From the path to a value, and the value, to its text in the file (`lowparam.files.as_written`); None if unknown.
     """
     place = [str(part) for part in finding["loc"]]
     of_name = place[-1:] == ["[key]"]
+    text = written(place[:-1] if of_name else place, finding["input"]) or _in_yaml(finding["input"])
     if of_name or finding["type"] == "invalid_key":
-        of = ".".join(place[: -2 if of_name else -1])
-        return f"{of}: {_describe_name(finding)}" if of else _describe_name(finding)
+        of, about = ".".join(place[: -2 if of_name else -1]), _describe_name(finding, text)
+        return f"{of}: {about}" if of else about
     key = ".".join(place)
     if finding["type"] == "extra_forbidden":
         homes = {name: section.__name__.lower() for section in sections for name in section.model_fields}
@@ -59,7 +66,8 @@ def describe(finding: Mapping[str, Any], sections: Iterable[type[BaseModel]]) ->
     given = finding["input"]
     if given is None and finding["type"] in NEEDS_A_VALUE:
         return f"{key} has no value"
-    return f"{key}: {message[0].lower()}{message[1:]}, not {shortened(given)}{_hint(finding['type'], given)}"
+    what = shortened(given) if given is None or isinstance(given, str | bool | list | dict) else text
+    return f"{key}: {message[0].lower()}{message[1:]}, not {what}{_hint(finding['type'], given, text)}"
 
 
 def shortened(value: Any, length: int = 60) -> str:
@@ -68,17 +76,17 @@ def shortened(value: Any, length: int = 60) -> str:
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
-def _describe_name(finding: Mapping[str, Any]) -> str:
+def _describe_name(finding: Mapping[str, Any], text: str) -> str:
     """Describe what is wrong with a name that is the key of a mapping."""
     name = finding["input"]
     if finding["type"] == "value_error":  # `lowparam.params.names` names the name
         return finding["msg"].removeprefix("Value error, ")
     if isinstance(name, str):
         return f"{name!r} is not a name; {finding['msg'][0].lower()}{finding['msg'][1:]}"
-    return f'YAML reads the name {_in_yaml(name)} as {_kind(name)}; quote it: "{_in_yaml(name)}"'
+    return f'YAML reads the name {text} as {_kind(name)}; quote it: "{text}"'
 
 
-def _hint(kind: str, given: Any) -> str:
+def _hint(kind: str, given: Any, text: str) -> str:
     """Explain how to write what was probably meant."""
     if kind in ("float_type", "int_type") and isinstance(given, str) and (number := _number(given)) is not None:
         whole = int(number) if number.is_integer() else number
@@ -88,7 +96,7 @@ def _hint(kind: str, given: Any) -> str:
     if kind == "bool_type" and given in ("yes", "on", "no", "off", "y", "n", "Yes", "No", "On", "Off", 0, 1):
         return "; write true or false"
     if kind == "string_type" and not isinstance(given, dict | list):
-        return f'; quote it: "{_in_yaml(given)}"'
+        return f'; quote it: "{text}"'
     return ""
 
 
@@ -101,7 +109,7 @@ def _number(text: str) -> float | None:
 
 
 def _in_yaml(value: Any) -> str:
-    """Write a value as it was probably written in the file."""
+    """Write a value as it was probably written, where the file does not tell."""
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
