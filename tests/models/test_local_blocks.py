@@ -10,6 +10,7 @@ from lowparam.models.blocks import irevnet
 from lowparam.models.blocks.ccnn import ContinuousKernel
 from lowparam.models.blocks.convfirst import GroupedConv, grouped
 from lowparam.models.blocks.localrelation import LocalRelation
+from lowparam.models.blocks.nasnet import Adjust, Normal, Reduction
 from lowparam.models.blocks.repmlp import PartitionPerceptron
 from lowparam.models.blocks.visualtokens import Projector, Tokenizer, TokenTransformer
 from lowparam.models.cost import count_macs, peak_activation_elements
@@ -25,6 +26,14 @@ TOTALS = {  # of 10 classes and colour images: the papers' where they have the n
     "irevnet_d6_r4": 285_988,
     "irevnet_d18_r4": 886_768,
     "irevnet_d6_r2": 635_488,
+    "nasnet_f4_n1": 24_878,
+    "nasnet_f4_n2": 36_918,
+    "nasnet_f6_n1": 45_160,
+    "nasnet_f8_n1": 70_674,
+    "nasnet_f8_n2": 108_866,
+    "nasnet_f12_n1": 137_398,
+    "nasnet_f16_n2": 357_882,
+    "nasnet_f32_n6": 3_328_234,
     "msdnet_l50_w1": 15_815,
     "msdnet_l100_w1": 59_090,
 }
@@ -293,3 +302,37 @@ def test_the_mean_of_maps_of_classes_is_the_classifier_of_the_mean_map():
     net, x = published.build("msdnet_l50_w1", classes=10, in_channels=1, size=8).double().eval(), noise(2, 1, 8, 8)
     maps = functional.conv2d(net.features(x), net.classifier.weight[..., None, None], net.classifier.bias)
     torch.testing.assert_close(net(x), maps.mean((2, 3)))
+
+
+def without_filters(cell: nn.Module) -> nn.Module:
+    """Make the filters of all separable convolutions zero."""
+    for conv in cell.convs.values():
+        nn.init.zeros_(conv.second_pointwise.weight)
+    return cell.double().eval()
+
+
+def test_without_filters_a_normal_cell_of_nasnet_has_its_inputs_and_their_means():
+    cell, h, p = without_filters(Normal(12, 24, stride=1, before=8)), noise(2, 12, 7, 6), noise(2, 8, 7, 6)
+    ours, theirs, zero = cell.adjust_h(h), cell.adjust_p(p), torch.zeros(2, 4, 7, 6).double()
+    mean = nn.AvgPool2d(3, 1, 1, count_include_pad=False)
+    expected = torch.cat((theirs, zero, zero, mean(ours) + theirs, 2 * mean(theirs), ours), 1)
+    torch.testing.assert_close(cell(h, p), expected)
+
+
+def test_without_filters_a_reduction_cell_of_nasnet_pools():
+    cell, h, p = without_filters(Reduction(12, 16, stride=2, before=8)), noise(2, 12, 7, 6), noise(2, 8, 7, 6)
+    h = cell.adjust_h(h)
+    largest, mean = nn.MaxPool2d(3, 2, 1)(h), nn.AvgPool2d(3, 2, 1, count_include_pad=False)(h)
+    torch.testing.assert_close(cell(noise(2, 12, 7, 6), p), torch.cat((largest, mean, largest, largest), 1))
+
+
+@pytest.mark.parametrize("size", [6, 7])
+def test_a_map_of_twice_the_size_is_halved_by_all_positions_in_turn(size):
+    """With filters that copy, one half of the channels has the even positions and the other the odd ones."""
+    adjust, x = Adjust(2, 4, Make(), halves=True).double().eval(), noise(1, 2, size, size)
+    for path in adjust.paths:
+        path.weight.data = torch.eye(2).double()[..., None, None]
+    even, odd = adjust(x).chunk(2, 1)
+    positive, scale = x.clamp(min=0), (1 + adjust.norm.eps) ** 0.5
+    torch.testing.assert_close(even * scale, positive[:, :, ::2, ::2])
+    torch.testing.assert_close(odd[:, :, : size // 2, : size // 2] * scale, positive[:, :, 1::2, 1::2])

@@ -37,6 +37,7 @@ SMALLEST = (  # the smallest published network of each block
     "demonet_sum_noact_d12_w32",
     "irevnet_d2_r4",
     "msdnet_l50_w1_d4",
+    "nasnet_f4_n1",
 )
 
 

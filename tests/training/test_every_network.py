@@ -10,7 +10,7 @@ from lowparam.params import Augment, Profile, Recipe
 from lowparam.training import checkpoint
 from lowparam.training.loop import Training
 
-ALONE = ("irevnet_d2_r4", "msdnet_l50_w1_d4")
+ALONE = ("irevnet_d2_r4", "msdnet_l50_w1_d4", "nasnet_f4_n1")
 """Networks without a block for the skeleton."""
 QUICK = ("mobilenetv2",)
 NETWORKS = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in [*blocks.names(), *ALONE]]

@@ -85,7 +85,14 @@ SMALL = (
         published={"efficientnet_b0": "5.3 M"},
         checked="timm, torchvision",
     ),
-    System("Bias Loss and SkipblockNet", "loss and network", "2107.11170"),
+    System(
+        "Bias Loss and SkipblockNet",
+        "loss and network",
+        "2107.11170",
+        out="the loss reads the last feature map, and losses here have logits alone; the network is MobileNetV3-Large "
+        "with two inverted residuals from the pooled output of its first block to those of later groups, 5.5 M "
+        "parameters without a published count",
+    ),
     System(
         "MobileViT",
         "network",
@@ -242,8 +249,11 @@ BACKBONES = (
         "NASNet",
         "network",
         "1707.07012",
-        "the cell as a block: it reads the outputs of two cells, and blocks have one input",
+        "the network for 224 pixels, and the cell as a block: it reads two outputs, and blocks have one input",
         timm="nasnetalarge",
+        published={"nasnet_f32_n6": "3.3 M"},
+        classes=10,
+        checked="counts, and cells of zero filters",
     ),
     System("HaloNet", "network", "2103.12731", timm="halonet_h1"),
     System("MLP-Mixer", "network", "2105.01601", timm="mixer_s16_224"),
