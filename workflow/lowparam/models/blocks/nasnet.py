@@ -100,9 +100,10 @@ class Cell(Block):
         )
         self.average = nn.AvgPool2d(3, stride, 1, count_include_pad=False)
 
-    def forward(self, h: Tensor, p: Tensor) -> Tensor:
-        """Map h and p to (N, out_channels, H / stride, W / stride)."""
-        return self.after_sum(self.on_branch(torch.cat(self.maps(self.adjust_h(h), self.adjust_p(p)), 1)))
+    def forward(self, x: Tensor, p: Tensor | None = None) -> Tensor:
+        """Map h and p, by default the same map, to (N, out_channels, H / stride, W / stride)."""
+        maps = self.maps(self.adjust_h(x), self.adjust_p(x if p is None else p))
+        return self.after_sum(self.on_branch(torch.cat(maps, 1)))
 
     def maps(self, h: Tensor, p: Tensor) -> list[Tensor]:
         """Return the maps of the output, each of the width of h and p."""
