@@ -48,7 +48,7 @@ def test_what_is_planned_is_what_can_be_judged(experiment):
     if PARAMS.experiment(experiment).counting == "body":  # the simulated totals are equal, those of networks are not
         tested = tested[~tested["kind"].isin(["rank", "slopes"])]
     assert set(zip(tested["claim"], tested["test"], strict=True)) == names(experiment)
-    assert tested["estimate"].notna().any()
+    assert tested["estimate"].notna().any() == bool(names(experiment))
 
 
 def test_every_test_names_an_experiment_that_has_its_runs():

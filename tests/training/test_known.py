@@ -60,6 +60,7 @@ def test_a_network_is_tuned_and_trained_to_find_features_the_same_way_twice(plac
     seed = scale.folder / "seed0"
     metrics = json.loads((seed / "metrics.json").read_text())
     assert metrics["status"] == "finished"
+    assert metrics["largest_class_share"] == 0.5
     assert metrics["test"]["auc"] > 0.9
     assert metrics["test"]["accuracy"] in (2 / 3, 1)
     assert runs.state(params, parameters.Run(scale, 0)) == "finished"

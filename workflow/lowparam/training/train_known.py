@@ -11,16 +11,18 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lowparam import paths
+from lowparam import files, paths, runs
 from lowparam.data.known import KnownFeatures, load_known
 from lowparam.errors import LowparamError
+from lowparam.models.cost import Cost
 from lowparam.models.skeletons.controlled import Network
-from lowparam.params import Params, Recipe, Scale
+from lowparam.params import Params, Recipe, Run, Scale, run_spec
 from lowparam.training.loop import Training, pick_device
 from lowparam.training.presence_scores import aucs, found_share
-from lowparam.training.train_scale import choice_for, job_lock, seed_runs
+from lowparam.training.train_scale import SeedRun, choice_for, job_lock
+from lowparam.training.untrained import is_untrained
 
-__all__ = ["PresenceTraining", "train_known"]
+__all__ = ["KnownSeedRun", "PresenceTraining", "train_known"]
 
 
 def train_known(
@@ -43,7 +45,11 @@ def train_known(
         recipe = params.recipe(scale, choice_for(params, scale))
         dataset = load_known(data_folder, recipe.dose)
         try:
-            seeds = seed_runs(params, scale, dataset.sha256, work=work, results=results)
+            made_with, choice = runs.made_with(params, scale, data_sha256=dataset.sha256), choice_for(params, scale)
+            specs = [
+                run_spec(params, Run(scale, seed), choice=choice) for seed in params.experiment(scale.experiment).seeds
+            ]
+            seeds = [KnownSeedRun(spec, made_with, work, results or scale.folder) for spec in specs]
             if again:
                 for run in seeds:
                     run.discard()
@@ -59,11 +65,25 @@ def train_known(
             raise LowparamError(f"cannot write {error.filename}: {error.strerror}") from error
 
 
-class PresenceTraining(Training):
-    """Train one network to tell which features are present; parameters are those of `Training`.
+class KnownSeedRun(SeedRun):
+    """One run of a scale on images of known features.
 
-    A network counts as untrained if it finds none of the features in its own training images.
+    By chance, the area under a ROC curve is 1/2, as the accuracy of naming one of two classes is; so a run counts as
+    untrained by the same rule as others: if its mean area on the training images is not above 0.6.
     """
+
+    def _write(self, training: Training, network_cost: Cost, accuracies: dict[str, dict[str, float | None]]) -> None:
+        """Write the files of the run, with the status by its area."""
+        super()._write(training, network_cost, accuracies)
+        area = accuracies["train"].get("auc")
+        metrics = files.read_json(self.work / "metrics.json")
+        status = "diverged" if area is None else "untrained" if is_untrained(area, 0.5) else "finished"
+        metrics |= {"status": status, "largest_class_share": 0.5}
+        files.write_json(self.work / "metrics.json", runs.seal(metrics))
+
+
+class PresenceTraining(Training):
+    """Train one network to tell which features are present; parameters are those of `Training`."""
 
     data: KnownFeatures
 

@@ -10,8 +10,8 @@ from lowparam.data.known import KnownFeatures, load_known
 from lowparam.errors import LowparamError
 from lowparam.params import Params, Run, Scale, format_size
 from lowparam.training.loop import pick_device
-from lowparam.training.train_known import PresenceTraining
-from lowparam.training.train_scale import SeedRun, job_lock
+from lowparam.training.train_known import KnownSeedRun, PresenceTraining
+from lowparam.training.train_scale import job_lock
 from lowparam.training.tune import Trials, choose
 
 __all__ = ["KnownTrials", "tune_known"]
@@ -27,16 +27,15 @@ class KnownTrials(Trials):
         spec = runs.trial_spec(self.params, Run(scale, seed), values)
         made_with = runs.made_with(self.params, scale, data_sha256=self.dataset.sha256)
         folder = runs.trial_folder(self.work, scale, values)
-        run = SeedRun(spec, made_with, folder, folder)
+        run = KnownSeedRun(spec, made_with, folder, folder)
         if not run.is_done():
             run.train(PresenceTraining, self.dataset, self.params.trial_recipe(scale, values), self.device)
         metrics = files.read_json(run.work / "metrics.json")
-        # A trial that finds no feature yet still has an area by which it can be ranked.
         return {
             "values": values,
             "budget": format_size(scale.budget),
             "seed": seed,
-            "status": "diverged" if metrics["status"] == "diverged" else "finished",
+            "status": metrics["status"],
             "train_loss": metrics["train"]["loss"],
             "train_accuracy": metrics["train"].get("auc"),
             "validation_accuracy": metrics["validation"].get("auc"),
