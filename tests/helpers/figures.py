@@ -386,7 +386,38 @@ def _eight_bits(case, monkeypatch):
     return eight_bits.make(context)
 
 
+def _dosed(case: Case) -> pd.DataFrame:
+    """Runs on known features, as `lowparam.report.known_doses.dosed_runs` returns them."""
+    runs = [
+        case.runs().assign(features=features, presence=presence, block=lambda table: table["architecture"])
+        for presence in (0.05, 0.2)
+        for features in (6, 12, 24, 48, 96)
+    ]
+    runs = pd.concat(runs, ignore_index=True)
+    share = (runs["r_projection"] - 0.6).clip(0, 1)
+    return runs.assign(
+        features_explained=share * runs["features"],
+        features_limit=runs["features"].clip(upper=30),
+        true_chi_last=runs["features"] / 100 + 0.1 * runs["r_projection"],
+    )
+
+
+def _of_doses(name: str):
+    return lambda case, monkeypatch: registry.load(FIGURES, name).draw(_dosed(case))
+
+
+def _calibration(case, monkeypatch):
+    names = [f"a_measure_with_a_name_{k}" for k in range(5 + case.architectures)]
+    rho = np.linspace(-1, 1, len(names))
+    found = pd.DataFrame({"measure": names, "rho_chi": rho, "rho_dimensionality": -0.8 * rho})
+    if case.missing:
+        found.loc[0, "rho_dimensionality"] = np.nan
+    return registry.load(FIGURES, "calibration").draw(found)
+
+
 MAKERS = {
+    **{name: _of_doses(name) for name in ("features_found", "features_phase", "true_interference")},
+    "calibration": _calibration,
     **{
         name: _of_runs(name)
         for name in ("accuracy", "interference", "scaling", "interference_accuracy", "solu_gap", "pareto")

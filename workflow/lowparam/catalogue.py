@@ -340,6 +340,12 @@ def is_deployed(experiment: Experiment) -> bool:
 
 
 @condition
+def has_known_features(experiment: Experiment) -> bool:
+    """Whether networks are trained on images of known features, in a dose."""
+    return any("dose" in given for given in experiment.variants.values())
+
+
+@condition
 def is_tuned(experiment: Experiment) -> bool:
     """Whether recipe values are chosen by validation accuracy before training."""
     return experiment.tune is not None
