@@ -164,7 +164,7 @@ class Data(Section):
         if self.size is None or self.size > 32:
             raise ValueError(f"size must be from 8 to 32 for the source factors, not {self.size}")
         for key in ("split", "classes", "train_per_class", "path", "stream"):
-            if key in self.model_fields_set:
+            if getattr(self, key) != type(self).model_fields[key].default:
                 raise ValueError(f"{key} must go: the source factors generates its images, as factors describes them")
         return self
 
