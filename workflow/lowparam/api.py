@@ -256,6 +256,7 @@ def profile(
     normalisation: tuple[Sequence[float], Sequence[float]] | None = None,
     classes: Sequence[str] | None = None,
     untrained: nn.Module | None = None,
+    measures: Sequence[str] = (),
     out: str | Path | None = None,
 ) -> "pd.DataFrame":
     """Measure superposition and interference in a network, on images that it was not trained on.
@@ -279,6 +280,8 @@ def profile(
         Names of the K classes.
     untrained : nn.Module, optional
         The same network at its initialisation, to compare with.
+    measures : sequence of str
+        Measures to add to the default ones, such as ``layer_similarity``, ``class_geometry`` or ``coding_rate``.
     out : str or Path, optional
         Folder to write ``profile.csv``, a summary table and the figures to.
 
@@ -293,11 +296,19 @@ def profile(
         If the images or labels have another type or shape, the network cannot take the images or has no site with a
         pointwise layer, `untrained` is another network, or `out` is a file.
     """
+    from lowparam import registry
+    from lowparam.interference import measures as known
     from lowparam.interference.profile_model import profile_model
+    from lowparam.params import Profile
 
+    if isinstance(measures, str):
+        raise LowparamError(f"measures must be a list, such as [{measures!r}], not a string")
+    for name in measures:
+        registry.get(name, dict.fromkeys(known.names()), "measure")
     if out is not None and Path(out).exists() and not Path(out).is_dir():
         raise LowparamError(f"out: {out} is a file; give a folder")
-    options = {"sites": sites, "normalisation": normalisation, "classes": classes, "untrained": untrained}
+    options: dict[str, Any] = {"sites": sites, "normalisation": normalisation, "classes": classes, "untrained": untrained}
+    options |= {"settings": Profile(measures=list(measures))}
     arrays: dict[str, Tensor] = {}
     table = profile_model(model, images, labels, figure_data=arrays, **options)
     if out is not None:

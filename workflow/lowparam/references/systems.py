@@ -357,7 +357,7 @@ BACKBONES = (
 
 ANALYSES = (
     System("energy of the first layer", "measure", "2206.02454"),
-    System("linear interpreter", "measure", "1908.05168"),
+    System("linear interpreter", "measure", "1908.05168", "pictures of the classes' linear maps"),
     System(
         "partial linearisation, path length",
         "measure",
@@ -374,13 +374,13 @@ ANALYSES = (
     System("CNN Filter DB", "measure", "2203.15331", "shifts between sets of filters"),
     System("clusters of depthwise kernels", "measure", "2401.14469", "the autoencoder: its layers are not public"),
     System("comparison of layers (CKA)", "measure", "2108.08810"),
-    System("ICE, concepts by matrix factorisation", "measure", "2006.15417"),
+    System("ICE, concepts by matrix factorisation", "measure", "2006.15417", "weights and pictures of concepts"),
     System("neural collapse", "measure", "2301.00437"),
     System("CRATE, coding rate", "block", "2306.01129"),
     System("guidance by another network", "training"),
     System("linearity of layers", "measure", "2405.12250"),
     System("FeatureVis", "pictures", "1606.07757", "its toolbox, which is for MatConvNet"),
-    System("rank of the Hessian", "measure", "2305.09088"),
+    System("rank of the Hessian", "measure", "2305.09088", "the bound for convolutional networks, which is not public"),
     System(
         "explainability of robust networks", "protocol", "2205.13042", out="needs ImageNet and labels of what is seen"
     ),
