@@ -307,10 +307,10 @@ def profile(
         registry.get(name, dict.fromkeys(known.names()), "measure")
     if out is not None and Path(out).exists() and not Path(out).is_dir():
         raise LowparamError(f"out: {out} is a file; give a folder")
-    options: dict[str, Any] = {"sites": sites, "normalisation": normalisation, "classes": classes, "untrained": untrained}
-    options |= {"settings": Profile(measures=list(measures))}
+    settings = Profile(measures=list(measures))
+    options = {"sites": sites, "normalisation": normalisation, "classes": classes, "untrained": untrained}
     arrays: dict[str, Tensor] = {}
-    table = profile_model(model, images, labels, figure_data=arrays, **options)
+    table = profile_model(model, images, labels, settings=settings, figure_data=arrays, **options)
     if out is not None:
         from lowparam.files import write_text
         from lowparam.interference import figure_data

@@ -25,6 +25,7 @@ __all__ = ["factored", "measure", "principal"]
 
 PLACE = 124
 NEEDS = ("logits",)
+COST = 0.34
 VALUES = {
     "concepts_needed": {
         "means": "least number of non-negative directions that keep the accuracy within a point, over the channels",

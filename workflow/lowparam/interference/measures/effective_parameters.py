@@ -23,6 +23,7 @@ __all__ = ["hessian", "jacobian", "measure", "participation", "rank"]
 
 PLACE = 128
 NEEDS = ("logits",)
+COST = 2.6
 VALUES = {
     "effective_parameters": {
         "means": "participation ratio of the gradients of all outputs on 16 images, over their largest rank",

@@ -22,6 +22,7 @@ __all__ = ["fit", "measure", "patch_components", "profile"]
 
 PLACE = 12
 NEEDS = ("network",)
+COST = 0.03
 VALUES = {
     "stem_whitening": {
         "means": "largest correlation of the first layer's energy profile with that of a linear network in training",

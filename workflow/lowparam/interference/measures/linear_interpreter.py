@@ -26,6 +26,7 @@ __all__ = ["fixed_gates", "interpret", "measure"]
 
 PLACE = 126
 NEEDS = ("logits",)
+COST = 0.34
 VALUES = {
     "bias_share": {
         "means": "share of the logits that biases decide, next to the linear map of the pixels",

@@ -18,6 +18,7 @@ __all__ = ["measure"]
 
 PLACE = 122
 NEEDS = ("network",)
+COST = 0.59
 VALUES = {
     "path_length": {
         "means": "mean number of activations that are not linear, on a path through the network",
