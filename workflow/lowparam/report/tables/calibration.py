@@ -81,7 +81,7 @@ def calibrate(runs: pd.DataFrame) -> pd.DataFrame:
                 "slope": float(np.nanmedian(slope)),
                 "same_sign": int((np.sign(rho_chi) == np.sign(mean)).sum()),
                 "units": len(found),
-                "breaks_at": float(np.median(stops)) if 2 * len(stops) > len(breaks) else np.nan,
+                "breaks_at": sorted(stops)[(len(stops) - 1) // 2] if 2 * len(stops) > len(breaks) else np.nan,
                 "reading": "sees it" if abs(mean) >= SEES else "does not see it",
             }
         )
