@@ -4,7 +4,7 @@ Everything but the targets and the scores is the loop that trains on classes (`l
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -89,7 +89,8 @@ class PresenceTraining(Training):
 
     def __init__(self, net: Network, data: KnownFeatures, recipe: Recipe, *, seed: int, device: torch.device) -> None:
         super().__init__(net, data, recipe, seed=seed, device=device)
-        self.loss = partial(self.loss, importance=data.importance.to(device))
+        loss: Callable[..., Tensor] = self.loss
+        self.loss = partial(loss, importance=data.importance.to(device))
         self.present = {split: data.presence(split).to(device) for split in data.drawn}
 
     def training_batches(self, random: torch.Generator) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
