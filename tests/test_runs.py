@@ -148,3 +148,10 @@ def test_the_code_of_a_run_is_that_of_its_architecture_probe_loss_and_penalties(
 
     assert code() == code(lr=0.5)
     assert len({code(), code("mobilenetv2"), code(penalties={"incoherence": 0.1})}) == 3
+
+
+def test_a_loss_without_a_value_is_null_in_what_is_sealed():
+    metrics = {"status": "finished", "test": {"loss": float("nan"), "accuracy": 0.5}, "seconds": float("inf")}
+    found = runs.seal(metrics)
+    assert found["test"] == {"loss": None, "accuracy": 0.5} and found["seconds"] is None
+    assert json.loads(json.dumps(found, allow_nan=False)) == runs.seal(found)

@@ -10,6 +10,7 @@ This module imports neither torch nor pandas, because the Snakefile reads it at 
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
@@ -19,9 +20,9 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
-from lowparam import catalogue, paths, prepared_data, provenance, studies
+from lowparam import catalogue, files, paths, prepared_data, provenance, studies
 from lowparam.errors import LowparamError
-from lowparam.files import content_sha256, read_csv, read_json, seal, sha256
+from lowparam.files import content_sha256, read_csv, read_json, sha256
 from lowparam.interference import measures
 from lowparam.params import Params, Run, Scale, format_size, profile_spec, run_spec, without_defaults
 
@@ -66,6 +67,20 @@ FILES = ("model.safetensors", "history.csv", "metrics.json")
 """The files of a run, in the order in which they are published: the last one means that the run is complete."""
 
 State = Literal["finished", "untrained", "diverged", "running", "stale", "missing"]
+
+
+def seal(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Add the hash of all else, so that an edit is found; a number that is not finite becomes None, as JSON has none.
+
+    That is the loss of a network whose output has no value on some image, though its training went on.
+    """
+    return files.seal({key: _finite(value) for key, value in found.items()})
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def identity(params: Params, run: Run, *, data_sha256: str | None = None) -> dict[str, Any]:

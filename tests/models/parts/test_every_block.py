@@ -91,6 +91,12 @@ def test_a_part_takes_images_of_all_sizes(part):
 
 
 @pytest.mark.parametrize("part", PARTS)
+def test_a_part_is_laid_out_as_training_does(part):
+    """Torch refuses a parameter or buffer of five dimensions."""
+    network(host_of(part), part).to(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("part", PARTS)
 def test_steps_on_digits_lower_the_loss_and_resume_from_a_checkpoint_bit_for_bit(part):
     recipe = Recipe(epochs=1, batch_size=64, lr=0.003, weight_decay=0.1)
     images, classes = (torch.tensor(each[:64]) for each in load_digits(return_X_y=True))

@@ -33,15 +33,15 @@ class Combination(nn.Module):
         self.expansion = expansion
 
     def forward(self, mixing: Tensor) -> Tensor:
-        if self.filters.shape[2] == 1:  # depthwise
-            return torch.einsum("oe,oeikl->oikl", mixing, self.filters)
-        return torch.einsum("om,mikl->oikl", mixing, self.filters.flatten(0, 1))
+        if self.filters.shape[1] == 1:  # depthwise
+            return torch.einsum("oe,oeikl->oikl", mixing, self.filters.unflatten(0, (-1, self.expansion)))
+        return torch.einsum("om,mikl->oikl", mixing, self.filters)
 
     def right_inverse(self, weight: Tensor) -> Tensor:
         """Draw filters with the standard deviation of the initial weight, and the factors of a 1x1 convolution."""
         out, inputs = weight.shape[:2]
         filters = torch.randn(out, self.expansion, *weight.shape[1:], device=weight.device, dtype=weight.dtype)
-        self.register_buffer("filters", filters * weight.detach().std())
+        self.register_buffer("filters", (filters * weight.detach().std()).flatten(0, 1))  # (Co E, Ci, k, k)
         read = self.expansion * (1 if inputs == 1 else out)
         return torch.empty(out, read, device=weight.device, dtype=weight.dtype).uniform_(-1, 1) * read**-0.5
 
