@@ -34,8 +34,6 @@ rule baseline:
     benchmark:
         str(paths.benchmarks("{experiment}") / "train/baseline.tsv")
     params:
-        identity=lambda wildcards: runs.baseline_identity(
-            PARAMS, wildcards.experiment
-        ),
+        identity=lambda wildcards: runs.baseline_identity(PARAMS, wildcards.experiment),
     shell:
         "lowparam baseline {wildcards.experiment} > {log} 2>&1 || {{ tail -n 1 {log} >&2; exit 1; }}"
