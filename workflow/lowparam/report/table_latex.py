@@ -30,7 +30,7 @@ SMALL = 0.86  # width of a letter in footnotesize, relative to 10 points
 GAPS = {False: 12.0, True: 6.0}  # points between two columns, in normal and in small print
 LEAST = 45.0  # points of a column of text
 UNBROKEN = 16  # letters; longer pieces of a text get places to break
-LINES = 44  # that fit on a page with the caption; a row of running text takes as many as its longest cell
+LINES = 36  # that fit on a page with the caption; a row of running text takes as many as its longest cell
 RAGGED = 1.15  # words do not fill a line: so many more lines than letters alone would take
 # A number as our tables print it, in the parts that siunitx aligns.
 NUMBER = re.compile(
