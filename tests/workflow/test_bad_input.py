@@ -167,7 +167,7 @@ WRONG = [
         "inspect timm:resnet18 --data nope --out out --device mps",
         "invalid value for '--device': 'mps' is no device; write cpu, cuda",
     ),
-    ("tune fashion_mnist nope", "experiments.fashion_mnist has no tune"),
+    ("tune cifar100 nope", "experiments.cifar100 has no tune"),
     ("tune digits nope", "unknown architecture with a probe in digits 'nope'"),
     ("profile digits nope", "experiment digits has no scale nope"),
     ("inspect timm:resnet18 --out out", "missing option '--data'"),
