@@ -1,5 +1,7 @@
 """A digest changes with what code means, and with nothing else."""
 
+import ast
+
 import pytest
 
 from lowparam import provenance, registry
@@ -166,6 +168,24 @@ def test_everything_that_is_said_to_change_no_result_exists():
     """A module that is renamed without its entry would count from then on, and make every run stale."""
     modules = {entry.replace(".", "/") for entry in provenance.WITHOUT_EFFECT - {"__version__"}}
     assert not [name for name in modules if provenance._file(name.split("/")) is None]
+
+
+def test_an_expression_that_changed_no_result_counts_as_the_former_one(digest, monkeypatch):
+    changed = LOOP.replace("step * rate for", "(step * rate if step else 0.0) for")
+    assert digest(loop=changed) != digest()
+    same = {"loop.py:train": {"step * rate if step else 0.0": "step * rate"}}
+    monkeypatch.setattr(provenance, "SAME_RESULTS", same)
+    assert digest(loop=changed) == digest()
+    assert digest(loop=changed.replace("rate=0.1", "rate=0.2")) != digest()  # the rest of it still counts
+
+
+def test_every_expression_that_changed_no_result_is_there():
+    """One that is gone would do nothing, unseen, and its former form would be hashed again if somebody wrote it."""
+    for target, changed in provenance.SAME_RESULTS.items():
+        file, _, name = target.partition(":")
+        definition = provenance._module(file).statements[name]
+        found = {ast.dump(node) for each in definition for node in ast.walk(each) if isinstance(node, ast.expr)}
+        assert not [now for now in changed if ast.dump(provenance._expression(now)) not in found]
 
 
 def test_of_the_compiled_layers_the_version_alone_counts():

@@ -99,6 +99,15 @@ def test_if_nothing_trains_the_lowest_loss_leads_and_if_all_diverges_smaller_val
     assert found["chosen"] == {"lr": 0.00027} and found["at_edge"] == {"lr": "smallest"}
 
 
+def test_a_loss_without_a_value_ranks_last():
+    def rows(lr, loss):
+        return [{"values": {"lr": lr}, "status": "untrained", "train_loss": loss}]
+
+    rates = {"lr": [0.003, 0.01]}
+    assert tune.best_of({1: rows(0.003, None), 2: rows(0.01, 2.3)}, rates) == {"lr": 0.01}
+    assert tune.best_of({1: rows(0.003, None), 2: rows(0.01, None)}, rates) == {"lr": 0.003}
+
+
 def test_ties_go_to_the_smaller_value():
     rows = {
         lr: [{"values": {"lr": lr}, "status": "finished", "validation_accuracy": accuracy}]

@@ -14,6 +14,7 @@ The digests are computed from the source without importing it, because the Snake
 """
 
 import ast
+import copy
 import hashlib
 import sys
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ from lowparam.params import Profile, Recipe
 __all__ = [
     "ENTRIES",
     "PACKAGE",
+    "SAME_RESULTS",
     "digest",
     "keep",
     "of_kinds",
@@ -83,6 +85,22 @@ waits shown.
 
 The values of settings do change results; it is in the specification of a run. The compiled layers change
 rounding alone; ``VERSION`` in models/layers/fast.py is for changes of more.
+"""
+
+SAME_RESULTS = {
+    # A loss without a value, as of a network that overflows where it is evaluated, ranks last. It could not be ranked.
+    "training/tune.py:_mean": {
+        "sum(math.inf if row[column] is None else row[column] for row in rows)": "sum(row[column] for row in rows)",
+    },
+    # Losses that read feature maps are made for a network; the others are made as before.
+    "training/loop.py:Training": {"losses.make_for(recipe, net)": "losses.make(recipe)"},
+}
+"""Expressions that were changed without a change of any result, by definition: what stands there now, and what is
+hashed in its place.
+
+It is for a new case that could not be had, or that stopped with an error; whatever gave a result has to give the same
+bits. Without an entry, each result that depends on the definition would have to be made anew. Each needs the reason,
+and a test that what is there now gives the former result. Drop one when the results are made anew anyway.
 """
 
 EFFECTS = "<module>"
@@ -305,10 +323,33 @@ def _definition(file: str, name: str) -> Definition:
     if key and (value := _value(statements, key.removesuffix("]"))) is not None:
         texts = [reader.read(value)]
     else:
-        texts = [reader.read(statement) for statement in statements]
+        texts = [reader.read(statement) for statement in _as_before(f"{file}:{base}", statements)]
     if EFFECTS in module.statements and base != EFFECTS:
         reader.references.append((file, EFFECTS))
     return Definition("\n".join(texts), tuple(reader.references))
+
+
+def _as_before(target: str, statements: list[ast.stmt]) -> list[ast.stmt]:
+    """Put back the expressions of `SAME_RESULTS` into a definition."""
+    changed = SAME_RESULTS.get(target, {})
+    former = {ast.dump(_expression(now)): _expression(before) for now, before in changed.items()}
+    return [_Former(former).visit(copy.deepcopy(each)) for each in statements] if former else statements
+
+
+def _expression(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
+
+
+class _Former(ast.NodeTransformer):
+    """Replace expressions, by their dump."""
+
+    def __init__(self, former: dict[str, ast.expr]) -> None:
+        self.former = former
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        if isinstance(node, ast.expr) and (before := self.former.get(ast.dump(node))) is not None:
+            return before
+        return self.generic_visit(node)
 
 
 def _value(statements: list[ast.stmt], key: str) -> ast.expr | None:

@@ -5,6 +5,7 @@ probe gets its own, by the same rule: train the listed values with seeds that th
 with the highest mean validation accuracy. A list whose best value is at its end says little, so it is extended.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -149,7 +150,8 @@ def best_of(candidates: Mapping[tuple, Sequence[Mapping[str, Any]]], tried: Mapp
     """Return the values with the highest mean validation accuracy; ties go to the smaller value.
 
     Values of which a training diverged or stayed untrained are left out. If that leaves none, those with the lowest
-    mean training loss are returned, or the smallest ones if a training diverged with each.
+    mean training loss are returned, or the smallest ones if a training diverged with each. A loss without a value, as
+    of a network that overflows on the training images, ranks last.
 
     Parameters
     ----------
@@ -174,7 +176,7 @@ def _statuses(rows: Sequence[Mapping[str, Any]]) -> set[str]:
 
 
 def _mean(rows: Sequence[Mapping[str, Any]], column: str) -> float:
-    return sum(row[column] for row in rows) / len(rows)
+    return sum(math.inf if row[column] is None else row[column] for row in rows) / len(rows)
 
 
 def _place(values: Mapping[str, Any], tried: Mapping[str, Sequence[Any]]) -> list[int]:
