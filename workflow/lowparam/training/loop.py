@@ -94,7 +94,7 @@ class Training:
             accelerate(net)
             tune_malloc(recipe.batch_size * count_layers(net, data.in_channels, data.size).values)
         net.regularise(dropout=recipe.dropout, drop_path=recipe.drop_path)
-        self.loss, self.penalty = losses.make(recipe), penalties.make(recipe, net)
+        self.loss, self.penalty = losses.make_for(recipe, net), penalties.make(recipe, net)
         # NHWC: a step is 1.1 to 1.6 times as fast as in NCHW (docs/performance.md).
         self.net = net.to(device).to(memory_format=torch.channels_last)
         self.steps_per_epoch = math.ceil(len(data.train) / recipe.batch_size)
