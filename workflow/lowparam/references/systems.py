@@ -377,7 +377,13 @@ ANALYSES = (
     System("ICE, concepts by matrix factorisation", "measure", "2006.15417", "weights and pictures of concepts"),
     System("neural collapse", "measure", "2301.00437"),
     System("CRATE, coding rate", "block", "2306.01129"),
-    System("guidance by another network", "training"),
+    System(
+        "guidance by another network",
+        "training",
+        "2410.20035",
+        "trained guides, which a penalty has no place for, and guides that see noise; the guide here is an untrained "
+        "MobileNetV1, a reading",
+    ),
     System("linearity of layers", "measure", "2405.12250"),
     System("FeatureVis", "pictures", "1606.07757", "its toolbox, which is for MatConvNet"),
     System("rank of the Hessian", "measure", "2305.09088", "the bound for convolutional networks, which is not public"),
