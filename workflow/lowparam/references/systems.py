@@ -73,7 +73,8 @@ SMALL = (
         "dual-input CNN, unfrozen step by step",
         "training",
         "2501.15547",
-        out="layers, the way of joining the two networks, and the schedule are not public",
+        out="layers, the way of joining the two networks, and the schedule of unfreezing are not public; a training, "
+        "with its checkpoint, holds one network here",
     ),
     System("SwiftFormer", "network", "2303.15446", timm="swiftformer_xs"),
     System("SpiralMLP", "network", "2404.00648", checked="torchvision's deform_conv2d"),
@@ -89,9 +90,9 @@ SMALL = (
         "Bias Loss and SkipblockNet",
         "loss and network",
         "2107.11170",
-        out="the loss reads the last feature map, and losses here have logits alone; the network is MobileNetV3-Large "
-        "with two inverted residuals from the pooled output of its first block to those of later groups, 5.5 M "
-        "parameters without a published count",
+        "the normalisation of the loss by the least variance since training began, which a checkpoint does not hold; "
+        "SkipblockNet, MobileNetV3-Large with two inverted residuals from the pooled output of its first block to "
+        "those of later groups, 5.5 M parameters without a published count",
     ),
     System(
         "MobileViT",
@@ -400,7 +401,12 @@ ANALYSES = (
     System("i-RevNet", "network", "1802.07088"),
     System("inverting representations", "pictures", "1412.0035", "jitter, and a size of pixels that is bounded"),
     System("DeconvNet, ablation of layers", "measure", "1311.2901", "pictures, and training again after an ablation"),
-    System("coding-rate reduction (MCR2)", "measure", "2301.01805", "clustering, as classes are given here"),
+    System(
+        "coding-rate reduction (MCR2)",
+        "measure",
+        "2301.01805",
+        "clustering, as classes are given here; training on the reduction alone",
+    ),
     System("Grad-CAM++", "pictures", "1710.11063", checked="torchcam, which computes it"),
     System(
         "object detectors in scene networks",
@@ -410,7 +416,12 @@ ANALYSES = (
     ),
     System("predictivity and availability of features", "data", "2310.16228"),
     System("shape against texture", "data", "1811.12231", out="needs networks that know ImageNet's classes"),
-    System("batch norm without exploding gradients", "measure", "2310.02012"),
+    System(
+        "batch norm without exploding gradients",
+        "measure, activation",
+        "2310.02012",
+        "orthogonal weights at the start, and networks of linear layers alone, for which the paper proves it",
+    ),
     System("ReLU and layer norm in place of softmax", "probe", "2309.10713"),
 )
 """Methods that analyse a network, or blocks that are made to be analysed."""
