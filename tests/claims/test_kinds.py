@@ -16,6 +16,7 @@ from lowparam.claims.kinds.dose import Dose
 from lowparam.claims.kinds.equivalence import Equivalence
 from lowparam.claims.kinds.exponent import Exponent
 from lowparam.claims.kinds.interaction import Interaction
+from lowparam.claims.kinds.joint import Joint
 from lowparam.claims.kinds.paired import Paired
 from lowparam.claims.kinds.rank import Rank
 from lowparam.claims.kinds.slopes import Slopes
@@ -155,6 +156,77 @@ class TestInteraction:
 
         assert definite(verdicts(test, make(0.0))) <= allowed()
         assert share(verdicts(test, make(0.03), 50), SUPPORTED) > 0.9
+
+    def test_a_gap_can_be_compared_between_two_budgets(self):
+        at = [[{"plus": {**V1, "budget": [size]}, "minus": {**V2, "budget": [size]}}] for size in ("10k", "100k")]
+        test = self.test.model_validate(self.test.model_dump() | {"first": at[0], "second": at[1]})
+
+        def make(smaller):
+            """V1 is ahead at all sizes, and by `smaller` more at the smallest."""
+            return lambda rng: add(
+                add(noisy(self.runs, rng), 0.05, architecture=["mobilenetv1"]),
+                smaller,
+                architecture=["mobilenetv1"],
+                budget=["10k"],
+            )
+
+        assert test.find(make(0.02)(np.random.default_rng(0))).estimate == pytest.approx(2, abs=1)
+        assert share(verdicts(test, make(0.03), 50), SUPPORTED) > 0.9
+        assert share(verdicts(test, make(-0.03), 50), CONTRADICTED) > 0.9
+        assert definite(verdicts(test, make(0.0))) <= allowed()
+
+    def test_a_seed_that_diverged_at_one_budget_is_left_out_of_a_difference_between_two(self):
+        at = [[{"plus": {**V1, "budget": [size]}, "minus": {**V2, "budget": [size]}}] for size in ("10k", "100k")]
+        test = self.test.model_validate(self.test.model_dump() | {"first": at[0], "second": at[1]})
+        runs = noisy(self.runs, np.random.default_rng(0))
+        runs.loc[runs["budget"].eq("10k") & runs["seed"].eq(0), "status"] = "diverged"
+        assert test.find(runs).n == 4
+
+
+class TestJoint:
+    runs = grid(["mobilenetv1", "mobilenetv2"])
+    arms = MappingProxyType({"kind": "paired", "plus": V1, "minus": V2, "direction": "greater"})
+    test = Joint(kind="joint", parts={"better": dict(arms), "apart": {**arms, "outcome": "r_projection"}}, **COMMON)
+
+    def make(self, better, apart):
+        """V1 is more accurate and has a higher r by so much."""
+
+        def one(rng):
+            runs = add(noisy(self.runs, rng), better, architecture=["mobilenetv1"])
+            return add(noisy(runs, rng, 0.02, "r_projection"), apart, "r_projection", architecture=["mobilenetv1"])
+
+        return one
+
+    def test_a_part_has_the_outcome_of_the_whole_or_its_own(self):
+        assert [part.outcome for part in self.test.parts.values()] == ["test_accuracy", "r_projection"]
+        assert self.test.arms() == [V1, V2, V1, V2]
+
+    def test_both_parts_together_are_supported(self):
+        assert share(verdicts(self.test, self.make(0.02, 0.1)), SUPPORTED) > 0.9
+
+    @pytest.mark.parametrize("effects", [(0.0, 0.1), (0.02, 0.0), (0.0, 0.0)])
+    def test_one_part_that_fails_is_enough_to_withhold_support(self, effects):
+        assert definite(verdicts(self.test, self.make(*effects))) <= allowed()
+
+    @pytest.mark.parametrize("effects", [(-0.02, 0.1), (0.02, -0.1), (-0.02, -0.1)])
+    def test_one_part_the_other_way_round_contradicts(self, effects):
+        assert share(verdicts(self.test, self.make(*effects), 50), CONTRADICTED) > 0.9
+
+    def test_a_part_that_is_not_named_cannot_contradict(self):
+        test = self.test.model_copy(update={"contradicts": ["better"]})
+        assert definite(verdicts(test, self.make(0.02, -0.1), 50)) == 0
+        assert share(verdicts(test, self.make(-0.02, 0.1), 50), CONTRADICTED) > 0.9
+
+    def test_the_estimate_is_that_of_the_part_that_decides(self):
+        weak = self.test.find(self.make(0.02, 0.0)(np.random.default_rng(0)))
+        assert weak.unit == "r" and "Shown is the weakest, apart." in weak.note and "better +" in weak.note
+        against = self.test.find(self.make(-0.05, 0.0)(np.random.default_rng(0)))
+        assert against.unit == "points" and against.estimate == pytest.approx(-5, abs=1)
+        assert "Shown is the one most against the claim, better." in against.note
+
+    def test_what_contradicts_must_be_a_part(self):
+        with pytest.raises(ValueError, match="contradicts names 'worse', which is none of parts: better, apart"):
+            Joint.model_validate(self.test.model_dump() | {"contradicts": ["worse"]})
 
 
 class TestEquivalence:

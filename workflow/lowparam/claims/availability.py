@@ -13,7 +13,7 @@ from typing import Any
 from lowparam import registry
 from lowparam.errors import LowparamError
 from lowparam.files import read_yaml
-from lowparam.params import Experiment
+from lowparam.params import Experiment, format_size
 
 __all__ = [
     "CLAIMS",
@@ -33,6 +33,8 @@ CLAIMS = Path(__file__).parents[2] / "claims"
 KINDS = "claims/kinds"
 OF_DEPLOYMENT = "int8_"
 """How columns of runs.csv begin that only experiments with ``deploy`` have."""
+OF_MEASURES = {"features_*": "known_outputs", "false_positives": "known_outputs", "true_*": "true_features"}
+"""Columns of runs.csv that only experiments have whose ``profile`` names the measure; patterns."""
 FEWEST_SIZES = 3
 """Of a curve."""
 FEWEST_ARCHITECTURES = 5
@@ -56,8 +58,8 @@ def arms(test: Test) -> list[dict[str, list[str]]]:
     """Return every selection of runs of a test: whatever in it names architectures, with each of its doses."""
     return [
         {column: [pattern.replace("{dose}", word) for pattern in patterns] for column, patterns in arm.items()}
-        for arm in _selections(test)
-        for word in test.get("doses") or [""]
+        for arm, doses in _selections(test)
+        for word in doses
     ]
 
 
@@ -89,32 +91,47 @@ def _tests(folder: Path) -> list[tuple[str, dict[str, Any]]]:
     return [(claim["id"], test) for claim in claims for test in claim.get("tests", [])]
 
 
-def _selections(value: Any) -> Iterator[dict[str, list[str]]]:
-    """Walk through a test in the order in which it is written."""
+def _selections(value: Any, doses: Iterable[str] = ("",)) -> Iterator[tuple[dict[str, list[str]], Iterable[str]]]:
+    """Walk through a test in the order in which it is written; each selection comes with the words of its doses."""
     if isinstance(value, Mapping):
         if "architecture" in value:
-            yield dict(value)
+            yield dict(value), doses
         else:
             for part in value.values():
-                yield from _selections(part)
+                yield from _selections(part, value.get("doses") or doses)
     elif isinstance(value, list | tuple):
         for part in value:
-            yield from _selections(part)
+            yield from _selections(part, doses)
 
 
 def _has_runs(test: Test, experiment: Experiment) -> bool:
     constants = kind_constants(test["kind"])
-    if constants["DATA"] != "runs" or (test["outcome"].startswith(OF_DEPLOYMENT) and not experiment.deploy):
+    if constants["DATA"] != "runs" or not _has_column(test["outcome"], experiment):
         return False
     return all(CONDITIONS[name](test, experiment) for name in constants["NEEDS"])
+
+
+def _has_column(outcome: str, experiment: Experiment) -> bool:
+    measures = [measure for pattern, measure in OF_MEASURES.items() if fnmatchcase(outcome, pattern)]
+    deployed = experiment.deploy or not outcome.startswith(OF_DEPLOYMENT)
+    return deployed and set(measures) <= set(experiment.profile.measures)
+
+
+def _parts_have_runs(test: Test, experiment: Experiment) -> bool:
+    return all(_has_runs({"outcome": test["outcome"], **part}, experiment) for part in test["parts"].values())
 
 
 def _arms_have_runs(test: Test, experiment: Experiment) -> bool:
     return all(
         set(arm.get("probe", ["none"])) <= set(experiment.probes)
-        and all(any(fnmatchcase(name, pattern) for name in _names(experiment)) for pattern in arm["architecture"])
+        and _matched(arm.get("budget", []), [format_size(size) for size in experiment.sizes])
+        and _matched(arm["architecture"], _names(experiment))
         for arm in arms(test)
     )
+
+
+def _matched(patterns: Iterable[str], values: list[str]) -> bool:
+    return all(any(fnmatchcase(value, pattern) for value in values) for pattern in patterns)
 
 
 def _arms_are_curves(test: Test, experiment: Experiment) -> bool:
@@ -160,6 +177,7 @@ CONDITIONS = {
     "three_sizes_or_doses": lambda test, experiment: "doses" in test or _arms_are_curves(test, experiment),
     "five_architectures": _enough_architectures,
     "five_elements": _enough_elements,
+    "parts": _parts_have_runs,
     "equal_size": lambda test, experiment: experiment.mode == "controlled" and experiment.counting == "total",
 }
 """What the ``NEEDS`` of a kind may name.
@@ -170,6 +188,7 @@ CONDITIONS = {
 ``three_sizes_or_doses``      the same, unless the test names doses
 ``five_architectures``        at least five architectures that are not left out have runs
 ``five_elements``             at least five parts of those in ``among`` have runs
+``parts``                     each of the tests in ``parts`` has what its own kind needs
 ``equal_size``                the networks of a budget have equal totals (controlled mode)
 ============================  ======================================================================
 """

@@ -18,6 +18,7 @@ __all__ = [
     "Selection",
     "SignedArm",
     "contrast",
+    "contrast_across_budgets",
     "count_arms",
     "count_runs",
     "failed_architectures",
@@ -186,6 +187,25 @@ def contrast(
     return Contrast(budgets, grid.seeds, np.array(values))
 
 
+def contrast_across_budgets(
+    runs: pd.DataFrame, terms: list[SignedArm], outcome: str, *, matched: str | None = None
+) -> Contrast:
+    """Sum signed differences between arms, each the mean over the budgets of its own term.
+
+    For terms that name different budgets, such as a gap at one size minus the gap at another. `contrast` takes the
+    same budgets for all. Parameters and errors are those of `contrast`.
+
+    Returns
+    -------
+    Contrast
+        With a single row, which is named after all budgets.
+    """
+    differences = [contrast(runs, [term], outcome, matched=matched) for term in terms]
+    budgets = dict.fromkeys(budget for difference in differences for budget in difference.budgets)
+    values = np.sum([difference.values.mean(axis=0) for difference in differences], axis=0)
+    return Contrast([" and ".join(budgets)], differences[0].seeds, values[None])
+
+
 def over_budgets(differences: Contrast) -> np.ndarray:
     """Average over budgets to one value per seed.
 
@@ -234,7 +254,14 @@ def unit_of(outcome: str) -> str:
     """Return the unit of an outcome as printed."""
     if outcome.endswith(("_accuracy", "_error")):
         return "points"
-    names = {"r_projection": "r", "dimensionality_projection": "dimensionality", "forced_projection": "dimensionality"}
+    if outcome.startswith("true_"):
+        return f"true {unit_of(outcome.removeprefix('true_'))}"
+    names = {
+        "r_projection": "r",
+        "dimensionality_projection": "dimensionality",
+        "forced_projection": "dimensionality",
+        "false_positives": "false positives",
+    }
     return names.get(outcome, outcome.split("_")[0])
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 from pydantic import Field
 
 from lowparam.claims.base import Arm, Directed
-from lowparam.claims.contrasts import contrast, over_budgets, unit_of
+from lowparam.claims.contrasts import contrast, contrast_across_budgets, over_budgets, unit_of
 from lowparam.claims.finding import Finding, from_seeds
 from lowparam.params import Section
 
@@ -30,6 +30,7 @@ class Interaction(Directed):
 
     With one change on each side this is a difference of differences: how much less (positive) SoLU costs in the first
     place than in the second. With two on each side it is the interaction of three factors: architecture, SoLU and norm.
+    Changes that name different budgets are each taken at their own: whether a gap is larger at one size than another.
     """
 
     kind: Literal["interaction"]
@@ -39,5 +40,7 @@ class Interaction(Directed):
 
     def find(self, runs: pd.DataFrame) -> Finding:
         terms = [(sign, c.plus, c.minus) for sign, side in ((1, self.first), (-1, self.second)) for c in side]
-        values = over_budgets(contrast(runs, terms, self.outcome, matched=self.matched))
+        named = {tuple(change.plus.get("budget", ())) for change in (*self.first, *self.second)}
+        subtract = contrast_across_budgets if len(named) > 1 else contrast
+        values = over_budgets(subtract(runs, terms, self.outcome, matched=self.matched))
         return from_seeds(values, direction=self.direction, margin=self.margin, unit=unit_of(self.outcome))
