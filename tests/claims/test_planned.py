@@ -12,7 +12,7 @@ from lowparam.claims.finding import NOT_TESTED
 from lowparam.claims.judge import COLUMNS, judge
 from lowparam.claims.registry import load_registry
 from lowparam.params import load
-from synthetic import experiment_grid, noisy
+from synthetic import added_columns, experiment_grid, noisy
 
 PARAMS = load(Path(__file__).parents[2] / "params.yaml")
 REGISTRY = load_registry()
@@ -29,7 +29,8 @@ MEASURES = (
 
 def measures(experiment: str) -> tuple[str, ...]:
     """Columns that its runs have a number in."""
-    return (*MEASURES, "int8_loss") if PARAMS.experiment(experiment).deploy else MEASURES
+    deployed = ["int8_loss"] if PARAMS.experiment(experiment).deploy else []
+    return (*MEASURES, *deployed, *added_columns(PARAMS, experiment))
 
 
 def names(experiment: str) -> set[tuple[str, str]]:

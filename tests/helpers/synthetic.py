@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.stats import binom
 
 from lowparam.claims.finding import INCONCLUSIVE, verdict
+from lowparam.interference.summary import columns
 from lowparam.params import format_size, parse_budget
 
 ARCHITECTURES = ["mobilenetv1", "mobilenetv2", "mobilenetv3", "mobilenext", "convnext", "nodepth_a", "starnet"]
@@ -20,7 +21,14 @@ def experiment_grid(params, name: str) -> pd.DataFrame:
     """The runs of an experiment of params.yaml, as `grid` makes them; published networks get sizes by their names."""
     keys = [(r.scale.label, r.scale.probe, format_size(r.scale.budget), r.seed) for r in params.runs(name)]
     runs = _constant(pd.DataFrame(keys, columns=["architecture", "probe", "budget", "seed"]))
+    runs = runs.assign(**dict.fromkeys(added_columns(params, name), 1.0))
     return runs.assign(int8_loss=0.01) if params.experiment(name).deploy else runs
+
+
+def added_columns(params, name: str) -> list[str]:
+    """The columns of the measures that an experiment adds to the default ones."""
+    added = params.experiment(name).profile.measures
+    return [column for column, declared in columns().items() if declared["measure"] in added]
 
 
 def _size(architecture: str, budget: str) -> int:
