@@ -218,7 +218,7 @@ class TestJoint:
         assert share(verdicts(test, self.make(-0.02, 0.1), 50), CONTRADICTED) > 0.9
 
     def test_the_estimate_is_that_of_the_part_that_decides(self):
-        weak = self.test.find(self.make(0.02, 0.0)(np.random.default_rng(0)))
+        weak = self.test.find(self.make(0.02, 0.03)(np.random.default_rng(0)))
         assert weak.unit == "r" and "Shown is the weakest, apart." in weak.note and "better +" in weak.note
         against = self.test.find(self.make(-0.05, 0.0)(np.random.default_rng(0)))
         assert against.unit == "points" and against.estimate == pytest.approx(-5, abs=1)
