@@ -17,13 +17,12 @@ from torch import nn
 
 import lowparam
 from lowparam import api, data, paths
-from lowparam.data import Images
-from lowparam.data.sources import digits
 from lowparam.errors import LowparamError
 from lowparam.interference.profile import profile_run
 from lowparam.params import Profile, Run
 from lowparam.training.train_scale import train_scale
 from quick import make_params
+from trained_run import save_digits
 
 
 def test_importing_lowparam_imports_neither_torch_nor_pandas():
@@ -94,13 +93,9 @@ def test_patterns_choose_networks():
 def run(tmp_path_factory):
     """A trained run on real digits, its folder, and the data."""
     folder = tmp_path_factory.mktemp("api")
-    everything, classes = digits.read("digits", None)
-    images = everything["all"]
-    splits = {"train": slice(0, 200), "validation": slice(200, 250), "test": slice(250, 300)}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        arrays = {name: Images(images.pixels[rows], images.labels[rows]) for name, rows in splits.items()}
-        data.save(paths.data("digits"), arrays, classes)
+        save_digits(paths.data("digits"), train=200, validation=50, test=50)
         params = make_params(seeds=(0,), epochs=8)
         train_scale(params, params.scales("quick")[0], data_folder=paths.data("digits"))
         loaded = data.load(paths.data("digits"))

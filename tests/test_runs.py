@@ -5,12 +5,11 @@ import shutil
 
 import pytest
 
-from lowparam import data, paths, runs
-from lowparam.data import Images
-from lowparam.data.sources import digits
+from lowparam import paths, runs
 from lowparam.params import Recipe, Run
 from lowparam.training.train_scale import seed_runs, train_scale
 from quick import make_params
+from trained_run import save_digits
 
 SCALE = make_params().scales("quick")[0]
 RUN = Run(SCALE, 1)
@@ -20,13 +19,9 @@ RUN = Run(SCALE, 1)
 def trained(tmp_path_factory):
     """A folder in which a scale is trained, as the workflow would."""
     folder = tmp_path_factory.mktemp("trained")
-    everything, classes = digits.read("digits", None)
-    images = everything["all"]
-    splits = {"train": slice(0, 200), "validation": slice(200, 250), "test": slice(250, 300)}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        arrays = {name: Images(images.pixels[rows], images.labels[rows]) for name, rows in splits.items()}
-        data.save(paths.data("digits"), arrays, classes)
+        save_digits(paths.data("digits"), train=200, validation=50, test=50)
         train_scale(make_params(), SCALE, data_folder=paths.data("digits"))
     return folder
 

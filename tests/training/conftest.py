@@ -2,20 +2,14 @@ import pytest
 import torch
 
 from lowparam import data
-from lowparam.data import Images
-from lowparam.data.sources import digits
+from trained_run import save_digits
 
 
 @pytest.fixture(scope="session")
 def data_folder(tmp_path_factory):
     """A prepared data set of 300 real digits."""
-    everything, classes = digits.read("digits", None)
-    images = everything["all"]
-    rows_of = {"train": slice(0, 200), "validation": slice(200, 250), "test": slice(250, 300)}
     folder = tmp_path_factory.mktemp("digits")
-    data.save(
-        folder, {name: Images(images.pixels[rows], images.labels[rows]) for name, rows in rows_of.items()}, classes
-    )
+    save_digits(folder, train=200, validation=50, test=50)
     return folder
 
 
