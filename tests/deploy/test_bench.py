@@ -1,13 +1,14 @@
 """What a device needs: memory by two definitions, checked by hand, and times that make sense."""
 
 import json
+import time
 
 import pytest
 from torch import nn
 
 from lowparam.cli import app
 from lowparam.deploy.arena import Buffer, arena_bytes, buffers, places
-from lowparam.deploy.bench import memory
+from lowparam.deploy.bench import ROUNDS, WARM_UP, latency, memory
 from lowparam.models.cost import peak_activation_elements
 from lowparam.models.skeletons import controlled
 
@@ -73,6 +74,18 @@ def test_the_live_buffers_add_up_to_the_peak_of_activations(name):
     live = max(sum(b.values for b in found if b.first <= step <= b.last) for step in steps)
     assert live == peak_activation_elements(net, 1, 16)
     assert arena_bytes(found, 1) >= live
+
+
+def test_the_fastest_turn_has_the_median_and_all_turns_the_percentile(monkeypatch):
+    clock = [0]
+    monkeypatch.setattr(time, "perf_counter_ns", lambda: clock[0])
+    turns = [0]
+
+    def call():  # 2 ms in the fourth turn, 5 ms in the others
+        turns[0] += 1
+        clock[0] += 2_000_000 if turns[0] // (WARM_UP + 4) == 3 else 5_000_000
+
+    assert latency({"network": call}, repeats=4 * ROUNDS) == {"network": {"median_ms": 2.0, "p95_ms": 5.0}}
 
 
 def test_bench_measures_a_run_in_every_runtime(trained, tmp_path, monkeypatch, capsys):
