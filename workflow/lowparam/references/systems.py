@@ -414,8 +414,20 @@ ANALYSES = (
         "1412.6856",
         "labels that people give: features are those of masks, or classes",
     ),
-    System("predictivity and availability of features", "data", "2310.16228"),
-    System("shape against texture", "data", "1811.12231", out="needs networks that know ImageNet's classes"),
+    System(
+        "predictivity and availability of features",
+        "measure",
+        "2310.16228",
+        left_out="nesting of a feature in layers of the mapping to pixels: availability is amplitude alone",
+        checked="closed forms of linear networks, and of LDA on pairs",
+    ),
+    System(
+        "shape against texture",
+        "data",
+        "1811.12231",
+        out="shape bias is defined by 16 groups of ImageNet's classes and photographs in conflict, which may not be "
+        "passed on; shapes and textures of our own at 32 pixels would be another quantity",
+    ),
     System(
         "batch norm without exploding gradients",
         "measure, activation",
