@@ -73,7 +73,8 @@ def paper(folder):
         pytest.skip("no LaTeX is installed")
     place = folder.parents[1]
     (place / "paper").mkdir()
-    shutil.copy(Path(__file__).parents[2] / "paper/paper.tex", place / "paper")
+    for name in ("paper.tex", "references.tex"):
+        shutil.copy(Path(__file__).parents[2] / "paper" / name, place / "paper")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         return place / write_paper(load())

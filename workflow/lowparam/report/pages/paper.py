@@ -20,8 +20,11 @@ from lowparam.files import atomic, read_csv, write_text
 from lowparam.params import Params
 from lowparam.report.context import Context
 from lowparam.report.escape import latex
+from lowparam.report.pages.answers import judgements
+from lowparam.report.style import in_style, save
+from lowparam.report.table_format import Table
 from lowparam.report.verdicts.macros import command_name, macros
-from lowparam.report.verdicts.overview import overview_table, read_verdicts
+from lowparam.report.verdicts.overview import overview_figure, overview_table, read_verdicts
 from lowparam.report.verdicts.view import current, view
 
 __all__ = ["write_paper"]
@@ -59,7 +62,10 @@ def write_paper(params: Params, folder: Path = Path("paper")) -> Path:
     results = Path(os.path.relpath("results", folder)).as_posix()
     build = folder / "build"
     write_text(build / "overview.tex", overview_table(verdicts, registry).latex("all"))
-    write_text(build / "numbers.tex", _numbers(registry, verdicts, names))
+    write_text(build / "primary.tex", _primary(params, registry).latex("all"))
+    with in_style():
+        save(overview_figure(verdicts, registry), build, "claims")
+    write_text(build / "numbers.tex", _numbers(params, registry, verdicts, names))
     for name in names:
         write_text(build / "macros" / f"{name}.tex", _macros(params, name, registry))
     write_text(build / "experiments.tex", "\n".join(_section(params, name, results, verdicts) for name in names))
@@ -69,7 +75,25 @@ def write_paper(params: Params, folder: Path = Path("paper")) -> Path:
     return folder / "paper.pdf"
 
 
-def _numbers(registry: Registry, verdicts: pd.DataFrame, names: list[str]) -> str:
+def _primary(params: Params, registry: Registry) -> Table:
+    """Tabulate the primary tests that have runs, with the estimate and its interval on each experiment."""
+    found = [one for one in judgements(params, registry) if one.test.test.primary and one.is_tested]
+    rows = [
+        [one.claim.id, one.subject.place, one.test.verdict, f"{one.test.estimate} {one.test.unit}", one.test.interval]
+        for one in sorted(found, key=lambda one: registry.claims.index(one.claim))
+    ]
+    return Table(
+        name="primary",
+        caption="Primary tests of the claims: estimate and interval on every experiment that has the runs, with its "
+        "data in brackets.",
+        header=["claim", "on", "verdict", "estimate", f"{100 * CONFIDENCE:g} % interval"],
+        rows=rows,
+        labels=5,
+        numbers=pd.DataFrame(rows),
+    )
+
+
+def _numbers(params: Params, registry: Registry, verdicts: pd.DataFrame, names: list[str]) -> str:
     """Return the macros for the running text, and an input of those of every experiment."""
     found = verdicts.loc[verdicts["primary"].eq(True), "verdict"]
     values = {
@@ -77,6 +101,7 @@ def _numbers(registry: Registry, verdicts: pd.DataFrame, names: list[str]) -> st
         "Claims": len(registry.claims),
         "Testable": sum(bool(claim.tests) for claim in registry.claims),
         "Experiments": ", ".join(names),
+        "Runs": f"{sum(len(subject(params, name).read()) for name in names if name in params.experiments):,}",
         "Supported": (found == SUPPORTED).sum(),
         "Contradicted": (found == CONTRADICTED).sum(),
         "Inconclusive": (found == INCONCLUSIVE).sum(),
