@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from lowparam.errors import LowparamError
-from lowparam.files import atomic, read_csv, read_json, write_json
+from lowparam.files import atomic, parse_yaml, read_csv, read_json, write_json
 
 
 @pytest.fixture(params=[0o022, 0o027, 0o002])
@@ -67,3 +67,29 @@ def test_a_missing_file_is_named_with_the_command_that_writes_it(tmp_path):
         with pytest.raises(LowparamError) as caught:
             read_csv(tmp_path / name)
         assert str(caught.value) == f"{tmp_path / name} does not exist{advice}"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("%YAML 1.1\n---\nlr: 010", "p.yaml is read as YAML 1.2; take out the line %YAML 1.1, by which 010 would be 8"),
+        ("# ours\n\n%YAML 1.0\n---\nlr: 010", "p.yaml is read as YAML 1.2; take out the line %YAML 1.0"),
+        ("a: &x 1\nb: &x 2\nc: *x", "p.yaml: the anchor &x is in line 1 and again in line 2; rename one of them"),
+        ("a: 1\nb: \x07", "p.yaml, line 2: YAML forbids the character U+0007; delete it"),
+        ("a: <<", "p.yaml, line 1: not valid YAML: << alone means something; quote it"),
+        ("a: !!python/none", "line 1: not valid YAML: the tag tag:yaml.org,2002:python/none is unknown here; take it"),
+        ("a: !mine 3", "p.yaml, line 1: not valid YAML: the tag !mine is unknown here; take it out"),
+        (f"a: {'[' * 1000}", "p.yaml is nested too deeply; a bracket may not be closed"),
+        ("a:" + "".join(f"\n{' ' * depth}a:" for depth in range(1, 600)), "p.yaml is nested too deeply"),
+    ],
+)
+def test_what_yaml_would_read_otherwise_or_not_at_all_is_one_line(text, says):
+    with pytest.raises(LowparamError) as caught:
+        parse_yaml(text, "p.yaml")
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_directive_of_yaml_1_2_and_words_that_look_like_one_are_read():
+    assert parse_yaml("%YAML 1.2\n---\na: 010") == {"a": 10}
+    assert parse_yaml("a: '%YAML 1.1'\nb: &x 1\nc: *x") == {"a": "%YAML 1.1", "b": 1, "c": 1}

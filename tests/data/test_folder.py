@@ -306,7 +306,8 @@ def test_broken_files_are_listed_by_name(place, capsys):
     (place / "images/Fünfecke/leer.png").touch()
     refused(r"data\.mine: 2 bad files, listed above .*'Dreiecke/kaputt.jpg', 'Fünfecke/leer.png'.*skip_bad: true")
     printed = capsys.readouterr().out
-    assert "Dreiecke/kaputt.jpg: cannot identify" in printed and "Fünfecke/leer.png: " in printed
+    assert "Dreiecke/kaputt.jpg: Pillow knows no image that begins as 'no image'\n" in printed
+    assert "Fünfecke/leer.png: the file is empty\n" in printed
     assert not (place / "results").exists()
 
 

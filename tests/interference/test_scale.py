@@ -258,12 +258,37 @@ def test_what_a_trainer_stores_next_to_the_weights_is_left_out(tmp_path):
         ({}, "has no tensors; give a safetensors file"),
         ({"a.b": torch.tensor([1.0, float("nan")])}, "a.b has values that are no finite numbers, as after a training"),
         ({"a.b": torch.tensor([float("inf")]).half()}, "a.b has values that are no finite numbers"),
+        (
+            {"a.b": torch.tensor([1e300], dtype=torch.float64)},
+            "a.b has values that are no finite numbers",
+        ),  # in float32
+        ({"a.b": torch.ones(3).to(torch.float8_e4m3fn)}, "a.b is float8_e4m3fn, .*; save it as float32"),
+        ({"bn.running_var": torch.tensor([0.5, -0.1])}, "bn.running_var has negative values"),
     ],
 )
 def test_weights_that_measure_nothing_are_refused(tmp_path, tensors, says):
     save_file(tensors, tmp_path / "w.safetensors")
     with pytest.raises(LowparamError, match=says):
         read_weights(tmp_path / "w.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda state: {name: state[name] for name in state if name != "conv1.0.weight"}, "it lacks conv1.0.weight$"),
+        (lambda state: {**state, "zz": torch.zeros(3)}, "another network: it has zz$"),
+        (lambda state: {"zz": torch.zeros(3)}, "it lacks .+ and it has zz$"),
+        (lambda state: {**state, "conv1.0.weight": (100 * state["conv1.0.weight"]).to(torch.int8)}, "int8 in the file"),
+        (lambda state: {**state, "conv1.0.weight": state["conv1.0.weight"] > 0}, "conv1.0.weight is bool in the file"),
+        (lambda state: {**state, "conv1.0.weight": state["conv1.0.weight"] + 0j}, "is complex64 in the file"),
+        (lambda state: {**state, "conv1.0.weight": torch.zeros(3, 8, 3, 3)}, r"is \(3, 8, 3, 3\), not "),
+    ],
+)
+def test_weights_that_do_not_fit_are_named_with_the_tensor(change, says):
+    state = timm.create_model("test_resnet", num_classes=10, in_chans=3).state_dict()
+    assert "conv1.0.weight" in state
+    with pytest.raises(LowparamError, match=says):
+        fit(timm.create_model("test_resnet", num_classes=10, in_chans=1), change(state))
 
 
 def test_a_network_without_weights_is_called_random(folder, monkeypatch):

@@ -169,7 +169,7 @@ def test_values_are_those_of_yaml_1_2(tmp_path, text, value):
         ("a:\n\t- 1", ", line 2: not valid YAML: found character '\\t'"),
         ("a: [1", ", line 1: not valid YAML: expected ',' or ']'"),
         ("a: 2001-99-99", "not valid YAML: month must be in 1..12"),
-        ("a: \x01", "not valid YAML: unacceptable character #x0001"),
+        ("a: \x01", "line 1: YAML forbids the character U+0001; delete it"),
         ("# ü\na: ü".encode("latin-1"), "is not UTF-8 (byte 0xfc in line 1); save it as UTF-8"),
         ("a: 1".encode("utf-16"), "is UTF-16 or UTF-32; save it as UTF-8"),
         ("a: 1".encode("utf-16-le"), "is UTF-16 or UTF-32; save it as UTF-8"),

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import warnings
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 from ruamel.yaml import YAML, MappingNode, Node
 from ruamel.yaml.constructor import DuplicateKeyError
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
+from ruamel.yaml.reader import ReaderError
 
 from lowparam import paths
 from lowparam.errors import LowparamError
@@ -172,16 +174,41 @@ def read_yaml(path: Path | str, *, missing: str) -> Any:
 
 def parse_yaml(text: str, path: str = "text") -> Any:
     """Return the values of YAML text that was read from `path`; errors are those of `read_yaml`."""
+    if other := re.match(r"(\s*(#.*)?\n)*%YAML[ \t]+(1\.[01])\b", text):
+        raise LowparamError(f"{path} is read as YAML 1.2; take out the line %YAML {other[3]}, by which 010 would be 8")
     try:
-        return _yaml().load(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", ReusedAnchorWarning)  # of two anchors the later one would win
+            return _yaml().load(text)
+    except ReusedAnchorWarning as error:
+        name, first, second = re.findall(r"(?<=anchor ')[^']*|(?<=line )\d+(?=, column)", str(error))[:3]
+        raise LowparamError(
+            f"{path}: the anchor &{name} is in line {first} and again in line {second}; rename one of them"
+        ) from error
     except DuplicateKeyError as error:
         raise LowparamError(f"{path}: {_say_twice(text, error)}") from error
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}" if mark else ""
-        raise LowparamError(f"{path}{where}: not valid YAML: {' '.join(str(error.problem).split())}") from error
-    except (YAMLError, ValueError) as error:  # a character that YAML forbids, or a date that does not exist
+        raise LowparamError(f"{path}{where}: not valid YAML: {_problem(error)}") from error
+    except ReaderError as error:
+        line = text[: error.position].count("\n") + 1
+        character = ord(error.character) if isinstance(error.character, str) else error.character
+        raise LowparamError(f"{path}, line {line}: YAML forbids the character U+{character:04X}; delete it") from error
+    except (YAMLError, ValueError) as error:  # such as a date that does not exist
         raise LowparamError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    except RecursionError as error:
+        raise LowparamError(f"{path} is nested too deeply; a bracket may not be closed") from error
+
+
+def _problem(error: MarkedYAMLError) -> str:
+    """Return in words what is wrong; ruamel names a tag that it does not know, and calls << and = tags, too."""
+    problem = " ".join(str(error.problem).split())
+    tag = re.search(r"constructor for the tag '(.*)'", problem)
+    if not tag:
+        return problem
+    sign = {"tag:yaml.org,2002:merge": "<<", "tag:yaml.org,2002:value": "="}.get(tag[1])
+    return f"{sign} alone means something; quote it" if sign else f"the tag {tag[1]} is unknown here; take it out"
 
 
 def format_yaml(content: Any) -> str:

@@ -10,7 +10,7 @@ from io import BytesIO
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, TiffTags
+from PIL import Image, ImageOps, TiffTags, UnidentifiedImageError
 from torch import Tensor
 
 __all__ = ["declared_range", "decode", "find_range", "fit", "square", "tag", "to_array", "to_tensor", "upright"]
@@ -67,7 +67,17 @@ def upright(content: bytes, channels: int, *, least: int, value_range: Range | N
         image.draft(None, (least, least))
         return _plain(image, channels, value_range)
     except Exception as error:  # PIL's decoders raise all kinds of errors for broken files
-        raise ValueError(" ".join(str(error).split()) or type(error).__name__) from error
+        raise ValueError(_reason(content, error)) from error
+
+
+def _reason(content: bytes, error: Exception) -> str:
+    """Say why an image cannot be decoded; Pillow says of what it does not know where in memory it is."""
+    if not content:
+        return "the file is empty"
+    if isinstance(error, UnidentifiedImageError):
+        begins = content[:16].decode("ascii", "backslashreplace").strip()
+        return f"Pillow knows no image that begins as {begins!r}"
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def square(image: Image.Image, size: int) -> Image.Image:

@@ -40,6 +40,7 @@ KINDS = {
 }
 """What files begin with that are taken for weights."""
 WANTED = "give a safetensors file"
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -68,12 +69,25 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     state = _unwrapped(state)
     if not state:
         raise LowparamError(f"{path} has no tensors; {WANTED}")
-    for name, tensor in state.items():
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise LowparamError(
-                f"{path}: {name} has values that are no finite numbers, as after a training that diverged"
-            )
-    return state
+    return {name: _checked(tensor, f"{path}: {name}") for name, tensor in state.items()}
+
+
+def _checked(tensor: Tensor, what: str) -> Tensor:
+    """Return a tensor of numbers as float32, and whole ones as they are; refuse what no network can have."""
+    if tensor.is_floating_point() and tensor.dtype not in FLOATS:
+        raise LowparamError(f"{what} is {_type(tensor)}, which needs scales that a network has not; save it as float32")
+    if not tensor.is_floating_point():
+        return tensor
+    tensor = tensor.float()
+    if not torch.isfinite(tensor).all():
+        raise LowparamError(f"{what} has values that are no finite numbers, as after a training that diverged")
+    if what.endswith("running_var") and (tensor < 0).any():
+        raise LowparamError(f"{what} has negative values, which no variance has: the file is damaged")
+    return tensor
+
+
+def _type(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def _unwrapped(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -143,14 +157,20 @@ def fit(net: nn.Module, state: dict[str, Tensor]) -> bool:
     missing = own.keys() - state.keys() - of_classifier
     unknown = state.keys() - own.keys() - of_classifier
     if missing or unknown:
-        names = [f"it lacks {min(missing)}"] * bool(missing) + [f"it has {min(unknown)}"] * bool(unknown)
+        names = [f"it {verb} {min(names)}" for verb, names in (("lacks", missing), ("has", unknown)) if names]
         raise LowparamError(f"the file holds the weights of another network: {' and '.join(names)}")
     first = _names(net, net.pretrained_cfg.get("first_conv"))
     for name, tensor in state.items():
         wanted = own.get(name)
         if name in of_classifier and (wanted is None or tensor.shape != wanted.shape):
             continue
-        if name in first and tensor.ndim == 4 and tensor.shape[1] != wanted.shape[1]:
+        if wanted.is_floating_point() and not tensor.is_floating_point():
+            raise LowparamError(
+                f"{name} is {_type(tensor)} in the file, as of a quantised network, which has scales next to it; give "
+                "the weights as float32"
+            )
+        of_colours = tensor.ndim == 4 and (tensor.shape[1] == 1 or tensor.shape[1] % 3 == 0)
+        if name in first and of_colours and tensor.shape[1] != wanted.shape[1]:
             tensor = _of_channels(tensor, wanted.shape[1])
         if tensor.shape != wanted.shape:
             raise LowparamError(
