@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from lowparam.claims.registry import load_registry
+from lowparam.claims.subjects import subject
 from lowparam.errors import LowparamError
 from lowparam.params import load
 from lowparam.report.verdicts.chosen_reading import read_readings, section
@@ -69,6 +70,13 @@ def test_experiments_on_one_data_set_are_counted_together():
     assert summary(rows, "C1") == "**supported** on digits (2 experiments) and cifar10."
     rows["verdict"] = ["supported", "not comparable", "inconclusive"]
     assert summary(rows, "C1") == "**supported** on digits, **inconclusive** on cifar10, **not comparable** on digits."
+
+
+def test_parts_of_a_data_set_are_named_as_the_literature_names_it():
+    places = [subject(load(ROOT / "params.yaml"), name).place for name in ("cifar10_25k", "cifar10_star", "solu")]
+    assert places == ["cifar10_25k (CIFAR-10 (JPEG))", "cifar10_star (CIFAR-10 (JPEG))", "solu (digits)"]
+    rows = pd.DataFrame({"claim": "C1", "primary": True, "verdict": "supported", "place": places})
+    assert summary(rows, "C1") == "**supported** on CIFAR-10 (JPEG) (2 experiments) and digits."
 
 
 def test_the_figure_has_a_mark_for_every_verdict(place):

@@ -15,6 +15,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Subject", "judged_subjects", "subject", "subjects"]
 
+PUBLISHED_AS = {
+    "cifar10": "CIFAR-10",
+    "cifar10_jpeg": "CIFAR-10 (JPEG)",
+    "cifar100": "CIFAR-100",
+    "fashion_mnist": "Fashion-MNIST",
+    "tiny_imagenet": "Tiny ImageNet",
+}
+"""Names of sources in print; images of any other source are called what params.yaml calls them.
+
+ImageNet is not among them, because experiments here take a part of it, or small images.
+"""
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -72,11 +84,16 @@ def subject(params: Params, name: str) -> Subject:
         If there is neither, or no claim can be judged on the study; the message offers the nearest name.
     """
     if name in params.experiments:
-        experiment = params.experiment(name)
-        place = name if name == experiment.data else f"{name} ({experiment.data})"
-        return Subject(name, experiment, "runs", place)
+        return Subject(name, params.experiment(name), "runs", _place(params, name))
     registry.get(name, dict.fromkeys(subjects(params)), "experiment or study with claims")  # raises where there is none
     return Subject(name, None, _constants(name)["DATA"], f"{name} ({_constants(name)['PLACE']})")
+
+
+def _place(params: Params, name: str) -> str:
+    """Name an experiment and its images, as the literature calls them: parts of one data set are the same images."""
+    data = params.experiment(name).data
+    called = PUBLISHED_AS.get(params.data[data].source, data)
+    return name if name == called else f"{name} ({called})"
 
 
 def subjects(params: Params) -> list[str]:
