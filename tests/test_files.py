@@ -93,3 +93,54 @@ def test_what_yaml_would_read_otherwise_or_not_at_all_is_one_line(text, says):
 def test_a_directive_of_yaml_1_2_and_words_that_look_like_one_are_read():
     assert parse_yaml("%YAML 1.2\n---\na: 010") == {"a": 10}
     assert parse_yaml("a: '%YAML 1.1'\nb: &x 1\nc: *x") == {"a": "%YAML 1.1", "b": 1, "c": 1}
+
+
+PROFILE = "measure,site,kind,value\nchi,stages.0,stream,0.5\nchi,stages.1,stream,0.25\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "says"),
+    [
+        (
+            "a/runs/vgg-none-10k/seed0/metrics.json",
+            "[]",
+            "has no spec, so it is damaged; run: lowparam train a vgg-none",
+        ),
+        (
+            "a/runs/vgg-none-10k/seed0/metrics.json",
+            '{"spec": {}}',
+            "has no status, so it is damaged; run: lowparam train",
+        ),
+        ("a/runs/vgg-none-10k/seed0/metrics.json", "null", "has no spec, so it is damaged"),
+        ("a/runs/vgg-none-10k/seed0/metrics.json", "[" * 10**5, "is not valid JSON (maximum recursion depth exceeded"),
+        ("a/baseline.json", "{}", "has no test, so it is damaged; run: lowparam baseline a"),
+        ("data/digits/manifest.json", "[]", "has no sha256, so it is damaged; run: lowparam prepare digits"),
+        (
+            "a/profiles/vgg-none-10k/seed0.csv",
+            "a,b\n1,2\n",
+            "has no measure, so it is damaged; run: lowparam profile a",
+        ),
+        ("a/profiles/vgg-none-10k/seed0.csv", "\0" * 100, "so it is damaged; run: lowparam profile a vgg-none-10k"),
+        ("a/profiles/vgg-none-10k/seed0.csv", PROFILE[:24], "has no rows, so it is damaged"),
+        ("a/profiles/vgg-none-10k/seed0.csv", PROFILE[:-5], "ends in the middle of a row, so it is damaged"),
+        ("a/profiles/vgg-none-10k/seed0.csv", PROFILE.replace("0.5", "oops"), "has values that are no numbers, so"),
+        ("a/runs.csv", "a\n1\n", "has no architecture, so it is damaged; run: lowparam collect a"),
+    ],
+)
+def test_results_that_are_something_else_are_named_where_they_are_read(tmp_path, file, content, says):
+    path = tmp_path / "results" / file
+    path.parent.mkdir(parents=True)
+    path.write_text(content)
+    with pytest.raises(LowparamError) as caught:
+        (read_json if path.suffix == ".json" else read_csv)(path)
+    assert says in str(caught.value)
+    assert str(caught.value).startswith(str(path))
+
+
+def test_whole_results_and_files_of_others_are_read(tmp_path):
+    path = tmp_path / "results/a/profiles/vgg-none-10k/seed0.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text(PROFILE)
+    assert read_csv(path)["value"].tolist() == [0.5, 0.25]
+    (tmp_path / "mine.csv").write_text("a\n1")
+    assert read_csv(tmp_path / "mine.csv")["a"].tolist() == [1]

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import warnings
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,14 +104,23 @@ def read_json(path: Path | str) -> Any:
     Raises
     ------
     LowparamError
-        If the file is missing or is not valid JSON.
+        If the file is missing or is not valid JSON, or, of results, is something else than its name says.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise _missing(path) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise LowparamError(f"{path} is not valid JSON ({error}); {paths.remedy(path)}") from error
+    _check_keys(path, value if isinstance(value, dict) else ())
+    return value
+
+
+def _check_keys(path: Path | str, there: Iterable[str]) -> None:
+    """Refuse a file of results that was cut off or overwritten, where it is read and not where it is used."""
+    missing = [key for key in paths.keys_of(path) if key not in there]
+    if missing:
+        raise LowparamError(f"{path} has no {missing[0]}, so it is damaged; {paths.remedy(path)}")
 
 
 def read_csv(path: Path | str) -> "pd.DataFrame":
@@ -120,16 +129,31 @@ def read_csv(path: Path | str) -> "pd.DataFrame":
     Raises
     ------
     LowparamError
-        If the file is missing, empty, or not a table.
+        If the file is missing, empty, or not a table; or, of results, is cut off or something else than its name says.
     """
     import pandas as pd  # here, because most readers of this module need no tables
 
     try:
-        return pd.read_csv(path, keep_default_na=False, na_values=[""])
+        table = pd.read_csv(path, keep_default_na=False, na_values=[""])
     except FileNotFoundError as error:
         raise _missing(path) from error
     except ValueError as error:
         raise LowparamError(f"{path} is not a table ({' '.join(str(error).split())}); {paths.remedy(path)}") from error
+    if keys := paths.keys_of(path):
+        _check_keys(path, table.columns)
+        if table.empty or not _ends_with_a_line(path):
+            state = "has no rows" if table.empty else "ends in the middle of a row"
+            raise LowparamError(f"{path} {state}, so it is damaged; {paths.remedy(path)}")
+        if "value" in keys and not pd.api.types.is_numeric_dtype(table["value"]):
+            raise LowparamError(f"{path} has values that are no numbers, so it is damaged; {paths.remedy(path)}")
+    return table
+
+
+def _ends_with_a_line(path: Path | str) -> bool:
+    """Whether the last byte of a file ends a line, as in all files that we write."""
+    with Path(path).open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() in (b"\n", b"\r")
 
 
 def _missing(path: Path | str) -> LowparamError:

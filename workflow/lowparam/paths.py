@@ -31,6 +31,7 @@ __all__ = [
     "digests",
     "experiment",
     "figures",
+    "keys_of",
     "location",
     "manifest",
     "metrics",
@@ -240,6 +241,22 @@ def command_for(path: Path | str) -> str | None:
         case name, "records", _:
             return f"make record EXPERIMENT={name}"
     return None
+
+
+def keys_of(path: Path | str) -> tuple[str, ...]:
+    """Return the keys, or columns, without which a file of results is not what its name says; none of other files."""
+    match _below(Path(path).parts, RESULTS.name):
+        case "data", _, "manifest.json":
+            return ("sha256",)
+        case _, "runs", _, _, "metrics.json":
+            return ("spec", "status")
+        case _, "profiles", _, file if file.endswith(".csv"):
+            return ("measure", "site", "kind", "value")
+        case _, "baseline.json":
+            return ("test",)
+        case _, "runs.csv":
+            return ("architecture", "probe", "budget", "seed", "status", "test_accuracy")
+    return ()
 
 
 def remedy(path: Path | str) -> str:
