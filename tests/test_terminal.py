@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from typer.testing import CliRunner
 
 from lowparam import terminal
 from lowparam.cli import app
@@ -50,3 +51,29 @@ def test_a_table_in_a_pipe_is_as_wide_as_it_needs(monkeypatch, capsys):
     table.add_row("x" * 300)
     terminal.console().print(table)
     assert re.search("x{300}", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("output", "code", "says"),
+    [
+        ("> /dev/full", 1, "lowparam: cannot write: No space left on device; the output, or a file, has no room\n"),
+        (">&-", 0, ""),
+    ],
+)
+def test_output_that_goes_nowhere_ends_in_at_most_a_line(tmp_path, output, code, says):
+    command = f"{sys.executable} -m lowparam.cli --help {output}"
+    done = subprocess.run(
+        command, shell=True, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT / "workflow")}, capture_output=True
+    )
+    assert (done.returncode, done.stderr.decode()) == (code, says)
+
+
+@pytest.mark.parametrize("raised", [OSError(28, "No space left on device"), OSError(27, "File too large")])
+def test_a_full_disk_is_one_line_whoever_writes(monkeypatch, raised):
+    def fail(*_, **__):
+        raise raised
+
+    monkeypatch.setattr("lowparam.params.load", fail)
+    result = CliRunner().invoke(app, ["plan"])
+    assert result.exit_code == 1
+    assert result.output == f"lowparam: cannot write: {raised.strerror}; the output, or a file, has no room\n"

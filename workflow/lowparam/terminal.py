@@ -1,8 +1,10 @@
 """What a terminal can show: plain letters where its encoding has no others, and its width where it has one."""
 
 import codecs
+import os
 import sys
 import unicodedata
+from pathlib import Path
 
 from rich.console import Console
 
@@ -37,8 +39,14 @@ UNLIMITED = 10_000
 
 
 def write_what_the_encoding_has() -> None:
-    """Let the standard streams write what is near where their encoding lacks a character, instead of failing."""
+    """Let the standard streams write what is near where their encoding lacks a character, instead of failing.
+
+    A stream that was closed before the start, which Python has as None, becomes one that goes nowhere.
+    """
     codecs.register_error("lowparam.plain", _plainly)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="lowparam.plain")

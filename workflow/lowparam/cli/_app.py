@@ -1,5 +1,6 @@
 """The application that the groups of commands register with, and what they share."""
 
+import errno
 import getpass
 import os
 import re
@@ -24,6 +25,9 @@ __all__ = ["Device", "Experiment", "Scales", "Subject", "app", "command", "find_
 UsageError: type[Any] = typer.BadParameter.__bases__[0]
 """What typer raises for arguments that a command does not take; its module depends on typer's version."""
 
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""What the system says where it has no room left, or a limit on files is reached."""
+
 
 class Commands(TyperGroup):
     """The commands as a program: arguments that are wrong end in one line, on a terminal with few letters too."""
@@ -39,6 +43,15 @@ class Commands(TyperGroup):
             print(f"lowparam: {_sentence(error.format_message())}; see {help_page}", file=sys.stderr)
             code = error.exit_code
         except typer.Abort:
+            code = 1
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            print(f"lowparam: cannot write: {error.strerror}; the output, or a file, has no room", file=sys.stderr)
+            try:
+                sys.stdout.flush()
+            except OSError:  # what waits in it would fail again at the end, with a traceback
+                sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
             code = 1
         return sys.exit(code) if standalone_mode else code
 
