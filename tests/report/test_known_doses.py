@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lowparam import catalogue
 from lowparam.params import load
 from lowparam.report.context import Context
 from lowparam.report.known_doses import dosed_runs
@@ -58,3 +59,11 @@ def test_doses_of_runs_are_those_of_their_variants():
     context.__dict__["runs"] = made.drop(columns=["block", "features", "presence"])
     found = dosed_runs(context)
     pd.testing.assert_frame_equal(found[["block", "features", "presence"]], made[["block", "features", "presence"]])
+
+
+def test_three_doses_are_too_few_to_calibrate_measures():
+    has = {
+        name: "calibration" in [*catalogue.tables(load().experiment(name)), *catalogue.figures(load().experiment(name))]
+        for name in ("factors", "factors_short", "factors_solu")
+    }
+    assert has == {"factors": True, "factors_short": False, "factors_solu": False}

@@ -346,6 +346,12 @@ def has_known_features(experiment: Experiment) -> bool:
 
 
 @condition
+def has_four_doses(experiment: Experiment) -> bool:
+    """Whether there are at least four doses of known features, of which a correlation says something."""
+    return sum("dose" in given for given in experiment.variants.values()) >= 4
+
+
+@condition
 def is_tuned(experiment: Experiment) -> bool:
     """Whether recipe values are chosen by validation accuracy before training."""
     return experiment.tune is not None

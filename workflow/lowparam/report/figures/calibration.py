@@ -14,7 +14,7 @@ CAPTION = (
     "(crosses) over numbers of known features and their sparsity, mean over blocks and budgets, means over {seeds} "
     "seeds. Measures between the dashed lines do not see superposition in these networks."
 )
-APPLIES = ("has_known_features",)
+APPLIES = ("has_four_doses",)
 ORDER = 63
 
 

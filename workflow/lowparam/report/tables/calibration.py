@@ -17,7 +17,7 @@ CAPTION = (
     "is from which the measure no longer moves on with true cross-talk. Means over {seeds} seeds. "
     "A measure with |ρ| below 0.5 does not see superposition here."
 )
-APPLIES = ("has_known_features",)
+APPLIES = ("has_four_doses",)
 ORDER = 53
 SEES = 0.5
 FEWEST = 4  # doses of which a correlation says something
