@@ -182,6 +182,13 @@ def test_an_association_leaves_out_a_network_that_did_not_train_and_names_it(run
         assert found["estimate"] == row(without, "C1", test)["estimate"]
 
 
+def test_variants_of_a_recipe_are_not_ranked_and_their_failures_are_not_those_of_an_association(runs):
+    variants = runs.assign(architecture=runs["architecture"] + "@p1")
+    broken = failing(variants, "mobilenetv1@p1", 1.0, "untrained")
+    found = judge(only("C1"), "incoherence", broken).rows.set_index("test")
+    assert (found.loc[["rank", "rank_crosstalk", "between", "within"], "verdict"] == NOT_TESTED).all()
+
+
 @pytest.mark.parametrize("rate", [0.0, 0.05])
 def test_equally_good_arms_of_which_some_fail_give_few_verdicts(rate):
     """Untrained runs keep their numbers, and a few of them in each arm must not fake a difference."""

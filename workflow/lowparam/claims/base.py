@@ -63,6 +63,11 @@ class ClaimTest(Section):
         return count_arms(runs, self.arms())
 
     @property
+    def left_out(self) -> list[str]:
+        """Patterns of architectures that its arms match, and that are nevertheless not judged."""
+        return []
+
+    @property
     def shown_in(self) -> str:
         """Name of the figure that shows the test."""
         return availability.figure_of(self.model_dump(exclude_none=True))
@@ -86,7 +91,12 @@ class Association(Sided):
     """
 
     def counts(self, runs: pd.DataFrame) -> list[RunCount]:
-        return [count_runs(runs, self.arms(), getattr(self, "without", ()))]
+        return [count_runs(runs, self.arms(), self.left_out)]
+
+    @property
+    def left_out(self) -> list[str]:
+        """Those in ``without``, and variants of a recipe, which are not architectures of their own."""
+        return [*getattr(self, "without", ()), "*@*"]
 
 
 class Directed(Sided):

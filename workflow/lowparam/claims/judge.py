@@ -136,7 +136,7 @@ class NotComparable(Exception):
 def _find(test: ClaimTest, runs: pd.DataFrame, data: str) -> Finding:
     if test.data != data:
         raise NotTested(f"needs {DATA.get(test.data, test.data)}")
-    counted = count_runs(runs, test.arms(), getattr(test, "without", ()))
+    counted = count_runs(runs, test.arms(), test.left_out)
     failed = [arm for arm in test.counts(runs) if not arm.is_comparable]
     counts = {"runs": counted.runs or len(runs), "diverged": counted.diverged, "untrained": counted.untrained}
     reason = " ".join(f"{arm.name}: {arm.failures()}, more than a tenth." for arm in failed)
