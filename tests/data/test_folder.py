@@ -204,6 +204,28 @@ def test_tiny_imagenet_as_published_is_named(place):
     )
 
 
+@pytest.mark.parametrize("parts", [("train", "val"), ("Training", "Test_Images")])
+def test_a_data_set_next_to_another_folder_is_no_class(place, parts):
+    """Such as images with their splits next to masks or labels, which would be two classes."""
+    images = place / "images"
+    for part in parts:
+        (images / "pictures").mkdir(exist_ok=True)
+        shutil.copytree(images / "Dreiecke", images / "pictures" / part / "a")
+    refused(r"images/pictures is taken for a class, but it has .*; set data\.mine\.path to .*images/pictures, or")
+
+
+@pytest.mark.parametrize("other", ["Dreiecke ", "Drei\u200becke", "Dreiecke\u00a0", "\u202eDreiecke"])
+def test_classes_that_differ_in_what_cannot_be_seen_are_refused(place, other):
+    shutil.copytree(place / "images/Dreiecke", place / "images" / other)
+    refused("has the classes '.*Drei.*' and '.*Drei.*', which differ in spaces or in characters that cannot be seen")
+
+
+@pytest.mark.parametrize(("letter", "code"), [("\n", "U.000A"), ("\t", "U.0009"), ("\x1b", "U.001B")])
+def test_a_class_whose_name_cannot_be_shown_is_refused(place, letter, code):
+    (place / "images/Dreiecke").rename(place / f"images/Drei{letter}ecke")
+    refused(f"the name 'Drei.*ecke' has the character {code}, which tables and figures cannot show; rename it")
+
+
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 def test_names_that_look_the_same_are_shown_with_their_difference(place, form):
     for split, this in (("train", form), ("val", "NFD" if form == "NFC" else "NFC")):

@@ -84,7 +84,8 @@ def check_classes(folder: Path, classes: list[str], key: str) -> None:
     Raises
     ------
     LowparamError
-        If there are fewer than two, all have the same folders in them, or two have names that look the same.
+        If there are fewer than two, all have the same folders in them, one has splits in it, a name has characters
+        that cannot be shown, or two names look the same.
     """
     if not classes:
         raise LowparamError(f"{key}: {folder} has no folders; each class needs one, with its images")
@@ -99,6 +100,13 @@ def check_classes(folder: Path, classes: list[str], key: str) -> None:
             f"which of them are classes is unclear; set {key} to one of them, or rename them to train, val and test, "
             "or, if they are the classes, put their images into them directly"
         )
+    for name in classes:
+        _refuse_splits_in_a_class(folder / name, key)
+        if shown := next((letter for letter in name if unicodedata.category(letter) == "Cc"), None):
+            raise LowparamError(
+                f"{key}: {folder}: the name {name!r} has the character U+{ord(shown):04X}, which tables and figures "
+                "cannot show; rename it"
+            )
     _refuse_look_alikes(folder, classes, key)
 
 
@@ -144,7 +152,7 @@ def _is_word(word: str, known: set[str]) -> bool:
 
 def _has_classes(folder: Path) -> bool:
     """Whether a folder has folders with images below."""
-    return any(images(Path(path)) for name in folders(folder) for path, _ in walk(folder / name, set()))
+    return any(_has_images(folder / name) for name in folders(folder))
 
 
 def _same_folders(places: list[Path]) -> list[str]:
@@ -175,6 +183,20 @@ def _refuse_tiny_imagenet(root: Path, key: str) -> None:
         )
 
 
+def _refuse_splits_in_a_class(place: Path, key: str) -> None:
+    """Refuse a class in which images are divided, such as ``images`` next to ``labels`` or ``masks``."""
+    inside = {split: name for name in folders(place) if (split := _split(name)) and _has_images(place / name)}
+    if "train" in inside and len(inside) > 1:
+        raise LowparamError(
+            f"{key}: {place} is taken for a class, but it has {_quoted(sorted(inside.values()))} in it, as a data set "
+            f"has; set {key} to {place}, or, if it is a class, put its images into it directly"
+        )
+
+
+def _has_images(folder: Path) -> bool:
+    return any(images(Path(path)) for path, _ in walk(folder, set()))
+
+
 def _refuse_look_alikes(folder: Path, classes: list[str], key: str) -> None:
     known: dict[str, str] = {}
     for name in classes:
@@ -184,6 +206,19 @@ def _refuse_look_alikes(folder: Path, classes: list[str], key: str) -> None:
                 f"{key}: {folder} has two classes {name!r}: {other!a} and {name!a}, the same letters in "
                 f"{_form(other)} and {_form(name)}; join them under one name"
             )
+    visible: dict[str, str] = {}
+    for name in classes:
+        other = visible.setdefault(_visible(name), name)
+        if other != name:
+            raise LowparamError(
+                f"{key}: {folder} has the classes {other!a} and {name!a}, which differ in spaces or in characters that "
+                "cannot be seen; join them under one name, or rename one of them"
+            )
+
+
+def _visible(name: str) -> str:
+    """Return a name without what does not show: characters of formatting, and spaces at its ends and in a row."""
+    return " ".join("".join(letter for letter in _composed(name) if unicodedata.category(letter) != "Cf").split())
 
 
 def _composed(name: str) -> str:
