@@ -1,10 +1,12 @@
 """Files that are written at once."""
 
+import errno
 import os
 import stat
 
 import numpy as np
 import pytest
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from lowparam.errors import LowparamError
@@ -144,3 +146,28 @@ def test_whole_results_and_files_of_others_are_read(tmp_path):
     assert read_csv(path)["value"].tolist() == [0.5, 0.25]
     (tmp_path / "mine.csv").write_text("a\n1")
     assert read_csv(tmp_path / "mine.csv")["a"].tolist() == [1]
+
+
+def fail_again() -> None:
+    try:
+        raise OSError(errno.EFBIG, "File too large")
+    finally:
+        raise AttributeError("'Stream' object has no attribute 'pos'")
+
+
+def fail_in_safetensors() -> None:
+    raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+
+@pytest.mark.parametrize(
+    ("write", "why"), [(fail_again, "File too large"), (fail_in_safetensors, "No space left on device")]
+)
+def test_a_full_disk_is_told_whatever_a_library_makes_of_it(tmp_path, write, why):
+    (tmp_path / "a").write_text("before")
+    with pytest.raises(LowparamError, match=f"^cannot write {tmp_path / 'a'}: {why}$"), atomic(tmp_path / "a"):
+        write()
+    with pytest.raises(KeyError), atomic(tmp_path / "a"):
+        raise KeyError("a fault of the program")
+    with pytest.raises(LowparamError, match=r"^missing$"), atomic(tmp_path / "a"):
+        raise LowparamError("missing") from OSError(errno.EIO, "Input/output error")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["before"]

@@ -1,6 +1,7 @@
 """Read and write files; a written file is complete or absent."""
 
 import codecs
+import errno
 import hashlib
 import io
 import json
@@ -42,6 +43,9 @@ __all__ = [
 if TYPE_CHECKING:
     import pandas as pd
 
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""What the system says where the disk is full or broken, or a limit on files is reached."""
+
 
 @contextmanager
 def atomic(path: Path | str) -> Generator[Path]:
@@ -69,8 +73,24 @@ def atomic(path: Path | str) -> Generator[Path]:
         temporary.replace(path)
     except OSError as error:
         raise LowparamError(f"cannot write {path}: {error.strerror or error}") from error
+    except Exception as error:
+        if (reason := _no_room(error)) is None:
+            raise
+        raise LowparamError(f"cannot write {path}: {reason}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _no_room(error: BaseException | None) -> str | None:
+    """Say in the system's words that it had no room, if that is behind an error; None if it is not.
+
+    safetensors has an error of its own around that of the system, and matplotlib fails again while it cleans up.
+    """
+    if error is None or isinstance(error, LowparamError):
+        return None
+    told = re.search(r"\(os error (\d+)\)$", str(error))
+    number = error.errno if isinstance(error, OSError) else int(told[1]) if told else None
+    return os.strerror(number) if number in NO_ROOM else _no_room(error.__cause__ or error.__context__)
 
 
 def remove_unfinished(folder: Path) -> None:
