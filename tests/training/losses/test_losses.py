@@ -37,5 +37,5 @@ def test_a_loss_on_feature_maps_reads_those_of_the_last_pass(monkeypatch):
 
 def test_an_unknown_option_of_a_loss_on_feature_maps_is_named(monkeypatch):
     monkeypatch.setattr(registry, "load", lambda folder, name: SimpleNamespace(make_for_network=energy))
-    with pytest.raises(LowparamError, match=r"recipe key loss_options: cross_entropy: .*'wieght'"):
-        losses.make_for(Recipe(**RECIPE, loss_options={"wieght": 2.0}), nn.Sequential(nn.Identity()))
+    with pytest.raises(LowparamError, match=r"recipe key loss_options: cross_entropy: .*'weights'"):
+        losses.make_for(Recipe(**RECIPE, loss_options={"weights": 2.0}), nn.Sequential(nn.Identity()))
