@@ -17,7 +17,7 @@ import ast
 import copy
 import hashlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -329,7 +329,7 @@ def _definition(file: str, name: str) -> Definition:
     return Definition("\n".join(texts), tuple(reader.references))
 
 
-def _as_before(target: str, statements: list[ast.stmt]) -> list[ast.stmt]:
+def _as_before(target: str, statements: list[ast.stmt]) -> Sequence[ast.AST]:
     """Put back the expressions of `SAME_RESULTS` into a definition."""
     changed = SAME_RESULTS.get(target, {})
     former = {ast.dump(_expression(now)): _expression(before) for now, before in changed.items()}

@@ -77,7 +77,7 @@ def untrained_guide(images: Tensor) -> Controlled:
         torch.manual_seed(SEED)
         shape = {"classes": 1, "in_channels": images.shape[1], "size": images.shape[2]}
         guide = Controlled(DepthwiseSeparable, WIDTH, **shape, make=Make(name="mobilenetv1"))
-    return guide.eval().requires_grad_(False).to(images.device, memory_format=torch.channels_last)
+    return guide.eval().requires_grad_(False).to(images.device).to(memory_format=torch.channels_last)
 
 
 def partners(guide: int, network: int) -> list[int]:
@@ -113,6 +113,7 @@ def _centred_gram(x: Tensor) -> Tensor:
 def _maps(guide: Controlled, images: Tensor) -> list[Tensor]:
     """Return the maps after each block of the guide."""
     found = [guide.stem(images)]
-    for block in (block for stage in guide.stages for block in stage):
-        found.append(block(found[-1]))
+    for stage in guide.stages:
+        for block in stage.children():
+            found.append(block(found[-1]))
     return found[1:]
