@@ -18,8 +18,8 @@ CAPTION = (
     "projections (a rise is less interference), cross-talk between classes (chi; a fall is less interference), and "
     "test accuracy. "
     "Elements are named after the slot that they fill. "
-    "Points are means over {seeds} seeds, paired by seed, with 95 % t interval; none where a seed diverged. Stars: "
-    "corrected over the parts of a block (Holm), p is at most 0.05. Sorted by the change of r. "
+    "Points are means over {seeds} seeds, paired by seed, with 95 % t interval; none where a run diverged or is "
+    "untrained. Stars: corrected over the parts of a block (Holm), p is at most 0.05. Sorted by the change of r. "
     "Arrows: the interval is longer than the axis."
 )
 APPLIES = ("compares_elements",)
@@ -31,7 +31,7 @@ TITLES = dict(zip(TESTED, ("r at projections", "chi", "accuracy (points)"), stri
 
 def make(context: Context) -> Figure:
     """Draw the figure."""
-    found = summarise(context.runs)
+    found = _of_trained(summarise(context.runs), context.runs)
     hosts = list(dict.fromkeys(found["host"]))
     if not hosts:
         return only_text("No block was trained both with and without a part.")
@@ -60,6 +60,14 @@ def make(context: Context) -> Figure:
     if len(styles) > 1:
         legend(figure)
     return figure
+
+
+def _of_trained(found: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Take out the means of parts of which a run is untrained: they are about training, and would set the axes."""
+    untrained = runs[(runs["status"] == "untrained") & (runs["probe"] == "none")]
+    failed = set(untrained[["architecture", "budget"]].itertuples(index=False, name=None))
+    hidden = [(f"{row.host}+{row.part}", row.budget) in failed for row in found.itertuples()]
+    return found.assign(mean=found["mean"].mask(np.array(hidden, dtype=bool)))
 
 
 def _panel(ax: Axes, rows: pd.DataFrame, parts: list[str], styles: dict[str, dict]) -> None:
