@@ -48,9 +48,9 @@ def test_means_and_intervals_of_the_table_are_those_of_the_runs(path):
         suffixes=("", "_of_runs"),
     )
     assert len(table) > 0
-    assert table["mean"].to_numpy() == pytest.approx(100 * table["mean_of_runs"].to_numpy(), rel=1e-5)
+    assert table["mean"].to_numpy() == pytest.approx(100 * table["mean_of_runs"].to_numpy(), rel=1e-5, nan_ok=True)
     half_width = 100 * table["std"] / table["size"] ** 0.5 * stats.t.ppf(0.975, table["size"] - 1)
-    assert table["half_width"].to_numpy() == pytest.approx(half_width.to_numpy(), rel=1e-4, abs=1e-6)
+    assert table["half_width"].to_numpy() == pytest.approx(half_width.to_numpy(), rel=1e-4, abs=1e-6, nan_ok=True)
 
 
 @pytest.mark.parametrize("folder", JUDGED, ids=lambda folder: folder.name)
@@ -73,13 +73,13 @@ def leaves_out(test: Association, architecture: str) -> bool:
 
 
 @pytest.mark.parametrize("folder", TUNED, ids=lambda folder: folder.name)
-def test_arms_that_did_not_train_have_a_probe_and_an_extended_search_that_the_table_shows(folder):
-    """On digits a network with its own activation trains; what does not is no matter of a list that ends too early."""
+def test_arms_that_did_not_train_are_changed_blocks_and_have_an_extended_search_that_the_table_shows(folder):
+    """On digits a block as it is trains; what does not, with a probe or a part, is no matter of a short list."""
     if PARAMS.experiment(folder.name).data != "digits":
         pytest.skip("other data")
     shown = pd.read_csv(folder / "tables/tuning.csv")
     for architecture, probe in failed_arms(pd.read_csv(folder / "runs.csv")):
-        assert probe != "none", architecture
+        assert probe != "none" or "+" in architecture
         choice = json.loads((folder / f"tuning/{architecture}-{probe}.json").read_text(encoding="utf-8"))
         tried = {trial["values"]["lr"] for trial in choice["trials"]}
         assert choice["at_edge"] == {} or len(choice["added"]["lr"]) == 2, "the search ended at the end of its list"
