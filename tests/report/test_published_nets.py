@@ -32,6 +32,7 @@ def folder(tmp_path, monkeypatch):
             "probe": "none",
             "budget": budget,
             "seed": seed,
+            "status": "finished",
             "parameters_total": parameters.parse_budget(budget) - 7,
             "macs": 1_000_000,
             "peak_activation_bytes": 100_000,

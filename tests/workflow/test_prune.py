@@ -78,7 +78,7 @@ def test_snakemake_tells_the_runs_that_are_not_named(tmp_path):
     workspace.write(small_params())
     for path in [*NAMED, *OWN, *GONE]:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text("{}")
+        (tmp_path / path).write_text('{"sha256": "0", "spec": {}, "status": "finished", "test": {}}')
     assert "nothing deleted" not in workspace.run("lowparam", "prune", "--yes")
     files = {str(path.relative_to(tmp_path)) for path in (tmp_path / "results").rglob("*") if path.is_file()}
     assert files == {*NAMED, *OWN}

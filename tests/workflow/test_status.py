@@ -189,10 +189,15 @@ def test_a_report_on_runs_of_other_settings_says_so(params, capsys):
     assert runs.difference(params, "digits") is None, "there is no table"
     for architecture, seed in KEYS:
         finish(params, architecture, seed)
+
+    def list_runs(*folders):
+        rows = [f"mobilenetv1,none,10k,0,finished,0.9,{folder}\n" for folder in folders]
+        table.write_text("".join(["architecture,probe,budget,seed,status,test_accuracy,folder\n", *rows]))
+
     folders = [run.folder.as_posix() for run in params.runs("digits")]
-    table.write_text("\n".join(["folder", *folders]))
+    list_runs(*folders)
     assert runs.difference(params, "digits") is None
-    table.write_text("\n".join(["folder", *folders[1:], "results/digits/runs/convnext-none-10k/seed0", "other"]))
+    list_runs(*folders[1:], "results/digits/runs/convnext-none-10k/seed0", "other")
     finish(params, "mobilenetv1", 0, torch="1.0.0")
     told = (
         "results/digits/runs.csv has other runs than params.yaml describes: 2 not in params.yaml, 1 not in the table, "
