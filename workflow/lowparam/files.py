@@ -23,6 +23,7 @@ from lowparam import paths
 from lowparam.errors import LowparamError
 
 __all__ = [
+    "FULL",
     "as_written",
     "atomic",
     "content_sha256",
@@ -43,8 +44,10 @@ __all__ = [
 if TYPE_CHECKING:
     import pandas as pd
 
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
-"""What the system says where the disk is full or broken, or a limit on files is reached."""
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""What the system says where it has no room left, or a limit on files is reached."""
+NO_ROOM = FULL | {errno.EIO}
+"""The same, and what it says of a broken disk."""
 
 
 @contextmanager

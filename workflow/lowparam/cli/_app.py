@@ -1,6 +1,5 @@
 """The application that the groups of commands register with, and what they share."""
 
-import errno
 import getpass
 import os
 import re
@@ -16,6 +15,7 @@ from typer.core import TyperGroup
 
 from lowparam import registry
 from lowparam.errors import LowparamError
+from lowparam.files import FULL
 from lowparam.params import Params, Scale
 from lowparam.terminal import write_what_the_encoding_has
 
@@ -24,9 +24,6 @@ __all__ = ["Device", "Experiment", "Scales", "Subject", "app", "command", "find_
 
 UsageError: type[Any] = typer.BadParameter.__bases__[0]
 """What typer raises for arguments that a command does not take; its module depends on typer's version."""
-
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""What the system says where it has no room left, or a limit on files is reached."""
 
 
 class Commands(TyperGroup):
