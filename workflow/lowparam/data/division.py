@@ -6,6 +6,7 @@ has folders with images in it, but no images of its own. What cannot be told is 
 
 import re
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 
 from lowparam.errors import LowparamError
@@ -198,22 +199,27 @@ def _has_images(folder: Path) -> bool:
 
 
 def _refuse_look_alikes(folder: Path, classes: list[str], key: str) -> None:
+    if two := _two_alike(classes, _composed):
+        other, name = two
+        raise LowparamError(
+            f"{key}: {folder} has two classes {name!r}: {other!a} and {name!a}, the same letters in "
+            f"{_form(other)} and {_form(name)}; join them under one name"
+        )
+    if two := _two_alike(classes, _visible):
+        other, name = two
+        raise LowparamError(
+            f"{key}: {folder} has the classes {other!a} and {name!a}, which differ in spaces or in characters that "
+            "cannot be seen; join them under one name, or rename one of them"
+        )
+
+
+def _two_alike(names: list[str], look: Callable[[str], str]) -> tuple[str, str] | None:
+    """Return the first two names that look the same; None if all differ."""
     known: dict[str, str] = {}
-    for name in classes:
-        other = known.setdefault(_composed(name), name)
-        if other != name:
-            raise LowparamError(
-                f"{key}: {folder} has two classes {name!r}: {other!a} and {name!a}, the same letters in "
-                f"{_form(other)} and {_form(name)}; join them under one name"
-            )
-    visible: dict[str, str] = {}
-    for name in classes:
-        other = visible.setdefault(_visible(name), name)
-        if other != name:
-            raise LowparamError(
-                f"{key}: {folder} has the classes {other!a} and {name!a}, which differ in spaces or in characters that "
-                "cannot be seen; join them under one name, or rename one of them"
-            )
+    for name in names:
+        if (other := known.setdefault(look(name), name)) != name:
+            return other, name
+    return None
 
 
 def _visible(name: str) -> str:
