@@ -8,7 +8,7 @@ import pandas as pd
 from lowparam.architectures import split
 from lowparam.claims.contrasts import OutcomeGrid
 from lowparam.claims.finding import NotTested
-from lowparam.claims.statistics import holm, mean_interval, one_sided
+from lowparam.claims.statistics import holm, mean_interval, two_sided
 
 __all__ = ["TESTED", "Element", "centred", "changes", "elements", "slope_over_elements", "summarise"]
 
@@ -124,11 +124,11 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
         except NotTested:
             continue
         for element, values in found.items():
-            rows.append({**vars(element), "quantity": quantity, **vars(mean_interval(values)), "p": _p(values)})
+            rows.append({**vars(element), "quantity": quantity, **vars(mean_interval(values)), "p": two_sided(values)})
     if not rows:
         return pd.DataFrame(columns=["host", "part", "budget", "quantity", "mean", "half_width", "n", "p", "p_holm"])
     table = pd.DataFrame(rows)
-    table["p_holm"] = table.groupby(["host", "budget", "quantity"])["p"].transform(_corrected)
+    table["p_holm"] = table.groupby(["host", "budget", "quantity"])["p"].transform(lambda p: holm(p.to_numpy()))
     key = table["mean"].where(table["quantity"] == "r_projection")
     first = key.groupby([table["host"], table["part"], table["budget"]]).transform("max")
     host_order = table["host"].map({host: place for place, host in enumerate(dict.fromkeys(table["host"]))})
@@ -137,13 +137,3 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
         .sort_values(["host_order", "budget", "first", "part"], kind="stable", ignore_index=True)
         .drop(columns=["host_order", "first"])
     )
-
-
-def _p(values: np.ndarray) -> float:
-    if not np.isfinite(values).all() or len(values) < 2:
-        return np.nan
-    return min(1.0, 2 * min(one_sided(values, 0.0), one_sided(-values, 0.0)))
-
-
-def _corrected(p: pd.Series) -> pd.Series:
-    return pd.Series(holm(p.to_numpy()) if p.notna().any() else p.to_numpy(), index=p.index)

@@ -17,6 +17,7 @@ __all__ = [
     "seeds_needed",
     "smallest_effect",
     "spread",
+    "two_sided",
 ]
 
 CONFIDENCE = 0.95
@@ -98,6 +99,25 @@ def one_sided(values: ArrayLike, bound: float) -> float:
     if sd == 0:
         return 0.5
     return float(stats.t.sf((values.mean() - bound) / (sd / np.sqrt(len(values))), len(values) - 1))
+
+
+def two_sided(values: ArrayLike) -> float:
+    """Compute the p-value of "the mean is zero" by Student's t.
+
+    Parameters
+    ----------
+    values : array-like of shape (n,)
+        One value per seed.
+
+    Returns
+    -------
+    float
+        NaN for a single value, or if one of them is NaN.
+    """
+    values = np.asarray(values, dtype=float)
+    if not np.isfinite(values).all() or len(values) < 2:
+        return np.nan
+    return min(1.0, 2 * min(one_sided(values, 0.0), one_sided(-values, 0.0)))
 
 
 def spread(values: ArrayLike) -> float:

@@ -8,13 +8,15 @@ import pandas as pd
 from lowparam.claims.statistics import Estimate
 from lowparam.report.context import Context
 from lowparam.report.estimates import in_order, untrained_scales
-from lowparam.report.formats import Cell
+from lowparam.report.formats import Cell, format_p
 from lowparam.report.labels import architecture_label, probe_label
 
-__all__ = ["UNTRAINED", "explained", "grid", "header", "marker", "schedule"]
+__all__ = ["LEVEL", "UNTRAINED", "change_cells", "explained", "grid", "header", "marker", "schedule"]
 
 UNTRAINED = "‡"
 """The sign behind a number with an untrained run in it, as hollow marks are in figures."""
+LEVEL = 0.05
+"""The largest corrected p-value of a change that is printed in bold."""
 SHORT = 10  # epochs; published networks are trained for hundreds
 
 
@@ -59,6 +61,27 @@ def explained(rows: list[list[str | Cell]]) -> list[str]:
     """Explain the sign, if there is one."""
     used = any(UNTRAINED in cell.mark for row in rows for cell in row if isinstance(cell, Cell))
     return [f"{UNTRAINED} a run is untrained: it learned hardly more than which class is the largest."] if used else []
+
+
+def change_cells(changes: pd.DataFrame, quantity: str, digits: int, mark: str = "") -> list[str | Cell]:
+    """Return the cells of a change and of its p-value, both dashes if it was not measured.
+
+    Parameters
+    ----------
+    changes : DataFrame
+        Indexed by quantity, with columns mean, half_width, n and p_holm.
+    quantity : str
+        A value of the index.
+    digits : int
+        Digits after the point.
+    mark : str
+        The sign behind the number.
+    """
+    if quantity not in changes.index:
+        return [Cell(Estimate(np.nan, np.nan, 0), digits), format_p(np.nan)]
+    row = changes.loc[quantity]
+    change = Estimate(row["mean"], row["half_width"], int(row["n"]))
+    return [Cell(change, digits, best=row["p_holm"] <= LEVEL, mark=mark), format_p(row["p_holm"])]
 
 
 def schedule(context: Context) -> str:

@@ -4,12 +4,11 @@ import numpy as np
 import pandas as pd
 
 from lowparam.claims.elements import TESTED, Element, summarise
-from lowparam.claims.statistics import Estimate
 from lowparam.report.context import Context
-from lowparam.report.formats import Cell, format_p, rounded
+from lowparam.report.formats import rounded
 from lowparam.report.labels import architecture_label, element_label
 from lowparam.report.table_format import Table
-from lowparam.report.tables._grid import explained, marker
+from lowparam.report.tables._grid import change_cells, explained, marker
 from lowparam.report.tables.cost import seconds_by_scale
 
 CAPTION = (
@@ -38,7 +37,7 @@ def make(context: Context) -> Table:
         mark = untrained(element.architecture, "none", budget) or untrained(host, "none", budget)
         row = [architecture_label(host), element_label(part), budget]
         for name, digits in DIGITS.items():
-            row += _cells(by_name, name, digits, mark if name == "test_accuracy" else "")
+            row += change_cells(by_name, name, digits, mark if name == "test_accuracy" else "")
         rows.append([*row, rounded(ratios[element], 1)])
     slow = [element.architecture for element, ratio in ratios.items() if ratio >= SLOW]
     notes = [f"{', '.join(slow)}: training takes {SLOW} times that of the block, or more."] if slow else []
@@ -51,15 +50,6 @@ def make(context: Context) -> Table:
         numbers=pd.concat([numbers, _as_numbers(ratios)], ignore_index=True),
         notes=[*explained(rows), *notes],
     )
-
-
-def _cells(by_name: pd.DataFrame, name: str, digits: int, mark: str) -> list[Cell | str]:
-    """Return the cells of a change and of its p-value."""
-    if name not in by_name.index:
-        return [Cell(Estimate(np.nan, np.nan, 0), digits), format_p(np.nan)]
-    row = by_name.loc[name]
-    change = Estimate(row["mean"], row["half_width"], int(row["n"]))
-    return [Cell(change, digits, best=row["p_holm"] <= 0.05, mark=mark), format_p(row["p_holm"])]
 
 
 def _unit(quantity: str) -> str:
