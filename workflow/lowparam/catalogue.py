@@ -358,6 +358,13 @@ def is_tuned(experiment: Experiment) -> bool:
 
 
 @condition
+def varies_penalties(experiment: Experiment) -> bool:
+    """Whether each network is trained with penalties and, as a variant that changes nothing, without."""
+    given = experiment.variants.values()
+    return "none" in experiment.probes and any("penalties" in each for each in given) and not all(given)
+
+
+@condition
 def has_several_sizes(experiment: Experiment) -> bool:
     """Whether networks are trained at more than one number of parameters."""
     return len(experiment.sizes) > 1 or sweeps_demonet(experiment)
