@@ -16,8 +16,9 @@ from lowparam.report.tables._grid import LEVEL, UNTRAINED, change_cells, explain
 CAPTION = (
     "Networks trained with a penalty minus the same networks without it on {experiment}, paired by seed over {seeds} "
     "seeds and averaged over budgets: change of r at projections (dimensionality over its null), of chi (cross-talk "
-    "between classes), of log CI (below zero where contributions at projections cancel) and of test accuracy in percentage "
-    "points, each with 95 % t interval and p-value, two-sided and corrected over the rows (Holm). Bold: p at most 0.05."
+    "between classes), of log CI (below zero where contributions at projections cancel) and of test accuracy in "
+    "percentage points, each with 95 % t interval and p-value, two-sided and corrected over the rows (Holm). Bold: p "
+    "at most 0.05."
 )
 APPLIES = ("varies_penalties",)
 ORDER = 26
