@@ -52,7 +52,7 @@ def test_the_table_has_every_value_with_what_became_of_it():
     assert [cell.best for *_, cell in made.rows] == [False, True, False, False, True]
     assert made.rows[2][-3:-1] == ["0.09*", "1 diverged, 1 untrained"]
     assert made.notes == [
-        "* added, because the best value was at the end of the list.",
+        "* added, because the best value was at the end of the list, or none trained.",
         "MobileNetV1, own activation: the choice was checked at 50k; a neighbour is better there.",
     ]
     assert made.details == {"seeds": "2 seeds"}

@@ -93,10 +93,17 @@ def test_values_with_which_a_training_fails_are_out(here, planted):
 
 def test_if_nothing_trains_the_lowest_loss_leads_and_if_all_diverges_smaller_values(here, planted):
     planted.optimum, planted.status = {"mobilenetv1": 0.1}, lambda lr: "untrained"
-    assert choose(tuned_params(check=0), here)["chosen"] == {"lr": 0.09}
+    assert choose(tuned_params(check=0), here)["chosen"] == {"lr": 0.03}
     planted.status = lambda lr: "diverged"
     found = choose(tuned_params(check=0), here)
     assert found["chosen"] == {"lr": 0.00027} and found["at_edge"] == {"lr": "smallest"}
+
+
+def test_a_list_of_which_nothing_trains_is_extended_downwards_until_something_does(here, planted):
+    planted.optimum = {"mobilenetv1": 0.1}  # by loss alone, larger values would be next
+    planted.status = lambda lr: "finished" if lr < 0.001 else "untrained"
+    found = choose(tuned_params(check=0), here)
+    assert found["added"] == {"lr": [0.0009, 0.00027]} and found["chosen"] == {"lr": 0.0009}
 
 
 def test_a_loss_without_a_value_ranks_last():
@@ -180,8 +187,10 @@ def test_values_beyond_what_a_recipe_allows_are_not_added():
     params = tuned_params(dropout=[0.4, 0.8])
     tried = {"lr": [0.003, 0.01, 0.03], "dropout": [0.4, 0.8]}
     scale, added = params.families("quick")[0], {"lr": [], "dropout": []}
-    assert tune._extension(params, scale, {"lr": 0.01, "dropout": 0.8}, tried, added) == {}  # 1.6 is no share
-    assert tune._extension(params, scale, {"lr": 0.01, "dropout": 0.4}, tried, added) == {"dropout": 0.2}
+    chosen = {"lr": 0.01, "dropout": 0.8}
+    assert tune._extension(params, scale, {"dropout": "largest"}, chosen, tried, added) == {}  # 1.6 is no share
+    chosen = {"lr": 0.01, "dropout": 0.4}
+    assert tune._extension(params, scale, {"dropout": "smallest"}, chosen, tried, added) == {"dropout": 0.2}
 
 
 def test_the_choice_is_checked_at_the_largest_budget_with_its_neighbours(here, planted):
@@ -191,6 +200,21 @@ def test_the_choice_is_checked_at_the_largest_budget_with_its_neighbours(here, p
     assert found["check"] == {"budget": "8k", "best": {"lr": 0.01}, "agrees": True}
     assert [lr for _, budget, lr, _ in planted.tried if budget == 8000] == [0.01, 0.003, 0.03]
     assert choose(params, here, "convnext-none")["check"] is None
+
+
+def test_a_choice_that_does_not_train_at_the_largest_budget_gives_way_to_a_neighbour(here, planted, monkeypatch):
+    planted.optimum = {"mobilenetv1": 0.01}
+    train = tune.Trials._train
+
+    def fails_when_large(self, scale, values, seed):
+        row = train(self, scale, values, seed)
+        return row | {"status": "untrained"} if scale.budget == 8000 and values["lr"] >= 0.01 else row
+
+    monkeypatch.setattr(tune.Trials, "_train", fails_when_large)
+    found = choose(tuned_params(check=1), here)
+    assert found["chosen"] == {"lr": 0.003}
+    assert found["check"] == {"budget": "8k", "best": {"lr": 0.003}, "agrees": False}
+    assert found["at_edge"] == {"lr": "smallest"}
 
 
 def test_several_keys_are_tried_in_all_combinations(here, planted):

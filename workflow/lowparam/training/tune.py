@@ -2,7 +2,8 @@
 
 Every comparison depends on the learning rate, and the best one differs between networks. So each architecture with each
 probe gets its own, by the same rule: train the listed values with seeds that the results do not use, and take the value
-with the highest mean validation accuracy. A list whose best value is at its end says little, so it is extended.
+with the highest mean validation accuracy. A list whose best value is at its end says little, so it is extended, and so
+is a list of which no value trains: downwards, because a step that is too large is what keeps a network from learning.
 """
 
 import math
@@ -34,7 +35,8 @@ def tune(
     """Choose recipe values for an architecture with a probe, and write ``results/<experiment>/tuning/<family>.json``.
 
     The file has the chosen values, where the list ended (``at_edge``), what was added to it, every trial, and for some
-    architectures a check at the largest budget: whether the chosen values are better there than their neighbours.
+    architectures a check at the largest budget: whether the chosen values are better there than their neighbours. If
+    they do not train there, the best neighbour that does is chosen.
 
     Parameters
     ----------
@@ -77,18 +79,19 @@ def choose(params: Params, scale: Scale, settings: Tune, trials: "Trials") -> di
     added: dict[str, list[Any]] = {key: [] for key in tried}
     candidates = {frozen(values): trials.run(values) for values in settings.combinations}
     chosen = best_of(candidates, tried)
-    while extension := _extension(params, scale, chosen, tried, added):
+    while extension := _extension(params, scale, _open_ends(candidates, chosen, tried), chosen, tried, added):
         for key, value in extension.items():
             tried[key] = sorted([*tried[key], value])
             added[key].append(value)
             values = {**chosen, key: value}
             candidates[frozen(values)] = trials.run(values)
         chosen = best_of(candidates, tried)
+    chosen, check = _checked(params, scale, trials, chosen, tried)
     return {
         "chosen": chosen,
         "at_edge": edges(chosen, tried),
         "added": {key: values for key, values in added.items() if values},
-        "check": _check(params, scale, trials, chosen, tried),
+        "check": check,
         "trials": trials.rows,
     }
 
@@ -161,7 +164,7 @@ def best_of(candidates: Mapping[tuple, Sequence[Mapping[str, Any]]], tried: Mapp
         All values of each key, in rising order.
     """
     found = list(candidates.values())
-    trained = [rows for rows in found if _statuses(rows) == {"finished"}]
+    trained = [rows for rows in found if _trained(rows)]
     converged = [rows for rows in found if "diverged" not in _statuses(rows)]
 
     def rank(rows: Sequence[Mapping[str, Any]]) -> tuple[float, list[int]]:
@@ -173,6 +176,10 @@ def best_of(candidates: Mapping[tuple, Sequence[Mapping[str, Any]]], tried: Mapp
 
 def _statuses(rows: Sequence[Mapping[str, Any]]) -> set[str]:
     return {row["status"] for row in rows}
+
+
+def _trained(rows: Sequence[Mapping[str, Any]]) -> bool:
+    return _statuses(rows) == {"finished"}
 
 
 def _mean(rows: Sequence[Mapping[str, Any]], column: str) -> float:
@@ -216,12 +223,26 @@ def next_value(values: Sequence[float], side: str) -> float | None:
     return value if value > 0 and value not in values else None
 
 
+def _open_ends(
+    candidates: Mapping[tuple, Sequence[Mapping[str, Any]]], chosen: Values, tried: Mapping[str, Sequence[Any]]
+) -> dict[str, str]:
+    """Return the ends at which a better value may be: those of `edges`, or all lower ends if no value trains."""
+    if any(_trained(rows) for rows in candidates.values()):
+        return edges(chosen, tried)
+    return {key: "smallest" for key in chosen if are_numbers(list(tried[key]))}
+
+
 def _extension(
-    params: Params, scale: Scale, chosen: Values, tried: dict[str, list[Any]], added: dict[str, list[Any]]
+    params: Params,
+    scale: Scale,
+    ends: Mapping[str, str],
+    chosen: Values,
+    tried: dict[str, list[Any]],
+    added: dict[str, list[Any]],
 ) -> Values:
-    """Return the values to add to the lists at whose end the best value is; empty if there is nothing to add."""
+    """Return the values to add at the ends of lists; empty if there is nothing to add."""
     found = {}
-    for key, side in edges(chosen, tried).items():
+    for key, side in ends.items():
         value = next_value(tried[key], side) if len(added[key]) < EXTENSIONS else None
         if value is not None and _is_valid(params, scale, {**chosen, key: value}):
             found[key] = value
@@ -236,14 +257,20 @@ def _is_valid(params: Params, scale: Scale, values: Values) -> bool:
     return True
 
 
-def _check(params: Params, scale: Scale, trials: Trials, chosen: Values, tried: dict[str, list[Any]]) -> Any:
-    """Train the chosen values and their neighbours at the largest budget, for the architectures that are checked."""
+def _checked(
+    params: Params, scale: Scale, trials: Trials, chosen: Values, tried: dict[str, list[Any]]
+) -> tuple[Values, dict[str, Any] | None]:
+    """Train the chosen values and their neighbours at the largest budget, for the architectures that are checked.
+
+    Return the choice, which is another one only if the first does not train there, and what the check gave.
+    """
     budget = runs.tuning_check(params, scale)
     if budget is None:
-        return None
+        return chosen, None
     candidates = {frozen(values): trials.run(values, budget) for values in [chosen, *_neighbours(chosen, tried)]}
     best = best_of(candidates, tried)
-    return {"budget": format_size(budget), "best": best, "agrees": best == chosen}
+    check = {"budget": format_size(budget), "best": best, "agrees": best == chosen}
+    return (chosen if _trained(candidates[frozen(chosen)]) else best), check
 
 
 def _neighbours(chosen: Values, tried: Mapping[str, Sequence[Any]]) -> Iterator[Values]:

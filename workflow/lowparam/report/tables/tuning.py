@@ -100,7 +100,7 @@ def notes(trials: pd.DataFrame) -> list[str]:
     """Explain the marks, and say what the check at the largest budget gave."""
     lines = []
     if (trials["added"] != "").any():
-        lines.append(f"{EXTENDED} added, because the best value was at the end of the list.")
+        lines.append(f"{EXTENDED} added, because the best value was at the end of the list, or none trained.")
     if (trials["at_edge"] != "").any():
         lines.append(f"{AT_EDGE} chosen, but still at the end of the list.")
     checked = trials[trials["check"] != ""].drop_duplicates(["architecture", "probe"])
