@@ -5,6 +5,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from lowparam.models.blocks.base import Block, Layout, Site
+from lowparam.models.layers import rectifier_normal
 from lowparam.models.make import Defaults, Make
 
 __all__ = ["ARCHITECTURES", "PUBLISHED", "AllConv"]
@@ -13,8 +14,9 @@ __all__ = ["ARCHITECTURES", "PUBLISHED", "AllConv"]
 class AllConv(Block):
     """Dense 3x3, ReLU, three times, where the last strides; no norm, and no shortcut.
 
-    All convolutions have biases, and are read as spatial: what writes to the stream is not a 1x1 convolution, so
-    measures of pointwise layers see none in this block. `maxpool` and `avgpool` are the controls for striding.
+    All convolutions have biases and begin as in He et al. 2015, as the paper gives no initialisation. They are read as
+    spatial: what writes to the stream is not a 1x1 convolution, so measures of pointwise layers see none in this block.
+    `maxpool` and `avgpool` are the controls for striding.
     """
 
     defaults = Defaults(norm=lambda channels: nn.Identity(), bias=True)
@@ -42,7 +44,9 @@ class AllConv(Block):
 
 
 def _dense(before: int, after: int, stride: int) -> nn.Conv2d:
-    return nn.Conv2d(before, after, 3, stride, 1)
+    convolution = nn.Conv2d(before, after, 3, stride, 1)
+    rectifier_normal(convolution, slope=0.0)  # PyTorch's default dies out: no norm restores the scale
+    return convolution
 
 
 ARCHITECTURES = {"allcnn": AllConv}
