@@ -187,10 +187,8 @@ def test_values_beyond_what_a_recipe_allows_are_not_added():
     params = tuned_params(dropout=[0.4, 0.8])
     tried = {"lr": [0.003, 0.01, 0.03], "dropout": [0.4, 0.8]}
     scale, added = params.families("quick")[0], {"lr": [], "dropout": []}
-    chosen = {"lr": 0.01, "dropout": 0.8}
-    assert tune._extension(params, scale, {"dropout": "largest"}, chosen, tried, added) == {}  # 1.6 is no share
-    chosen = {"lr": 0.01, "dropout": 0.4}
-    assert tune._extension(params, scale, {"dropout": "smallest"}, chosen, tried, added) == {"dropout": 0.2}
+    assert tune._extension(params, scale, {"lr": 0.01, "dropout": 0.8}, tried, added) == {}  # 1.6 is no share
+    assert tune._extension(params, scale, {"lr": 0.01, "dropout": 0.4}, tried, added) == {"dropout": 0.2}
 
 
 def test_the_choice_is_checked_at_the_largest_budget_with_its_neighbours(here, planted):

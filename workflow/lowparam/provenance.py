@@ -87,10 +87,26 @@ The values of settings do change results; it is in the specification of a run. T
 rounding alone; ``VERSION`` in models/layers/fast.py is for changes of more.
 """
 
+_CHOSEN = """{
+    "chosen": chosen,
+    "at_edge": edges(chosen, tried),
+    "added": {key: values for key, values in added.items() if values},
+    "check": _check(params, scale, trials, chosen, tried),
+    "trials": trials.rows,
+}"""
+
 SAME_RESULTS = {
     # A loss without a value, as of a network that overflows where it is evaluated, ranks last. It could not be ranked.
     "training/tune.py:_mean": {
         "sum(math.inf if row[column] is None else row[column] for row in rows)": "sum(row[column] for row in rows)",
+    },
+    # A list of which nothing trains is extended downwards, and a choice that does not train at the largest budget gives
+    # way: cases without a choice that trains.
+    "training/tune.py:choose": {
+        "_downwards(params, scale, candidates, tried, added) or _extension(params, scale, chosen, tried, added)": (
+            "_extension(params, scale, chosen, tried, added)"
+        ),
+        f"_that_trains({_CHOSEN}, tried)": _CHOSEN,
     },
     # Losses that read feature maps are made for a network; the others are made as before.
     "training/loop.py:Training": {"losses.make_for(recipe, net)": "losses.make(recipe)"},

@@ -79,21 +79,25 @@ def choose(params: Params, scale: Scale, settings: Tune, trials: "Trials") -> di
     added: dict[str, list[Any]] = {key: [] for key in tried}
     candidates = {frozen(values): trials.run(values) for values in settings.combinations}
     chosen = best_of(candidates, tried)
-    while extension := _extension(params, scale, _open_ends(candidates, chosen, tried), chosen, tried, added):
+    while extension := _downwards(params, scale, candidates, tried, added) or _extension(
+        params, scale, chosen, tried, added
+    ):
         for key, value in extension.items():
             tried[key] = sorted([*tried[key], value])
             added[key].append(value)
             values = {**chosen, key: value}
             candidates[frozen(values)] = trials.run(values)
         chosen = best_of(candidates, tried)
-    chosen, check = _checked(params, scale, trials, chosen, tried)
-    return {
-        "chosen": chosen,
-        "at_edge": edges(chosen, tried),
-        "added": {key: values for key, values in added.items() if values},
-        "check": check,
-        "trials": trials.rows,
-    }
+    return _that_trains(
+        {
+            "chosen": chosen,
+            "at_edge": edges(chosen, tried),
+            "added": {key: values for key, values in added.items() if values},
+            "check": _check(params, scale, trials, chosen, tried),
+            "trials": trials.rows,
+        },
+        tried,
+    )
 
 
 class Trials:
@@ -164,7 +168,7 @@ def best_of(candidates: Mapping[tuple, Sequence[Mapping[str, Any]]], tried: Mapp
         All values of each key, in rising order.
     """
     found = list(candidates.values())
-    trained = [rows for rows in found if _trained(rows)]
+    trained = [rows for rows in found if _statuses(rows) == {"finished"}]
     converged = [rows for rows in found if "diverged" not in _statuses(rows)]
 
     def rank(rows: Sequence[Mapping[str, Any]]) -> tuple[float, list[int]]:
@@ -176,10 +180,6 @@ def best_of(candidates: Mapping[tuple, Sequence[Mapping[str, Any]]], tried: Mapp
 
 def _statuses(rows: Sequence[Mapping[str, Any]]) -> set[str]:
     return {row["status"] for row in rows}
-
-
-def _trained(rows: Sequence[Mapping[str, Any]]) -> bool:
-    return _statuses(rows) == {"finished"}
 
 
 def _mean(rows: Sequence[Mapping[str, Any]], column: str) -> float:
@@ -223,26 +223,31 @@ def next_value(values: Sequence[float], side: str) -> float | None:
     return value if value > 0 and value not in values else None
 
 
-def _open_ends(
-    candidates: Mapping[tuple, Sequence[Mapping[str, Any]]], chosen: Values, tried: Mapping[str, Sequence[Any]]
-) -> dict[str, str]:
-    """Return the ends at which a better value may be: those of `edges`, or all lower ends if no value trains."""
-    if any(_trained(rows) for rows in candidates.values()):
-        return edges(chosen, tried)
-    return {key: "smallest" for key in chosen if are_numbers(list(tried[key]))}
-
-
-def _extension(
+def _downwards(
     params: Params,
     scale: Scale,
-    ends: Mapping[str, str],
-    chosen: Values,
+    candidates: Mapping[tuple, Sequence[Mapping[str, Any]]],
     tried: dict[str, list[Any]],
     added: dict[str, list[Any]],
 ) -> Values:
-    """Return the values to add at the ends of lists; empty if there is nothing to add."""
+    """Return the values to add at the lower ends of lists if nothing trains yet; empty if something does."""
+    if any(_statuses(rows) == {"finished"} for rows in candidates.values()):
+        return {}
+    smallest = {key: values[0] for key, values in tried.items()}
     found = {}
-    for key, side in ends.items():
+    for key in edges(smallest, tried):
+        value = next_value(tried[key], "smallest") if len(added[key]) < EXTENSIONS else None
+        if value is not None and _is_valid(params, scale, {**smallest, key: value}):
+            found[key] = value
+    return found
+
+
+def _extension(
+    params: Params, scale: Scale, chosen: Values, tried: dict[str, list[Any]], added: dict[str, list[Any]]
+) -> Values:
+    """Return the values to add to the lists at whose end the best value is; empty if there is nothing to add."""
+    found = {}
+    for key, side in edges(chosen, tried).items():
         value = next_value(tried[key], side) if len(added[key]) < EXTENSIONS else None
         if value is not None and _is_valid(params, scale, {**chosen, key: value}):
             found[key] = value
@@ -257,20 +262,25 @@ def _is_valid(params: Params, scale: Scale, values: Values) -> bool:
     return True
 
 
-def _checked(
-    params: Params, scale: Scale, trials: Trials, chosen: Values, tried: dict[str, list[Any]]
-) -> tuple[Values, dict[str, Any] | None]:
-    """Train the chosen values and their neighbours at the largest budget, for the architectures that are checked.
-
-    Return the choice, which is another one only if the first does not train there, and what the check gave.
-    """
+def _check(params: Params, scale: Scale, trials: Trials, chosen: Values, tried: dict[str, list[Any]]) -> Any:
+    """Train the chosen values and their neighbours at the largest budget, for the architectures that are checked."""
     budget = runs.tuning_check(params, scale)
     if budget is None:
-        return chosen, None
+        return None
     candidates = {frozen(values): trials.run(values, budget) for values in [chosen, *_neighbours(chosen, tried)]}
     best = best_of(candidates, tried)
-    check = {"budget": format_size(budget), "best": best, "agrees": best == chosen}
-    return (chosen if _trained(candidates[frozen(chosen)]) else best), check
+    return {"budget": format_size(budget), "best": best, "agrees": best == chosen}
+
+
+def _that_trains(content: dict[str, Any], tried: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+    """Take what trains best at the largest budget if the choice was checked there and does not train."""
+    check, chosen = content["check"], content["chosen"]
+    if check is None or check["agrees"]:
+        return content
+    rows = [row for row in content["trials"] if row["budget"] == check["budget"] and row["values"] == chosen]
+    if _statuses(rows) == {"finished"}:
+        return content
+    return content | {"chosen": check["best"], "at_edge": edges(check["best"], tried)}
 
 
 def _neighbours(chosen: Values, tried: Mapping[str, Sequence[Any]]) -> Iterator[Values]:
