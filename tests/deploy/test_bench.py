@@ -79,6 +79,7 @@ def test_the_live_buffers_add_up_to_the_peak_of_activations(name):
 def test_the_fastest_turn_has_the_median_and_all_turns_the_percentile(monkeypatch):
     clock = [0]
     monkeypatch.setattr(time, "perf_counter_ns", lambda: clock[0])
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
     turns = [0]
 
     def call():  # 2 ms in the fourth turn, 5 ms in the others

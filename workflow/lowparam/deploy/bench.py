@@ -19,13 +19,15 @@ from lowparam.deploy.runtime import logits_of
 from lowparam.models.cost import FP32, INT8, cost
 from lowparam.threads import one_thread
 
-__all__ = ["ROUNDS", "RUNTIMES", "WARM_UP", "bench", "latency", "memory"]
+__all__ = ["PAUSE", "ROUNDS", "RUNTIMES", "WARM_UP", "bench", "latency", "memory"]
 
 RUNTIMES = {"torch": "torch", "onnx": "onnxruntime", "onnx-int8": "onnxruntime, 8 bits"}
 """What times are measured with, and how tables call it."""
 
-ROUNDS = 10
+ROUNDS = 30
 """How often each runtime has its turn."""
+PAUSE = 0.2
+"""Seconds between rounds: a slow moment of the machine is often longer than a turn, and should spoil few of them."""
 WARM_UP = 10
 """Calls of a turn before times count."""
 
@@ -48,7 +50,9 @@ def latency(calls: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, d
         other work on the machine only adds time; and ``p95_ms``, the 95th percentile of all calls.
     """
     times: dict[str, list[list[float]]] = {name: [] for name in calls}
-    for _ in range(ROUNDS):
+    for turn in range(ROUNDS):
+        if turn:
+            time.sleep(PAUSE)
         for name, call in calls.items():
             for _ in range(WARM_UP):
                 call()
