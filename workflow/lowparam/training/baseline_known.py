@@ -23,7 +23,8 @@ def fit_known_baseline(data_folder: Path, output: Path) -> None:
     """Project pixels on the known templates, and report the share of the features that this finds, over all worlds.
 
     A template is compared with each tile in which its feature may be, and the largest product counts. Nothing is
-    fitted: the parameters are the pixels of the templates.
+    fitted: the parameters are the pixels of the templates. Numbers of images are those of one world, which is what a
+    network is trained and tested on.
 
     Raises
     ------
@@ -44,11 +45,11 @@ def fit_known_baseline(data_folder: Path, output: Path) -> None:
             **{
                 split: {
                     "accuracy": sum(found) / len(found),
-                    "images": sum(len(getattr(world, split)) for world in loaded),
+                    "images": len(getattr(loaded[0], split)),
                 }
                 for split, found in shares.items()
             },
-            "training_images": sum(len(world.train) for world in loaded),
+            "training_images": len(loaded[0].train),
             "data_sha256": loaded[0].sha256,
         },
     )
