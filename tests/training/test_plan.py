@@ -12,6 +12,7 @@ from lowparam.models.layers.fast import accelerate
 from lowparam.models.skeletons.controlled import build
 from lowparam.training.malloc import KEPT
 from lowparam.training.plan import activation_bytes, plan, step_seconds, totals
+from lowparam.training.step_time import STEPS, measure_step
 from quick import make_params
 
 
@@ -90,3 +91,26 @@ def test_a_step_takes_about_as_long_as_predicted(architecture):
         F.cross_entropy(net(images), torch.zeros(64).long()).backward()
         times.append(time.process_time() - started)
     assert predicted / 3 < min(times) < predicted * 3
+
+
+def test_a_measured_plan_times_the_steps_of_the_training_loop(data_folder, monkeypatch):
+    net, taken = build("mobilenetv1", 8.0, classes=10, in_channels=1, size=8), []
+    net.register_forward_hook(lambda *_: taken.append(net.training))
+    monkeypatch.setattr(time, "perf_counter", lambda: float(sum(taken)))  # a second a training step
+    params = make_params(ema=None)
+    recipe = params.recipe(params.scales("quick")[0])
+    assert measure_step(net, data_folder, recipe, forward=0.5) == pytest.approx(STEPS / (STEPS + 0.5))
+    assert taken[-STEPS - 1 :] == [True] * STEPS + [False]
+
+
+def test_a_measured_plan_replaces_what_is_predicted(prepared, monkeypatch):
+    monkeypatch.setattr("lowparam.training.plan.measure_step", lambda *_, **__: 0.5)
+    params = make_params()
+    batch = params.recipe(params.scales("quick")[0]).batch_size
+    for speed in (1.0, 2.0):  # of the prediction; what is measured here needs no correction
+        measured = plan(params, "quick", data=prepared, speed=speed, measure=True)
+        assert measured["images_per_second"].item() == pytest.approx(batch / 0.5)
+    manifest = prepared / "digits/manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"streaming": True}))
+    streamed = plan(params, "quick", data=prepared, measure=True)
+    assert streamed["images_per_second"].item() == plan(params, "quick", data=prepared)["images_per_second"].item()

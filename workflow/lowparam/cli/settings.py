@@ -45,6 +45,9 @@ def plan(
     power: Annotated[
         str | None, typer.Option(metavar="CLAIM", help="Say from recorded results how many seeds a claim needs.")
     ] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Time a few steps of each network here, in place of predicting them.")
+    ] = False,
 ) -> None:
     """Predict time and memory of an experiment before anything runs: trainings, profiles and the report."""
     params = parameters.load()
@@ -58,7 +61,7 @@ def plan(
         experiment_table.write_page(params)
         return
     for name in [experiment] if experiment else params.replicate:
-        table = plan(params, name)
+        table = plan(params, name, measure=measure)
         plans.keep(params, name, table)
         show(table.round({"images_per_second": 0, "seconds": 0, "memory_mb": 0}))
         deploy = params.experiment(name).deploy

@@ -20,7 +20,7 @@ PER_SEED = re.compile(r"(train|profile|deploy)_([\d_]+)")
 """The name of a rule that trains, profiles or exports, with each seed."""
 PROFILE = 0.1
 """How long a profile takes, in trainings; all else takes about as long."""
-DEPLOY = 12.0
+DEPLOY = 18.0
 """Seconds that the export of a run takes, with 32 and 8 bits and its measurements; small networks hardly differ."""
 STEPS = re.compile(r"(\d+) of (\d+) steps \((\d+)%\) done")
 # What Snakemake prints at every start or between two steps, without news in it.

@@ -2,7 +2,8 @@
 
 A step is predicted from three counts: how many layers it calls, how many activation values they write and how many
 multiply-accumulates they do. The seconds that each costs were fitted to measured steps (docs/performance.md), so
-another machine is faster or slower by about one factor, which `speed` corrects.
+another machine is faster or slower by about one factor, which `speed` corrects. What a network does outside its layers,
+and penalties, are not in the counts; `measure` times a few steps of each network in place of predicting them.
 """
 
 from pathlib import Path
@@ -16,6 +17,7 @@ from lowparam.models import network_for
 from lowparam.models.counts import Counts, count_layers
 from lowparam.params import Params, Recipe, Run, Scale, run_spec
 from lowparam.training.malloc import KEPT
+from lowparam.training.step_time import measure_step
 from lowparam.waiting import track
 
 __all__ = ["activation_bytes", "plan", "step_seconds", "totals"]
@@ -42,7 +44,14 @@ def activation_bytes(values: int) -> float:
     return KEPT_BYTES * values if values < KEPT else max(KEPT_BYTES * KEPT / 2, RETURNED_BYTES * values)
 
 
-def plan(params: Params, experiment: str, *, data: Path = Path("results/data"), speed: float = 1.0) -> pd.DataFrame:
+def plan(
+    params: Params,
+    experiment: str,
+    *,
+    data: Path = Path("results/data"),
+    speed: float = 1.0,
+    measure: bool = False,
+) -> pd.DataFrame:
     """Predict every scale of an experiment.
 
     Parameters
@@ -55,6 +64,9 @@ def plan(params: Params, experiment: str, *, data: Path = Path("results/data"), 
         Folder of the prepared data sets; how many images there are is read from the manifest.
     speed : float
         How many times as fast the machine is as the one of docs/performance.md.
+    measure : bool
+        Time a few steps of each network on this machine, about a second each (`lowparam.training.step_time`).
+        Networks whose images stay on disk are predicted all the same.
 
     Returns
     -------
@@ -82,10 +94,13 @@ def plan(params: Params, experiment: str, *, data: Path = Path("results/data"), 
     def row(name: str, scale: Scale, recipe: Recipe, runs: int) -> dict[str, Any]:
         spec = run_spec(params, Run(scale, chosen.seeds[0]))
         # Not on the meta device: networks of timm look at their values while they are built.
-        counts = count_layers(
-            network_for(spec, classes=len(about["classes"]), in_channels=in_channels, size=size), in_channels, size
-        )
-        image = step_seconds(counts, recipe.batch_size) / recipe.batch_size
+        net = network_for(spec, classes=len(about["classes"]), in_channels=in_channels, size=size)
+        counts = count_layers(net, in_channels, size)
+        if measure and not about.get("streaming"):
+            step = speed * measure_step(net, manifest.parent, recipe, forward=FORWARD)
+        else:
+            step = step_seconds(counts, recipe.batch_size)
+        image = step / recipe.batch_size
         epoch = image * (images["train"] + FORWARD * images["validation"]) + EPOCH
         run = recipe.epochs * epoch + FORWARD * image * sum(images.values())
         return {
