@@ -45,7 +45,7 @@ def test_the_committed_page_is_that_of_the_committed_results(page, here):
     assert page.read_text(encoding="utf-8") == answers(load(), page), HINT
 
 
-@pytest.mark.parametrize("page", PAGES, ids=str)
+@pytest.mark.parametrize("page", PAGES[:2], ids=str)  # the others define measures and settings, which are numbers
 def test_numbers_outside_of_the_markers_are_no_results(page, here):
     text = re.sub(r"<!-- .*? -->\n.*?<!-- end of .*? -->", "", page.read_text(encoding="utf-8"), flags=re.S)
     text = re.sub(r"```.*?```|`[^`]*`|\]\([^)]*\)", "", text, flags=re.S)
@@ -112,6 +112,28 @@ def test_other_results_give_other_numbers_by_one_command(folder, tmp_path, monke
     assert f"{judged.loc[('C2', 'total'), 'estimate']:.2f} points" in first
     page.write_text(first)
     assert answers(load(), page) == first, "the page is not stable"
+
+
+def test_a_page_has_the_tests_of_a_name_and_what_an_experiment_wrote(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(folder.parents[1])
+    page = tmp_path / "page.md"
+    names = ["tests total", "table accuracy of digits", "figure accuracy of digits", "table nothing of digits"]
+    page.write_text("\n".join(f"<!-- {name}: written by `lowparam docs` -->\n<!-- end of {name} -->" for name in names))
+    text = answers(load(), page)
+    table = (folder / "tables/accuracy.md").read_text()
+    assert all(line in text for line in table.splitlines() if line.startswith("|"))
+    assert re.findall(r"^\| C\d+ \| (\w+) \|", text, flags=re.M) == ["total"]
+    assert "results/digits/shown/accuracy.png)" in text
+    assert "The table `nothing` of `lowparam run digits` is not recorded yet." in text
+
+
+@pytest.mark.parametrize("marker", ["tests totl", "table accuracy of digit"])
+def test_a_marker_of_an_unknown_test_or_experiment_gets_one_line(marker, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(folder.parents[1])
+    page = tmp_path / "page.md"
+    page.write_text(f"<!-- {marker}: written by `lowparam docs` -->\n<!-- end of {marker} -->\n")
+    with pytest.raises(LowparamError, match=r"unknown (test|experiment) .*'?(total|digits)"):
+        answers(load(), page)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ CAPTION = (
     "seeds. Measures between the dashed lines do not see superposition in these networks."
 )
 APPLIES = ("has_four_doses",)
+SHOWN = True
 ORDER = 63
 
 

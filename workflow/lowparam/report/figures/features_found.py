@@ -14,6 +14,7 @@ CAPTION = (
     "Hollow marks: a run is untrained."
 )
 APPLIES = ("has_known_features",)
+SHOWN = True
 ORDER = 60
 
 

@@ -16,6 +16,7 @@ CAPTION = (
     "explained, on average, than networks of these shapes could explain without activations."
 )
 APPLIES = ("has_known_features",)
+SHOWN = True
 ORDER = 62
 
 

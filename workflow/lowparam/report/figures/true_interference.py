@@ -13,6 +13,7 @@ CAPTION = (
     "t interval; 0: none, 1: all of it. Hollow marks: a run is untrained."
 )
 APPLIES = ("has_known_features",)
+SHOWN = True
 ORDER = 61
 
 

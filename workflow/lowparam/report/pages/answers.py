@@ -1,8 +1,10 @@
 """Write verdicts and numbers into pages that people wrote, between the markers that a page has for them.
 
 ``<!-- answer C2 C2.body: written by `lowparam docs` -->`` gets the primary test of C2 and its test ``body``, on every
-experiment that has the runs, and the figure of C2. ``<!-- first result: … -->`` gets one figure and one sentence. So
-no number of these pages is typed, and the pages change only where results do.
+experiment that has the runs, and the figure of C2. ``<!-- tests known_features: … -->`` gets the tests of that
+name of all claims, ``<!-- table calibration of factors: … -->`` and ``<!-- figure … of …: … -->`` what an experiment
+wrote, and ``<!-- first result: … -->`` one figure and one sentence. So no result on these pages is typed, and the pages
+change only where results do.
 """
 
 import os
@@ -26,9 +28,17 @@ from lowparam.report.verdicts.view import VERDICTS, TestVerdict, current, view
 
 __all__ = ["PAGES", "answers", "blocks", "write_answers"]
 
-PAGES = (Path("README.md"), Path("docs/results.md"))
-ANSWER, FIRST = "answer", "first result"
-MARKER = re.compile(rf"<!-- (({ANSWER}) [^:]+|{FIRST}): written by `{page_tables.COMMAND}` -->")
+PAGES = (
+    Path("README.md"),
+    Path("docs/results.md"),
+    Path("docs/science/factors.md"),
+    Path("docs/science/interference.md"),
+)
+ANSWER, TESTS, FIRST = "answer", "tests", "first result"
+WRITTEN = re.compile(r"(table|figure) (\w+) of (\w+)")
+MARKER = re.compile(
+    rf"<!-- ((?:{ANSWER}|{TESTS}) [^:]+|{WRITTEN.pattern}|{FIRST}): written by `{page_tables.COMMAND}` -->"
+)
 HEADLINE = "C2"  # the claim of the sentence of the first result
 NOTHING = "There are no verdicts yet: `make replicate` computes them."
 
@@ -73,11 +83,8 @@ def answers(params: Params, page: Path) -> str:
     registry = load_registry()
     judged = judgements(params, registry)
     results = Path(os.path.relpath(paths.RESULTS, page.parent)).as_posix()
-    filled = {
-        name: _first(params, judged, results) if name == FIRST else _answer(params, registry, judged, name, results)
-        for name in blocks(text)
-    }
-    return page_tables.fill(text, filled)
+
+    return page_tables.fill(text, {name: _block(params, registry, judged, name, results) for name in blocks(text)})
 
 
 def blocks(text: str) -> list[str]:
@@ -93,6 +100,17 @@ def judgements(params: Params, registry: Registry) -> list[Judgement]:
         for claim in view(current(read_csv(paths.claims(subject.name)), registry), registry)
         for test in claim.tests
     ]
+
+
+def _block(params: Params, registry: Registry, judged: list[Judgement], name: str, results: str) -> str:
+    """Return what goes between the markers of a name."""
+    if name == FIRST:
+        return _first(params, judged, results)
+    if written := WRITTEN.fullmatch(name):
+        return _written(params, *written.groups(), results)
+    if name.startswith(f"{TESTS} "):
+        return _tests(registry, judged, name.removeprefix(f"{TESTS} "), results)
+    return _answer(params, registry, judged, name, results)
 
 
 def _answer(params: Params, registry: Registry, judged: list[Judgement], name: str, results: str) -> str:
@@ -112,6 +130,13 @@ def _answer(params: Params, registry: Registry, judged: list[Judgement], name: s
         figures.append(_figure(params, found, results))
     table = [page_tables.markdown(rows)] if rows else []
     return "\n\n".join(["\n".join(parts), *table, *[figure for figure in figures if figure][:1]])
+
+
+def _tests(registry: Registry, judged: list[Judgement], name: str, results: str) -> str:
+    """Return a row for each test of a name, of all claims, on each experiment that has the runs."""
+    get(name, {test.id: test for claim in registry.claims for test in claim.tests}, "test")
+    rows = [_row(one, results) for one in judged if one.test.test.id == name and one.is_tested]
+    return page_tables.markdown(rows) if rows else f"The tests `{name}` have no runs yet."
 
 
 def _stated(registry: Registry, claim: Claim, found: list[Judgement], results: str) -> str:
@@ -167,9 +192,27 @@ def _picture_with_caption(params: Params, name: str, figure: str, results: str, 
         output for of in ("verdicts", None) for output in catalogue.outputs(catalogue.FIGURES, context.subject, of)
     ]
     caption = next((context.caption(output) for output in of_subject if output.name == figure), figure)
-    lines = "\n".join(re.split(r"(?<=\.) (?=[A-Z])", caption)[:sentences])
     path = Path(results) / paths.shown(name).relative_to(paths.RESULTS) / f"{figure}.png"
-    return f"![{figure.replace('_', ' ')} on {name}]({path.as_posix()})\n\n*{lines}*"
+    return f"![{figure.replace('_', ' ')} on {name}]({path.as_posix()})\n\n*{_sentences(caption, sentences)}*"
+
+
+def _written(params: Params, kind: str, output: str, name: str, results: str) -> str:
+    """Return a table or figure that an experiment wrote, a sentence a line, or how to have it."""
+    get(name, params.experiments, "experiment")
+    if kind == "figure" and (paths.shown(name) / f"{output}.png").exists():
+        return _picture_with_caption(params, name, output, results)
+    table = paths.experiment(name) / "tables" / f"{output}.md"
+    if kind == "table" and table.exists():
+        return "\n".join(
+            line if line.startswith("|") else _sentences(line)
+            for line in read_text(table, missing="").strip().splitlines()
+        )
+    return f"The {kind} `{output}` of `lowparam run {name}` is not recorded yet."
+
+
+def _sentences(text: str, count: int | None = None) -> str:
+    """Return the first sentences of a text, all by default, a line each."""
+    return "\n".join(re.split(r"(?<=\.) (?=[A-Z])", text)[:count])
 
 
 def _training_images(name: str) -> int:
