@@ -107,7 +107,8 @@ def _block(params: Params, registry: Registry, judged: list[Judgement], name: st
     if name == FIRST:
         return _first(params, judged, results)
     if written := WRITTEN.fullmatch(name):
-        return _written(params, *written.groups(), results)
+        kind, output, experiment = written.groups()
+        return _written(params, kind, output, experiment, results)
     if name.startswith(f"{TESTS} "):
         return _tests(registry, judged, name.removeprefix(f"{TESTS} "), results)
     return _answer(params, registry, judged, name, results)
