@@ -196,6 +196,18 @@ def test_what_is_recorded_stays_so_whatever_becomes_of_an_experiment(two):
     assert now("last") == kept | of("last")
 
 
+def test_recorded_data_do_not_record_an_experiment_of_their_name(two):
+    settings = two.model_dump()
+    settings["experiments"]["others"] = settings["experiments"]["elsewhere"]
+    params = parameters.Params.model_validate(settings)
+    dvc_files.write(params, "elsewhere")
+    lock()
+    assert "results/data/others" in known()
+    dvc_files.check(params)
+    dvc_files.write(params)
+    assert not Path("results/others/dvc.yaml").exists()
+
+
 def test_what_prune_deleted_is_recorded_no_longer(two):
     settings = two.model_dump()
     settings["experiments"]["digits"]["tune"] = {"lr": [0.01, 0.03], "budget": "10k", "seeds": [100]}

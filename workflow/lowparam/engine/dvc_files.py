@@ -220,7 +220,8 @@ def check(params: Params) -> None:
 def contents_of_files(params: Params, *names: str) -> dict[str, str]:
     """Return the text of dvc.yaml, and of the files of all else that is recorded, with those of `names`."""
     known, left = _found("dvc.lock"), _left(params)
-    recorded = {path.parent.name for path in paths.RESULTS.glob("*/dvc.yaml")} | {name for _, name in known} | {*names}
+    recorded = {path.parent.name for path in paths.RESULTS.glob("*/dvc.yaml")} | {*names}
+    recorded |= {name for part, name in known if part != "data"}  # a data set may have the name of an experiment
     others = sorted((recorded & {*params.experiments} | {*names}) - {*params.replicate})
     read_here = sorted({params.experiment(name).data for name in params.replicate})
     read_there = {params.experiment(name).data for name in others}
