@@ -41,14 +41,9 @@ def measure_step(net: Network, data_folder: Path, recipe: Recipe, *, forward: fl
     LowparamError
         If the data are missing or damaged, or the recipe does not suit the network.
     """
-    kind, dataset = (
-        (Training, data.load(data_folder))
-        if recipe.dose is None
-        else (
-            PresenceTraining,
-            load_known(data_folder, recipe.dose),
-        )
-    )
+    known = recipe.dose is not None
+    dataset = load_known(data_folder, recipe.dose) if known else data.load(data_folder)
+    kind = PresenceTraining if known else Training
     training = kind(net, _first(dataset, STEPS * recipe.batch_size), recipe, seed=0, device=torch.device("cpu"))
     training.run_epoch()
     start = time.perf_counter()

@@ -83,7 +83,6 @@ def answers(params: Params, page: Path) -> str:
     registry = load_registry()
     judged = judgements(params, registry)
     results = Path(os.path.relpath(paths.RESULTS, page.parent)).as_posix()
-
     return page_tables.fill(text, {name: _block(params, registry, judged, name, results) for name in blocks(text)})
 
 
