@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -10,7 +11,7 @@ from lowparam import data
 from lowparam.data import Dataset
 from lowparam.data.known import load_known
 from lowparam.models.skeletons.controlled import Network
-from lowparam.params import Recipe
+from lowparam.params import Dose, Recipe
 from lowparam.threads import one_thread
 from lowparam.training.loop import EVALUATION_BATCH, Training
 from lowparam.training.train_known import PresenceTraining
@@ -41,18 +42,20 @@ def measure_step(net: Network, data_folder: Path, recipe: Recipe, *, forward: fl
     LowparamError
         If the data are missing or damaged, or the recipe does not suit the network.
     """
-    known = recipe.dose is not None
-    dataset = load_known(data_folder, recipe.dose) if known else data.load(data_folder)
-    kind = PresenceTraining if known else Training
-    training = kind(net, _first(dataset, STEPS * recipe.batch_size), recipe, seed=0, device=torch.device("cpu"))
+    images = _first_images(data_folder, recipe.dose, STEPS * recipe.batch_size)
+    kind = Training if recipe.dose is None else PresenceTraining
+    training = kind(net, images, recipe, seed=0, device=torch.device("cpu"))
     training.run_epoch()
     start = time.perf_counter()
     training.run_epoch()
     return (time.perf_counter() - start) / (training.steps_per_epoch + forward)
 
 
-def _first(dataset: Dataset, count: int) -> Dataset:
+@cache  # the networks of a plan share them
+def _first_images(data_folder: Path, dose: Dose | None, count: int) -> Dataset:
     """Return a data set with the first `count` training images and one batch of validation images."""
+    dataset = data.load(data_folder) if dose is None else load_known(data_folder, dose)
+    assert isinstance(dataset, Dataset)  # a plan predicts streamed images
     rows = torch.arange(min(count, len(dataset.train)))
     few = torch.arange(min(EVALUATION_BATCH, len(dataset.validation)))
     return replace(dataset, train=dataset.train.take(rows), validation=dataset.validation.take(few))
