@@ -85,3 +85,19 @@ def test_arms_that_did_not_train_are_changed_blocks_and_have_an_extended_search_
         assert choice["at_edge"] == {} or len(choice["added"]["lr"]) == 2, "the search ended at the end of its list"
         rows = shown[(shown["architecture"] == architecture) & (shown["probe"] == probe)]
         assert set(rows["lr"].round(9)) == {round(lr, 9) for lr in tried} and rows["chosen"].any()
+
+
+def test_most_blocks_represent_more_known_features_the_more_there_are_beyond_their_channels():
+    """Superposition happens: sparse features are found beyond the fewest values that a network has of an image."""
+    path = ROOT / "results/factors/runs.csv"
+    if not path.exists():
+        pytest.skip("no results in this clone")
+    runs = pd.read_csv(path)
+    runs[["block", "features"]] = runs["architecture"].str.extract(r"^(\w+)@n(\d+)_p0\.05$")
+    smaller = runs[(runs["budget"] == "12k") & runs["block"].isin(PARAMS.defaults["architectures"])]
+    found = smaller.assign(features=smaller["features"].astype(int)).pivot_table(
+        ["features_found", "features_limit"], "features", "block"
+    )
+    rise = (found["features_found"].diff().iloc[1:] > 0).all()
+    beyond = found["features_found"].iloc[-1] > found["features_limit"].iloc[-1]
+    assert len(rise) == 6 and (rise & beyond).sum() >= 4, found
