@@ -312,7 +312,7 @@ def profile(
     arrays: dict[str, Tensor] = {}
     table = profile_model(model, images, labels, settings=settings, figure_data=arrays, **options)
     if out is not None:
-        from lowparam.files import write_text
+        from lowparam.files import write_csv
         from lowparam.interference import figure_data
         from lowparam.report.model_report import write_model_report
 
@@ -320,7 +320,7 @@ def profile(
             str(name) for name in (classes if classes is not None else range(1 + max(int(label) for label in labels)))
         ]
         figure_data.write(Path(out) / "profile.safetensors", arrays, classes=names)
-        write_text(Path(out) / "profile.csv", table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+        write_csv(Path(out) / "profile.csv", table)
         write_model_report(Path(out), type(model).__name__)
     return table
 

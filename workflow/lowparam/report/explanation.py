@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from lowparam.explanations.network import Explanation, labels_of
-from lowparam.files import write_text
+from lowparam.files import write_csv
 from lowparam.report.escape import has_glyphs, mathtext
 from lowparam.report.style import TEXT_WIDTH, in_style, save
 
@@ -25,8 +24,7 @@ LONGEST_NAME = 14
 def write_explanation(folder: Path, name: str, found: Explanation) -> None:
     """Write ``page.png`` and ``page.pdf``, and ``scores.csv``, ``cascade.csv`` and ``units.csv``."""
     for part in ("scores", "cascade", "units"):
-        table: pd.DataFrame = getattr(found, part)
-        write_text(folder / f"{part}.csv", table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+        write_csv(folder / f"{part}.csv", getattr(found, part))
     with in_style():
         save(draw(name, found), folder, "page")
 

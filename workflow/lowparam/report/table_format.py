@@ -9,7 +9,7 @@ import pandas as pd
 from markupsafe import Markup, escape
 from tabulate import tabulate
 
-from lowparam.files import atomic, write_text
+from lowparam.files import write_csv, write_text
 from lowparam.report import table_latex
 from lowparam.report.escape import latex, markdown
 from lowparam.report.formats import Cell
@@ -116,8 +116,7 @@ class Table:
         """Write ``<name>.tex``, ``.md`` and ``.csv`` into `folder`."""
         write_text(folder / f"{self.name}.tex", self.latex(experiment))
         write_text(folder / f"{self.name}.md", self.markdown())
-        with atomic(folder / f"{self.name}.csv") as temporary:
-            self.numbers.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+        write_csv(folder / f"{self.name}.csv", self.numbers)
 
 
 def _text(part: str | Cell) -> str:
