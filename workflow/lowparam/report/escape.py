@@ -6,7 +6,7 @@ passes through here before another program reads it. HTML has its own library (m
 
 import unicodedata
 
-__all__ = ["has_glyphs", "latex", "markdown", "mathtext", "one_line"]
+__all__ = ["class_name", "has_glyphs", "latex", "markdown", "mathtext", "one_line"]
 
 # Characters that LaTeX would read as commands, and those beyond ASCII that our texts use.
 LATEX = {
@@ -44,6 +44,8 @@ AS_IT_IS = "–—‘’“”…ßæøåœÆØÅŒłŁ"
 """What else LaTeX sets without a package."""
 ACCENTS = "\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c"
 """From grave to caron: the accents that LaTeX puts on a letter of ASCII."""
+LONGEST_NAME = 14
+"""Letters of the name of a class that figures show; more would take the space of the panels."""
 
 
 def one_line(text: str) -> str:
@@ -78,6 +80,11 @@ def has_glyphs(text: str) -> bool:
 
     font = font_manager.get_font(font_manager.findfont(font_manager.FontProperties()))
     return all(font.get_char_index(ord(letter)) for letter in one_line(text))
+
+
+def class_name(name: str, number: int) -> str:
+    """Return what figures call a class: the start of its name, or its number if their font lacks one of the letters."""
+    return mathtext(name, LONGEST_NAME) if has_glyphs(name) else str(number)
 
 
 def _latex_letter(letter: str) -> str:

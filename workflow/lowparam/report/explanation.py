@@ -11,14 +11,13 @@ from torch import Tensor
 
 from lowparam.explanations.network import Explanation, labels_of
 from lowparam.files import write_csv
-from lowparam.report.escape import has_glyphs, mathtext
+from lowparam.report.escape import class_name, has_glyphs, mathtext
 from lowparam.report.style import TEXT_WIDTH, in_style, save
 
 __all__ = ["draw", "write_explanation"]
 
 ACROSS = 6
 """Images in a row."""
-LONGEST_NAME = 14
 
 
 def write_explanation(folder: Path, name: str, found: Explanation) -> None:
@@ -72,7 +71,8 @@ def _images(row: Sequence[Axes], found: Explanation, count: int) -> list[Axes]:
     for place, (axis, image) in enumerate(zip(row, found.images[:count], strict=False)):
         _show(axis, image, found)
         right = found.predicted[place] == found.labels[place]
-        axis.set_title(_class(found, int(found.labels[place])), color="black" if right else "tab:red")
+        label = int(found.labels[place])
+        axis.set_title(class_name(found.classes[label], label), color="black" if right else "tab:red")
     row[0].set_ylabel("image")
     return list(row[:count])
 
@@ -98,7 +98,7 @@ def _inverted(row: Sequence[Axes], found: Explanation, site: str, images: Tensor
 def _classes(row: Sequence[Axes], found: Explanation, images: Tensor, first: int) -> list[Axes]:
     for place, (axis, image) in enumerate(zip(row, images, strict=False)):
         _show(axis, image, found)
-        axis.set_title(_class(found, first + place))
+        axis.set_title(class_name(found.classes[first + place], first + place))
     row[0].set_ylabel("drives the class")
     return list(row[: len(images)])
 
@@ -111,8 +111,3 @@ def _show(axis: Axes, image: Tensor, found: Explanation) -> None:
         axis.imshow(scaled.permute(1, 2, 0).numpy(), interpolation="nearest")
     else:
         axis.imshow(torch.mean(scaled, 0).numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-
-
-def _class(found: Explanation, place: int) -> str:
-    text = found.classes[place]
-    return mathtext(text, LONGEST_NAME) if has_glyphs(text) else str(place)

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from lowparam.interference.measures.class_cross_talk import chi
 from lowparam.report.context import Context, Profiles
-from lowparam.report.escape import has_glyphs, mathtext
+from lowparam.report.escape import class_name
 from lowparam.report.figures._arrays import place, sites
 from lowparam.report.style import TEXT_WIDTH, only_text
 
@@ -16,9 +16,6 @@ CAPTION = (
 PER = "family"
 ORDER = 230
 ON_PAGE = False
-
-LONGEST_NAME = 14
-"""Letters of a class that are drawn; longer ones would take the space of the panels."""
 
 
 def make(context: Context) -> Figure:
@@ -33,7 +30,7 @@ def draw(profiles: Profiles) -> Figure:
     pale blue. A class whose name the font cannot write is shown by its number.
     """
     arrays, classes = profiles.arrays, profiles.classes
-    names = [mathtext(name, LONGEST_NAME) if has_glyphs(name) else str(place) for place, name in enumerate(classes)]
+    names = [class_name(name, number) for number, name in enumerate(classes)]
     ends = sites(arrays, "cross_talk")
     if not ends:
         return only_text("χ is undefined.")
