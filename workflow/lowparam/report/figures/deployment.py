@@ -5,10 +5,9 @@ from matplotlib.figure import Figure
 
 from lowparam.report.context import Context
 from lowparam.report.deployment import FLASH_LIMIT, RAM_LIMIT, measured
-from lowparam.report.estimates import GRID, in_order, mean_by_scale, untrained_scales
-from lowparam.report.labels import architecture_label
-from lowparam.report.layout import HOLLOW, legend, panels, size_axis, value_axis
-from lowparam.report.pareto import front
+from lowparam.report.estimates import in_order, untrained_scales
+from lowparam.report.figures._fronts import cost_points, draw_front
+from lowparam.report.layout import legend, panels, size_axis, value_axis
 from lowparam.report.style import looks, only_text
 
 CAPTION = (
@@ -31,21 +30,12 @@ def make(context: Context) -> Figure:
     """Draw one panel for each cost."""
     runs = measured(context)
     styles, untrained = looks(in_order(runs["architecture"])), untrained_scales(context.runs)
-    points = mean_by_scale(runs, "int8_accuracy").join(runs.groupby(GRID)[list(COSTS)].mean(), on=GRID)
-    points = points[points["mean"].notna()]
+    points = cost_points(runs, "int8_accuracy", COSTS)
     if points.empty:
         return only_text("No network was exported in all its runs.")
-    trained = points[[tuple(row) not in untrained for row in points[GRID].to_numpy()]]
     figure, axes = panels(len(COSTS), height=2.6, sharey=True)
     for ax, (column, (label, limit)) in zip(axes, COSTS.items(), strict=True):
-        for _, row in points.iterrows():
-            look = styles[row["architecture"]] | {"linestyle": "", "label": architecture_label(row["architecture"])}
-            bars = {"yerr": 100 * row["half_width"], "elinewidth": 0.8}
-            ax.errorbar(row[column], 100 * row["mean"], **look, **bars)
-            if tuple(row[GRID]) in untrained:
-                ax.plot(row[column], 100 * row["mean"], **look | {"label": HOLLOW}, markerfacecolor="white", zorder=3)
-        best = trained.iloc[front(trained[column].tolist(), trained["mean"].tolist())]
-        ax.plot(best[column], 100 * best["mean"], drawstyle="steps-post", color="0.3", linewidth=1, zorder=0)
+        draw_front(ax, points, column, styles, untrained)
         if limit is not None and np.max(points[column]) >= limit / 10:
             ax.axvline(limit, color="0.3", linewidth=0.8, linestyle=":")
         ax.set_xlabel(label)

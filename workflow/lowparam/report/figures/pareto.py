@@ -3,10 +3,9 @@
 from matplotlib.figure import Figure
 
 from lowparam.report.context import Context
-from lowparam.report.estimates import GRID, in_order, mean_by_scale, untrained_scales
-from lowparam.report.labels import architecture_label
-from lowparam.report.layout import HOLLOW, legend, panels, size_axis, value_axis
-from lowparam.report.pareto import front
+from lowparam.report.estimates import in_order, untrained_scales
+from lowparam.report.figures._fronts import cost_points, draw_front
+from lowparam.report.layout import legend, panels, size_axis, value_axis
 from lowparam.report.style import looks, only_text
 
 CAPTION = (
@@ -28,23 +27,12 @@ def make(context: Context) -> Figure:
     """Draw one panel for each cost."""
     runs = context.runs[context.runs["probe"] == "none"]
     styles, untrained = looks(in_order(runs["architecture"])), untrained_scales(runs)
-    points = mean_by_scale(runs, "test_accuracy")
-    points = points.join(runs.groupby(GRID)[list(COSTS)].mean(), on=GRID)
-    points = points[points["mean"].notna()]
+    points = cost_points(runs, "test_accuracy", COSTS)
     if points.empty:
         return only_text("A seed of each configuration diverged.")
-    trained = points[[tuple(row) not in untrained for row in points[GRID].to_numpy()]]
     figure, axes = panels(len(COSTS), height=2.6, sharey=True)
     for ax, (column, label) in zip(axes, COSTS.items(), strict=True):
-        for _, row in points.iterrows():
-            hollow = tuple(row[GRID]) in untrained
-            look = styles[row["architecture"]] | {"linestyle": "", "label": architecture_label(row["architecture"])}
-            bars = {"yerr": 100 * row["half_width"], "elinewidth": 0.8}
-            ax.errorbar(row[column], 100 * row["mean"], **look, **bars)
-            if hollow:
-                ax.plot(row[column], 100 * row["mean"], **look | {"label": HOLLOW}, markerfacecolor="white", zorder=3)
-        best = trained.iloc[front(trained[column].tolist(), trained["mean"].tolist())]
-        ax.plot(best[column], 100 * best["mean"], drawstyle="steps-post", color="0.3", linewidth=1, zorder=0)
+        draw_front(ax, points, column, styles, untrained)
         size_axis([ax], points[column])
         ax.set_xlabel(label)
     axes[0].set_ylabel("test accuracy (%)")
