@@ -33,6 +33,7 @@ __all__ = [
     "Shown",
     "claim_files",
     "condition",
+    "every_output",
     "families",
     "families_with_profile_figures",
     "figures",
@@ -150,6 +151,11 @@ def outputs(folder: str, subject: Subject, of: str | None = None) -> list[Output
         else:
             found.append(Output(name, name, about, caption, on_page=on_page, shown=shown))
     return found
+
+
+def every_output(folder: str, subject: Subject) -> list[Output]:
+    """List the tables or figures that show verdicts on claims, then all others; parameters are those of `outputs`."""
+    return [*outputs(folder, subject, "verdicts"), *outputs(folder, subject)]
 
 
 def known_figures(of: str) -> list[str]:

@@ -188,10 +188,8 @@ def _picture(one: Judgement) -> Path:
 def _picture_with_caption(params: Params, name: str, figure: str, results: str, sentences: int | None = None) -> str:
     """Return a figure of an experiment with the first sentences of its caption, all by default."""
     context = Context(params, name)
-    of_subject = [
-        output for of in ("verdicts", None) for output in catalogue.outputs(catalogue.FIGURES, context.subject, of)
-    ]
-    caption = next((context.caption(output) for output in of_subject if output.name == figure), figure)
+    drawn = catalogue.every_output(catalogue.FIGURES, context.subject)
+    caption = next((context.caption(output) for output in drawn if output.name == figure), figure)
     path = Path(results) / paths.shown(name).relative_to(paths.RESULTS) / f"{figure}.png"
     return f"![{figure.replace('_', ' ')} on {name}]({path.as_posix()})\n\n*{_sentences(caption, sentences)}*"
 

@@ -75,10 +75,8 @@ def write_page(params: Params, experiment: str) -> None:
     runs = judged_on.read()
     claims = view(judged.rows, registry)
     context = Context(params, experiment, verdicts=judged)
-    shown = [
-        output for of in ("verdicts", None) for output in catalogue.outputs(catalogue.FIGURES, context.subject, of)
-    ]
-    figures = {output.name: _picture(context, output) for output in shown if output.on_page}
+    drawn = catalogue.every_output(catalogue.FIGURES, context.subject)
+    figures = {output.name: _picture(context, output) for output in drawn if output.on_page}
     template = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
     ).get_template("report.html")

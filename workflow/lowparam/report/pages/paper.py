@@ -129,13 +129,9 @@ def _section(params: Params, name: str, results: str, verdicts: pd.DataFrame) ->
     """Return the section of an experiment: tables and figures, without those of profiles."""
     folder = Path("results", name)
     context = Context(params, name)
-    tables = [table for of in ("verdicts", None) for table in catalogue.tables(context.subject, of)]
-    figures = [
-        figure
-        for of in ("verdicts", None)
-        for figure in catalogue.outputs(catalogue.FIGURES, context.subject, of)
-        if figure.on_page and not figure.family
-    ]
+    tables = [table.name for table in catalogue.every_output(catalogue.TABLES, context.subject)]
+    drawn = catalogue.every_output(catalogue.FIGURES, context.subject)
+    figures = [figure for figure in drawn if figure.on_page and not figure.family]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,

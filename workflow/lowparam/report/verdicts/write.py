@@ -47,8 +47,7 @@ def write_verdicts(params: Params, name: str) -> None:
     write_text(paths.tables(name) / "macros.tex", macros(claims, judged_on, runs, params))
     figures = [
         replace(figure, caption=context.caption(figure))
-        for of in ("verdicts", None)
-        for figure in catalogue.outputs(catalogue.FIGURES, context.subject, of)
+        for figure in catalogue.every_output(catalogue.FIGURES, context.subject)
         if figure.shown
     ]
     write_text(paths.experiment(name) / "claims.md", verdict_page(claims, name, figures))
