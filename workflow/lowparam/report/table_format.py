@@ -14,7 +14,7 @@ from lowparam.report import table_latex
 from lowparam.report.escape import latex, markdown
 from lowparam.report.formats import Cell
 
-__all__ = ["Table"]
+__all__ = ["Table", "markdown_grid"]
 
 NO_ROWS = "There are no rows."
 
@@ -117,6 +117,12 @@ class Table:
         write_text(folder / f"{self.name}.tex", self.latex(experiment))
         write_text(folder / f"{self.name}.md", self.markdown())
         write_csv(folder / f"{self.name}.csv", self.numbers)
+
+
+def markdown_grid(rows: Sequence[Sequence[str]], header: Sequence[str]) -> str:
+    """Format texts as a Markdown table."""
+    cells = [[markdown(cell) for cell in row] for row in rows]
+    return tabulate(cells, header, tablefmt="github", disable_numparse=True)
 
 
 def _text(part: str | Cell) -> str:

@@ -1,7 +1,6 @@
 """Which reading of SoLU was chosen on one experiment, and what the claims are under it on all other data."""
 
 import pandas as pd
-from tabulate import tabulate
 
 from lowparam import paths
 from lowparam.catalogue import solu_readings
@@ -9,8 +8,8 @@ from lowparam.claims.readings import CHOSEN_ON, PATTERN, PROBE, chosen
 from lowparam.claims.subjects import judged_subjects
 from lowparam.files import read_csv
 from lowparam.params import Params
-from lowparam.report.escape import markdown
 from lowparam.report.labels import probe_label
+from lowparam.report.table_format import markdown_grid
 
 __all__ = ["read_readings", "section"]
 
@@ -73,5 +72,5 @@ def section(readings: pd.DataFrame) -> str:
     rows = []
     for (experiment, place), of_place in others.groupby(["experiment", "place"], sort=False):
         verdicts = of_place.set_index("claim")["verdict"]
-        rows.append([markdown(f"[{place}]({experiment}/claims.md)"), *(verdicts.get(claim, "–") for claim in PATTERN)])
-    return "\n\n".join([*parts, tabulate(rows, ["on", *PATTERN], tablefmt="github", disable_numparse=True)])
+        rows.append([f"[{place}]({experiment}/claims.md)", *(verdicts.get(claim, "–") for claim in PATTERN)])
+    return "\n\n".join([*parts, markdown_grid(rows, ["on", *PATTERN])])

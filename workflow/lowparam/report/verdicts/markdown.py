@@ -1,10 +1,8 @@
 """The verdicts of one experiment as a Markdown page."""
 
-from tabulate import tabulate
-
 from lowparam import catalogue
 from lowparam.claims.finding import CONTRADICTED, SUPPORTED
-from lowparam.report.escape import markdown
+from lowparam.report.table_format import markdown_grid
 from lowparam.report.verdicts.view import ClaimVerdict, TestVerdict
 
 __all__ = ["verdict_page"]
@@ -26,7 +24,7 @@ def verdict_page(claims: list[ClaimVerdict], name: str, figures: list[catalogue.
     parts = [
         f"# Claims, judged on {name}",
         f"These verdicts apply to {name} only. [docs/claims.md](../../docs/claims.md) explains how they are computed.",
-        _table(overview, ["claim", "statement", "verdict"]),
+        markdown_grid(overview, ["claim", "statement", "verdict"]),
     ]
     for claim in claims:
         parts += _section(claim, name)
@@ -46,7 +44,7 @@ def _section(claim: ClaimVerdict, name: str) -> list[str]:
     return [
         *parts,
         f"Prediction: {stated.prediction}",
-        _table([_row(test) for test in claim.tests], header),
+        markdown_grid([_row(test) for test in claim.tests], header),
         *(f"- `{test.test.id}`: {_remark(test)}" for test in claim.tests if _remark(test)),
         *(f"- `{t.test.id}`: the paper's value is from {t.test.paper_where}." for t in claim.tests if t.paper),
     ]
@@ -65,8 +63,3 @@ def _remark(test: TestVerdict) -> str:
 
 def _bold(word: str) -> str:
     return f"**{word}**" if word in (SUPPORTED, CONTRADICTED) else word
-
-
-def _table(rows: list[list[str]], header: list[str]) -> str:
-    cells = [[markdown(cell) for cell in row] for row in rows]
-    return tabulate(cells, header, tablefmt="github", disable_numparse=True)

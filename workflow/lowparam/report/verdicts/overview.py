@@ -3,7 +3,6 @@
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
-from tabulate import tabulate
 
 from lowparam import paths
 from lowparam.claims.finding import CONTRADICTED, INCONCLUSIVE, NOT_COMPARABLE, NOT_TESTED, SUPPORTED
@@ -12,10 +11,9 @@ from lowparam.claims.subjects import judged_subjects
 from lowparam.errors import LowparamError
 from lowparam.files import atomic, read_csv, write_text
 from lowparam.params import Params
-from lowparam.report.escape import markdown
 from lowparam.report.figures.claims import COLOURS, SHAPES
 from lowparam.report.style import in_style
-from lowparam.report.table_format import Table
+from lowparam.report.table_format import Table, markdown_grid
 from lowparam.report.verdicts.chosen_reading import read_readings, section
 
 __all__ = ["overview_figure", "overview_page", "overview_table", "read_verdicts", "summary", "write_overview"]
@@ -108,7 +106,7 @@ def overview_page(verdicts: pd.DataFrame, registry: Registry, readings: pd.DataF
         for claim in registry.claims
     ]
     header = [f"{word} on" for word in WORDS]
-    parts += [_table(rows, ["claim", "primary test of", *header]), section(readings)]
+    parts += [markdown_grid(rows, ["claim", "primary test of", *header]), section(readings)]
     for claim in registry.claims:
         parts += [f"## {claim.id}", claim.statement]
         if claim.without_test:
@@ -122,7 +120,7 @@ def overview_page(verdicts: pd.DataFrame, registry: Registry, readings: pd.DataF
                 _cells(of_test) if tested else [f"not tested: `snakemake {test.experiment}`", *[""] * (len(WORDS) - 1)]
             )
             rows.append([f"{'primary: ' if test.primary else ''}{test.about} (`{test.id}`)", *cells])
-        parts.append(_table(rows, ["test", *header]))
+        parts.append(markdown_grid(rows, ["test", *header]))
     return "\n\n".join(parts) + "\n"
 
 
@@ -175,11 +173,6 @@ def overview_figure(verdicts: pd.DataFrame, registry: Registry) -> Figure:
     ax.set_axisbelow(True)
     figure.legend(loc="outside lower center", ncols=2)
     return figure
-
-
-def _table(rows: list[list[str]], header: list[str]) -> str:
-    cells = [[markdown(cell) for cell in row] for row in rows]
-    return tabulate(cells, header, tablefmt="github", disable_numparse=True)
 
 
 def _names(verdicts: pd.DataFrame, word: str) -> str:
