@@ -8,10 +8,11 @@ import pytest
 
 from lowparam.claims.availability import planned
 from lowparam.claims.registry import load_registry
-from lowparam.engine.experiment_table import _table, purposes
+from lowparam.engine.experiment_table import purposes
 from lowparam.engine.plans import trials, with_profiles
 from lowparam.errors import LowparamError
 from lowparam.models import blocks
+from lowparam.page_tables import markdown
 from lowparam.params import load
 
 ROOT = Path(__file__).parents[2]
@@ -35,8 +36,8 @@ def test_every_experiment_has_a_purpose_and_a_command_above_it():
 
 def test_another_row_changes_no_line_but_its_own():
     rows = [{"experiment": "`a`", "runs": 1}, {"experiment": "`b`", "runs": 2}]
-    short = _table(rows).splitlines()
-    long = _table([rows[0], {"experiment": "`a_longer_name`", "runs": 2_000}]).splitlines()
+    short = markdown(rows).splitlines()
+    long = markdown([rows[0], {"experiment": "`a_longer_name`", "runs": 2_000}]).splitlines()
     assert short == ["| experiment | runs |", "| --- | --- |", "| `a` | 1 |", "| `b` | 2 |"]
     assert long[:3] == short[:3]
     assert [line for line in PAGE.splitlines() if line.startswith("|") and "  " in line] == []

@@ -6,12 +6,12 @@ The purpose is the comment above the experiment in params.yaml; the time is that
 import re
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 from lowparam.claims.availability import planned
 from lowparam.engine.plans import with_profiles
 from lowparam.errors import LowparamError
 from lowparam.files import write_text
+from lowparam.page_tables import markdown
 from lowparam.params import Params
 
 __all__ = ["PAGE", "purposes", "rows", "write_page"]
@@ -52,7 +52,7 @@ def purposes(text: str) -> dict[str, tuple[str, str]]:
     return found
 
 
-def rows(params: Params, text: str, known: dict[str, str] | None = None) -> list[dict[str, Any]]:
+def rows(params: Params, text: str, known: dict[str, str] | None = None) -> list[dict[str, str]]:
     """Return a row for each experiment.
 
     Parameters
@@ -69,8 +69,8 @@ def rows(params: Params, text: str, known: dict[str, str] | None = None) -> list
     table = []
     for name, (purpose, command) in purposes(text).items():
         try:
-            table_of = with_profiles(plan(params, name), deploy=params.experiment(name).deploy)
-            minutes = f"{60 * totals(table_of, CORES)['hours']:,.0f}"
+            predicted = with_profiles(plan(params, name), deploy=params.experiment(name).deploy)
+            minutes = f"{60 * totals(predicted, CORES)['hours']:,.0f}"
         except LowparamError:  # the data are not prepared
             minutes = (known or {}).get(name, "–")
         claims = sorted({claim for claim, _ in planned(params.experiment(name))}, key=lambda claim: int(claim[1:]))
@@ -79,7 +79,7 @@ def rows(params: Params, text: str, known: dict[str, str] | None = None) -> list
                 "experiment": f"`{name}`",
                 "purpose": purpose,
                 "data": params.experiment(name).data,
-                "runs": len(params.runs(name)),
+                "runs": str(len(params.runs(name))),
                 "minutes": minutes,
                 "command": f"`{command}`",
                 "claims": ", ".join(claims) or "–",
@@ -97,10 +97,4 @@ def write_page(params: Params) -> None:
             if len(cells) > 6 and cells[1].startswith("`"):
                 known[cells[1].strip("`")] = cells[5]
     found = rows(params, Path("params.yaml").read_text(encoding="utf-8"), known)
-    write_text(PAGE, HEAD + _table(found))
-
-
-def _table(found: list[dict[str, Any]]) -> str:
-    """Write rows as Markdown without padding, so that another row changes no line but its own."""
-    lines = [list(found[0]), ["---"] * len(found[0]), *(list(row.values()) for row in found)]
-    return "".join(f"| {' | '.join(map(str, cells))} |\n" for cells in lines)
+    write_text(PAGE, f"{HEAD}{markdown(found)}\n")
