@@ -56,7 +56,7 @@ def record(
     from lowparam.engine import dvc_files, metadata_records
 
     params = parameters.load()
-    registry.get(stage, dict.fromkeys(dvc_files.PARTS), "stage")
+    registry.get(stage, dict.fromkeys(dvc_files.STAGES), "stage")
     if stage == "data":
         registry.get(name, params.data, "data set")
     else:

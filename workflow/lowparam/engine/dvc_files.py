@@ -24,10 +24,10 @@ from lowparam.provenance import PACKAGE
 
 __all__ = ["check", "forget", "stages", "write"]
 
-PARTS = ("data", "tune", "train", "profile", "deploy", "report")
+STAGES = ("data", "tune", "train", "profile", "deploy", "report")
 """The stages of a data set and of an experiment, in their order."""
 
-COMMAND = re.compile(rf"lowparam record ({'|'.join(PARTS)}) (\S+)$")
+COMMAND = re.compile(rf"lowparam record ({'|'.join(STAGES)}) (\S+)$")
 """How the command of a stage ends: the stage, and the experiment or data set that it is of."""
 
 Stages = dict[tuple[str, str], dict[str, Any]]
@@ -221,18 +221,18 @@ def contents_of_files(params: Params, *names: str) -> dict[str, str]:
     """Return the text of dvc.yaml, and of the files of all else that is recorded, with those of `names`."""
     known, left = _found("dvc.lock"), _left(params)
     recorded = {path.parent.name for path in paths.RESULTS.glob("*/dvc.yaml")} | {*names}
-    recorded |= {name for part, name in known if part != "data"}  # a data set may have the name of an experiment
+    recorded |= {name for stage, name in known if stage != "data"}  # a data set may have the name of an experiment
     others = sorted((recorded & {*params.experiments} | {*names}) - {*params.replicate})
     read_here = sorted({params.experiment(name).data for name in params.replicate})
     read_there = {params.experiment(name).data for name in others}
-    read_there |= {name for part, name in known if part == "data"} & {*params.data}
+    read_there |= {name for stage, name in known if stage == "data"} & {*params.data}
 
     described: dict[str, Any] = {"code": code_stage(params)}
     for data in read_here:
         described["data" if len(read_here) == 1 else f"data_{data}"] = data_stage(params, data)
     for name in params.replicate:
         suffix = "" if len(params.replicate) == 1 else f"_{name}"
-        described |= {f"{part}{suffix}": stage for part, stage in left.pop(name, {}).items()}
+        described |= {f"{stage}{suffix}": entry for stage, entry in left.pop(name, {}).items()}
         described |= stages(params, name, suffix)
     plots = [plot(name, f"results/{name}/runs.csv") for name in params.replicate]
     files = {"dvc.yaml": text("dvc.yaml", described, plots)}
@@ -242,9 +242,9 @@ def contents_of_files(params: Params, *names: str) -> dict[str, str]:
     for name in others:
         path = f"results/{name}/dvc.yaml"
         files[path] = text(path, left.pop(name, {}) | stages(params, name), [plot(name, "runs.csv")])
-    for name, parts in left.items():
+    for name, entries in left.items():
         path = f"results/{name}/dvc.yaml"
-        files[path] = text(path, parts)
+        files[path] = text(path, entries)
     return files
 
 
@@ -255,22 +255,22 @@ def _left(params: Params) -> dict[str, dict[str, dict[str, Any]]]:
     """
     known, found = _found("dvc.lock"), _found("dvc.yaml")
     left: dict[str, dict[str, dict[str, Any]]] = {}
-    for part, name in sorted(found, key=lambda key: (key[1], PARTS.index(key[0]))):
-        if (part, name) in known and not _is_described(params, part, name):
-            frozen = {key: value for key, value in found[part, name].items() if key in ("cmd", "outs", "metrics")}
-            of, stage = ("data", name) if part == "data" else (name, part)
-            left.setdefault(of, {})[stage] = {"frozen": True, **frozen}
+    for stage, name in sorted(found, key=lambda key: (key[1], STAGES.index(key[0]))):
+        if (stage, name) in known and not _is_described(params, stage, name):
+            frozen = {key: value for key, value in found[stage, name].items() if key in ("cmd", "outs", "metrics")}
+            of, within = ("data", name) if stage == "data" else (name, stage)
+            left.setdefault(of, {})[within] = {"frozen": True, **frozen}
     return left
 
 
-def _is_described(params: Params, part: str, name: str) -> bool:
+def _is_described(params: Params, stage: str, name: str) -> bool:
     """Whether params.yaml describes a stage of an experiment or a data set."""
-    if part == "data":
+    if stage == "data":
         return name in params.data
     if name not in params.experiments:
         return False
     chosen = params.experiment(name)
-    return chosen.tune is not None if part == "tune" else chosen.deploy if part == "deploy" else True
+    return chosen.tune is not None if stage == "tune" else chosen.deploy if stage == "deploy" else True
 
 
 def plot(name: str, table: str) -> dict[str, Any]:

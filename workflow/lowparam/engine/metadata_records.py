@@ -15,6 +15,7 @@ import json
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,12 @@ SNAKEMAKE = Path(".snakemake")
 SEEN = SNAKEMAKE / "records.json"  # what `restore` looked at already
 MOMENTARY = ("starttime", "endtime", "job_hash")  # differ from one making of the same file to the next
 
-PARTS = {
+MADE_BY = {
     "tune": ("tuning",),
     "train": ("runs", "baseline.json"),
     "profile": ("profiles",),
-}  # what a stage makes; the last makes the rest
+}
+"""What a stage makes in the folder of an experiment; the stages that are not listed make the rest."""
 NOT_MADE = ("benchmarks", "records", "dvc.yaml", "dvc.lock", ".gitignore")
 
 
@@ -43,7 +45,7 @@ def save(stage: str, name: str) -> None:
     Parameters
     ----------
     stage : str
-        data, tune, train, profile or report.
+        data, tune, train, profile, deploy or report.
     name : str
         Name of an experiment, or of a data set if the stage is data.
 
@@ -83,10 +85,10 @@ def of_stage(stage: str, name: str) -> tuple[Path, list[Path]]:
     if stage == "data":
         return record, [file for file in below([paths.data(name)]) if file != record]
     folder = paths.experiment(name)
-    if stage in PARTS:
-        made = [folder / part for part in PARTS[stage]]
+    if stage in MADE_BY:
+        made = [folder / result for result in MADE_BY[stage]]
     else:
-        others = {*NOT_MADE, *(part for parts in PARTS.values() for part in parts)}
+        others = {*NOT_MADE, *chain.from_iterable(MADE_BY.values())}
         made = [path for path in folder.glob("*") if path.name not in others]
     return record, below(made)
 
