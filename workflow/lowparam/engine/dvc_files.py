@@ -47,42 +47,37 @@ def stages(params: Params, name: str, suffix: str = "") -> dict[str, Any]:
     settings: list[Any] = [f"data.{chosen.data}", "defaults", f"experiments.{name}"]
     apart = chosen.recipe in recipes_in_file()
     settings.append({RECIPES: [chosen.recipe]} if apart else f"recipes.{chosen.recipe}")
+    found: dict[str, Any] = {}
 
-    def stage(part: str, target: str, deps: list[Path], outs: list[dict], **more: Any) -> dict[str, Any]:
-        return {
-            "cmd": f"lowparam run {target} && lowparam record {part} {name}",
+    def add(stage: str, target: str, deps: list[Path], outs: list[dict], **more: Any) -> None:
+        found[f"{stage}{suffix}"] = {
+            "cmd": f"lowparam run {target} && lowparam record {stage} {name}",
             "deps": sorted(map(str, [paths.data(chosen.data), *deps])),
-            "params": [*settings, {str(paths.code()): [f"{part}.{name}"]}],
-            "outs": [in_cache(paths.benchmarks(name) / part), in_cache(paths.record(name, part)), *outs],
+            "params": [*settings, {str(paths.code()): [f"{stage}.{name}"]}],
+            "outs": [in_cache(paths.benchmarks(name) / stage), in_cache(paths.record(name, stage)), *outs],
             **more,
         }
 
     runs, baseline, profiles = paths.runs(name), paths.baseline(name), paths.profiles(name)
-    cached = {"figures", "report.html"}
     tuning = [paths.tuning(name)] if chosen.tune else []
-    tuned = {f"tune{suffix}": stage("tune", f"choices --config experiment={name}", [], [*map(in_git, tuning)])}
-    trained = [in_cache(runs), in_git(baseline)]
+    deployment = [paths.deployment(name)] if chosen.deploy else []
+    option = f"--config experiment={name}"
+    if tuning:
+        add("tune", f"choices {option}", [], list(map(in_git, tuning)))
+    add("train", f"runs {option}", tuning, [in_cache(runs), in_git(baseline)])
+    add("profile", f"profiles {option}", [runs], [in_cache(profiles)])
+    if deployment:
+        add("deploy", f"deployments {option}", [runs], list(map(in_cache, deployment)))
     claims = [in_repository(file) for file in catalogue.claim_files()]
-    measured = [paths.deployment(name)] if chosen.deploy else []
-    target = f"deployments --config experiment={name}"
-    deployed = {f"deploy{suffix}": stage("deploy", target, [runs], [*map(in_cache, measured)])}
-    return {
-        **(tuned if tuning else {}),
-        f"train{suffix}": stage("train", f"runs --config experiment={name}", tuning, trained),
-        f"profile{suffix}": stage("profile", f"profiles --config experiment={name}", [runs], [in_cache(profiles)]),
-        **(deployed if measured else {}),
-        f"report{suffix}": stage(
-            "report",
-            name,
-            [*tuning, runs, baseline, profiles, *measured, Path("workflow/report"), *claims],
-            [
-                (in_cache if file in cached else in_git)(folder / file)
-                for file in catalogue.report_outputs(chosen)
-                if file != "metrics.json"
-            ],
-            metrics=[in_git(paths.metrics(name))],
-        ),
-    }
+    cached, summaries = {"figures", "report.html"}, catalogue.report_outputs(chosen)
+    add(
+        "report",
+        name,
+        [*tuning, runs, baseline, profiles, *deployment, Path("workflow/report"), *claims],
+        [(in_cache if file in cached else in_git)(folder / file) for file in summaries if file != "metrics.json"],
+        metrics=[in_git(paths.metrics(name))],
+    )
+    return found
 
 
 def data_stage(params: Params, name: str) -> dict[str, Any]:
