@@ -128,14 +128,11 @@ class Contrast:
     ----------
     budgets : list of str
         Budgets that all arms have.
-    seeds : list of int
-        Sorted.
     values : ndarray of shape (budgets, seeds)
         NaN where a run of any arm diverged.
     """
 
     budgets: list[str]
-    seeds: list[int]
     values: np.ndarray
 
 
@@ -184,7 +181,7 @@ def contrast(
     if matched is not None:
         _refuse_unmatched(OutcomeGrid.read(runs, matched), [rows for _, rows in arms], budgets, matched)
     values = [sum(sign * grid.values[rows[budget]].mean(axis=0) for sign, rows in arms) for budget in budgets]
-    return Contrast(budgets, grid.seeds, np.array(values))
+    return Contrast(budgets, np.array(values))
 
 
 def contrast_across_budgets(
@@ -203,7 +200,7 @@ def contrast_across_budgets(
     differences = [contrast(runs, [term], outcome, matched=matched) for term in terms]
     budgets = dict.fromkeys(budget for difference in differences for budget in difference.budgets)
     values = np.sum([difference.values.mean(axis=0) for difference in differences], axis=0)
-    return Contrast([" and ".join(budgets)], differences[0].seeds, values[None])
+    return Contrast([" and ".join(budgets)], values[None])
 
 
 def over_budgets(differences: Contrast) -> np.ndarray:

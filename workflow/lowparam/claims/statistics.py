@@ -55,8 +55,8 @@ class Estimate:
         return self.mean + self.half_width
 
 
-def mean_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
-    """Compute the mean with Student's t interval.
+def mean_interval(values: ArrayLike) -> Estimate:
+    """Compute the mean with Student's t interval at the level `CONFIDENCE`.
 
     A bootstrap of three to five seeds covers too rarely. The t interval is that of the mean of independent,
     approximately normal values.
@@ -65,8 +65,6 @@ def mean_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> Estimate
     ----------
     values : array-like of shape (n,)
         One value per seed. NaN, the value of a diverged run, makes the mean NaN: it is never dropped silently.
-    confidence : float
-        Between 0 and 1.
     """
     values = np.asarray(values, dtype=float)
     n = len(values)
@@ -74,7 +72,7 @@ def mean_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> Estimate
         return Estimate(np.nan, np.nan, 0)
     if n == 1:
         return Estimate(float(values[0]), np.nan, 1)
-    half = stats.t.ppf((1 + confidence) / 2, n - 1) * values.std(ddof=1) / np.sqrt(n)
+    half = stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * values.std(ddof=1) / np.sqrt(n)
     return Estimate(float(values.mean()), float(half), n)
 
 
@@ -200,7 +198,7 @@ def _power(effect: float, n: int, alpha: float) -> float:
     return float(np.nansum([stats.nct.sf(critical, df, shift), stats.nct.cdf(-critical, df, shift)]))
 
 
-def holm(p: ArrayLike, family: int | None = None) -> np.ndarray:
+def holm(p: ArrayLike) -> np.ndarray:
     """Adjust p-values for the number of tests (Holm 1979).
 
     Equal to statsmodels' multipletests, which runs the garbage collector at every call and takes a second per table.
@@ -208,10 +206,8 @@ def holm(p: ArrayLike, family: int | None = None) -> np.ndarray:
     Parameters
     ----------
     p : array-like of shape (k,)
-        NaN for a test without runs.
-    family : int or None
-        Number of tests that were planned, if larger than k. Tests without p count as p = 1, so that leaving runs out
-        does not make the other verdicts easier.
+        NaN for a test without runs, which counts as p = 1, so that leaving runs out does not make the other verdicts
+        easier.
 
     Returns
     -------
@@ -220,9 +216,8 @@ def holm(p: ArrayLike, family: int | None = None) -> np.ndarray:
     """
     p = np.asarray(p, dtype=float)
     tested = ~np.isnan(p)
-    family = max(family or 0, len(p))
     order = np.argsort(np.where(tested, p, 1.0), kind="stable")
-    steps = np.where(tested, p, 1.0)[order] * (family - np.arange(len(p)))
+    steps = np.where(tested, p, 1.0)[order] * (len(p) - np.arange(len(p)))
     adjusted = np.empty(len(p))
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
     return np.where(tested, adjusted, np.nan)

@@ -80,7 +80,7 @@ def stages(params: Params, name: str, suffix: str = "") -> dict[str, Any]:
     return found
 
 
-def data_stage(params: Params, name: str) -> dict[str, Any]:
+def data_stage(name: str) -> dict[str, Any]:
     """Return the stage that prepares a data set."""
     return {
         "cmd": f"lowparam run {paths.manifest(name)} && lowparam record data {name}",
@@ -89,7 +89,7 @@ def data_stage(params: Params, name: str) -> dict[str, Any]:
     }
 
 
-def code_stage(params: Params) -> dict[str, Any]:
+def code_stage() -> dict[str, Any]:
     """Return the stage that writes what the code of each phase means; the others depend on its entries."""
     files = ["params.yaml", *([RECIPES] if recipes_in_file() else [])]
     return {
@@ -222,16 +222,16 @@ def contents_of_files(params: Params, *names: str) -> dict[str, str]:
     read_there = {params.experiment(name).data for name in others}
     read_there |= {name for stage, name in known if stage == "data"} & {*params.data}
 
-    described: dict[str, Any] = {"code": code_stage(params)}
+    described: dict[str, Any] = {"code": code_stage()}
     for data in read_here:
-        described["data" if len(read_here) == 1 else f"data_{data}"] = data_stage(params, data)
+        described["data" if len(read_here) == 1 else f"data_{data}"] = data_stage(data)
     for name in params.replicate:
         suffix = "" if len(params.replicate) == 1 else f"_{name}"
         described |= {f"{stage}{suffix}": entry for stage, entry in left.pop(name, {}).items()}
         described |= stages(params, name, suffix)
     plots = [plot(name, f"results/{name}/runs.csv") for name in params.replicate]
     files = {"dvc.yaml": text("dvc.yaml", described, plots)}
-    apart = {data: data_stage(params, data) for data in sorted(read_there - {*read_here})} | left.pop("data", {})
+    apart = {data: data_stage(data) for data in sorted(read_there - {*read_here})} | left.pop("data", {})
     if apart:
         files["results/data/dvc.yaml"] = text("results/data/dvc.yaml", apart)
     for name in others:

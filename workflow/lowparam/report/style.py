@@ -18,9 +18,8 @@ from PIL import Image
 from lowparam.files import atomic
 from lowparam.report.layout import TEXT_WIDTH, fit
 
-__all__ = ["COLUMN_WIDTH", "MARKERS", "TEXT_WIDTH", "in_style", "looks", "only_text", "quantised", "save"]
+__all__ = ["LINES", "MARKERS", "TEXT_WIDTH", "in_style", "looks", "only_text", "quantised", "save"]
 
-COLUMN_WIDTH = 3.4
 MARKERS = "osD^vPX*<>p"
 LINES = ("-", "--", "-.", ":")
 

@@ -128,8 +128,8 @@ def _interpolate(grid: np.ndarray, sizes: np.ndarray, values: np.ndarray) -> np.
     return np.interp(grid, np.log(sizes[finite]), values[finite])
 
 
-def fieller(numerator: np.ndarray, denominator: np.ndarray, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Compute the interval of a ratio of two means of paired values (Fieller 1954).
+def fieller(numerator: np.ndarray, denominator: np.ndarray) -> tuple[float, float]:
+    """Compute the interval of a ratio of two means of paired values, at the level `CONFIDENCE` (Fieller 1954).
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def fieller(numerator: np.ndarray, denominator: np.ndarray, confidence: float = 
     n = len(numerator)
     a, b = numerator.mean(), denominator.mean()
     (aa, ab), (_, bb) = np.cov(numerator, denominator) / n
-    t = stats.t.ppf((1 + confidence) / 2, n - 1) ** 2
+    t = stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) ** 2
     square, cross, constant = b**2 - t * bb, a * b - t * ab, a**2 - t * aa
     root = cross**2 - square * constant
     if square <= 0 or root < 0:

@@ -53,8 +53,8 @@ def draw(profiles: Profiles) -> Figure:
         layout="constrained",
     )
     for row, (label, tables) in zip(axes, scales.items(), strict=True):
-        for axis, panel in zip(row, PANELS, strict=True):
-            _panel(axis, tables, line, *panel)
+        for axis, (measure, kinds, _) in zip(row, PANELS, strict=True):
+            _panel(axis, tables, line, measure, kinds)
         row[0].set_ylabel(label if len(scales) > 1 else "")
     for axis in axes[-1]:
         axis.set(xlabel="block")
@@ -73,9 +73,7 @@ def draw(profiles: Profiles) -> Figure:
     return figure
 
 
-def _panel(
-    axis: Axes, profiles: Sequence[pd.DataFrame], line: str, measure: str, kinds: Sequence[str], title: str
-) -> None:
+def _panel(axis: Axes, profiles: Sequence[pd.DataFrame], line: str, measure: str, kinds: Sequence[str]) -> None:
     """Draw one measure over the blocks of one network."""
     rows = [p[(p["measure"] == measure) & p["kind"].isin(kinds)].set_index("site") for p in profiles]
     if all(row["value"].isna().all() for row in rows):
