@@ -229,16 +229,17 @@ def contents_of_files(params: Params, *names: str) -> dict[str, str]:
         suffix = "" if len(params.replicate) == 1 else f"_{name}"
         described |= {f"{stage}{suffix}": entry for stage, entry in left.pop(name, {}).items()}
         described |= stages(params, name, suffix)
-    plots = [plot(name, f"results/{name}/runs.csv") for name in params.replicate]
+    plots = [plot(name, str(paths.runs_table(name))) for name in params.replicate]
     files = {"dvc.yaml": text("dvc.yaml", described, plots)}
     apart = {data: data_stage(data) for data in sorted(read_there - {*read_here})} | left.pop("data", {})
     if apart:
-        files["results/data/dvc.yaml"] = text("results/data/dvc.yaml", apart)
+        path = str(paths.DATA / "dvc.yaml")
+        files[path] = text(path, apart)
     for name in others:
-        path = f"results/{name}/dvc.yaml"
+        path = str(paths.experiment(name) / "dvc.yaml")
         files[path] = text(path, left.pop(name, {}) | stages(params, name), [plot(name, "runs.csv")])
     for name, entries in left.items():
-        path = f"results/{name}/dvc.yaml"
+        path = str(paths.experiment(name) / "dvc.yaml")
         files[path] = text(path, entries)
     return files
 

@@ -10,7 +10,7 @@ import subprocess
 from collections import defaultdict
 from pathlib import Path
 
-from lowparam import studies
+from lowparam import paths, studies
 from lowparam.engine import dvc_files
 from lowparam.errors import LowparamError
 from lowparam.params import Params
@@ -59,15 +59,15 @@ def unnamed(params: Params) -> dict[Path, list[Path]]:
         If Snakemake cannot say.
     """
     found = defaultdict(list)
-    folders = sorted(path for path in Path("results").glob("*") if path.is_dir() and path.name not in NOT_EXPERIMENTS)
-    data = sorted(path for path in Path("results/data").glob("*") if path.is_dir() and path.name not in params.data)
+    folders = sorted(path for path in paths.RESULTS.glob("*") if path.is_dir() and path.name not in NOT_EXPERIMENTS)
+    data = sorted(path for path in paths.DATA.glob("*") if path.is_dir() and path.name not in params.data)
     gone = [folder for folder in data if has(folder, PREPARED)]
     gone += [folder for folder in folders if folder.name not in params.experiments and has(folder, MADE)]
     for folder in gone:
         found[folder] = [file for file in folder.rglob("*") if file.is_file()]
     if known := [folder.name for folder in folders if folder.name in params.experiments]:
         for file in untracked(known):
-            if file.parts[0] == "results" and file.parts[1] in known and file.parts[2] not in NOT_JOBS:
+            if file.parts[0] == paths.RESULTS.name and file.parts[1] in known and file.parts[2] not in NOT_JOBS:
                 found[file.parent if len(file.parts) > 4 else file].append(file)
     return dict(found)
 
@@ -98,7 +98,7 @@ def delete(found: dict[Path, list[Path]]) -> None:
         for file in files:
             file.unlink()
         for empty in (folder, *folder.parents):
-            if empty == Path("results") or any(path.is_file() for path in empty.rglob("*")):
+            if empty == paths.RESULTS or any(path.is_file() for path in empty.rglob("*")):
                 break
             if empty.is_dir():
                 shutil.rmtree(empty)

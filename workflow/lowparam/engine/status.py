@@ -15,7 +15,7 @@ from typing import Any
 
 from rich.table import Table
 
-from lowparam import runs
+from lowparam import paths, runs
 from lowparam.engine import plans
 from lowparam.engine.progress import DEPLOY, PROFILE
 from lowparam.errors import LowparamError
@@ -99,21 +99,20 @@ def deployed_of(params: Params, name: str) -> str:
 
 def recorded(params: Params, name: str) -> str:
     """Return the file in which DVC records the experiment."""
-    file = Path("dvc.lock") if name in params.replicate else Path("results", name, "dvc.lock")
-    return str(file) if file.exists() and f"results/{name}/runs" in file.read_text(encoding="utf-8") else "no"
+    file = Path("dvc.lock") if name in params.replicate else paths.experiment(name) / "dvc.lock"
+    return str(file) if file.exists() and str(paths.runs(name)) in file.read_text(encoding="utf-8") else "no"
 
 
 def disk() -> dict[str, int]:
     """Return the bytes of prepared data, checkpoints, everything else in results, DVC's cache, and unfinished work."""
     cache_folder = subprocess.run(["dvc", "cache", "dir"], capture_output=True, text=True).stdout.strip()
-    runs = [path for path in Path("results").glob("*/runs") if path.is_dir()]
-    checkpoints = sum(size(path, ".safetensors") for path in runs)
+    checkpoints = sum(size(path, ".safetensors") for path in paths.RESULTS.glob("*/runs") if path.is_dir())
     return {
-        "prepared data (results/data)": size(Path("results/data")),
+        f"prepared data ({paths.DATA})": size(paths.DATA),
         "checkpoints (results/*/runs)": checkpoints,
-        "other results": size(Path("results")) - size(Path("results/data")) - checkpoints,
+        "other results": size(paths.RESULTS) - size(paths.DATA) - checkpoints,
         "DVC's cache (dvc gc frees what no commit needs)": size(Path(cache_folder)) if cache_folder else 0,
-        "unfinished work (.lowparam)": size(Path(".lowparam")),
+        f"unfinished work ({paths.WORK})": size(paths.WORK),
     }
 
 

@@ -199,7 +199,7 @@ def _written(params: Params, kind: str, output: str, name: str, results: str) ->
     get(name, params.experiments, "experiment")
     if kind == "figure" and (paths.shown(name) / f"{output}.png").exists():
         return _picture_with_caption(params, name, output, results)
-    table = paths.experiment(name) / "tables" / f"{output}.md"
+    table = paths.tables(name) / f"{output}.md"
     if kind == "table" and table.exists():
         return "\n".join(
             line if line.startswith("|") else _sentences(line)

@@ -68,7 +68,6 @@ def write_page(params: Params, experiment: str) -> None:
     LowparamError
         If a file that the experiment should have is missing or damaged.
     """
-    folder = Path("results", experiment)
     registry = load_registry()
     judged_on = subject(params, experiment)
     judged = Judged(read_csv(paths.claims(experiment)))
@@ -94,7 +93,7 @@ def write_page(params: Params, experiment: str) -> None:
         missing=[name for name in catalogue.known_figures("verdicts") if name not in figures],
         scales=_scales(blank_diverged(runs)) if judged_on.experiment else [],
     )
-    write_text(folder / "report.html", text)
+    write_text(paths.page(experiment), text)
 
 
 def _claim(claim: ClaimVerdict, runs: pd.DataFrame, figures: Collection[str]) -> dict[str, Any]:

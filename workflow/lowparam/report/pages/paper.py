@@ -59,7 +59,7 @@ def write_paper(params: Params, folder: Path = Path("paper")) -> Path:
     registry = load_registry()
     verdicts = current(read_verdicts(params), registry)
     names = list(verdicts["experiment"].unique())
-    results = Path(os.path.relpath("results", folder)).as_posix()
+    results = Path(os.path.relpath(paths.RESULTS, folder)).as_posix()
     build = folder / "build"
     write_text(build / "overview.tex", overview_table(verdicts, registry).latex("all"))
     write_text(build / "primary.tex", _primary(params, registry).latex("all"))
@@ -127,7 +127,6 @@ def _macros(params: Params, name: str, registry: Registry) -> str:
 
 def _section(params: Params, name: str, results: str, verdicts: pd.DataFrame) -> str:
     """Return the section of an experiment: tables and figures, without those of profiles."""
-    folder = Path("results", name)
     context = Context(params, name)
     tables = [table.name for table in catalogue.every_output(catalogue.TABLES, context.subject)]
     drawn = catalogue.every_output(catalogue.FIGURES, context.subject)
@@ -151,11 +150,11 @@ def _section(params: Params, name: str, results: str, verdicts: pd.DataFrame) ->
             word: _tests(verdicts, name, word) for word in (SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_COMPARABLE)
         },
         results=results,
-        tables=[table for table in tables if (folder / "tables" / f"{table}.tex").exists()],
+        tables=[table for table in tables if (paths.tables(name) / f"{table}.tex").exists()],
         figures=[
             {"name": figure.name, "caption": latex(context.caption(figure))}
             for figure in figures
-            if (folder / "figures" / f"{figure.name}.pdf").exists()
+            if (paths.figures(name) / f"{figure.name}.pdf").exists()
         ],
     )
 
