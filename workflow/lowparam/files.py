@@ -31,6 +31,7 @@ __all__ = [
     "parse_yaml",
     "read_csv",
     "read_json",
+    "read_quietly",
     "read_text",
     "read_yaml",
     "remove_unfinished",
@@ -137,6 +138,15 @@ def read_json(path: Path | str) -> Any:
         raise LowparamError(f"{path} is not valid JSON ({error}); {paths.remedy(path)}") from error
     _check_keys(path, value if isinstance(value, dict) else ())
     return value
+
+
+def read_quietly(path: Path | str) -> dict[str, Any]:
+    """Read a JSON mapping that may be missing or, after a crash, cut off; it is empty then."""
+    try:
+        value = read_json(path)
+    except LowparamError:
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _check_keys(path: Path | str, there: Iterable[str]) -> None:

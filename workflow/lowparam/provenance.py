@@ -21,11 +21,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from lowparam import architectures, paths, registry
 from lowparam.errors import LowparamError
-from lowparam.files import read_json, write_json
+from lowparam.files import read_quietly, write_json
 from lowparam.interference import measures
 from lowparam.params import Profile, Recipe
 
@@ -172,22 +171,15 @@ def digest(*targets: str) -> str:
 def keep() -> None:
     """Keep the digests that this process computed, for later starts with the same source."""
     known = {"source": _hash_of_source(), "digests": _kept()}
-    if known["digests"] and known != _read_kept():
+    if known["digests"] and known != read_quietly(paths.digests()):
         write_json(paths.digests(), known)
 
 
 @cache
 def _kept() -> dict[str, str]:
     """Return digests by their targets: those that were kept, if the source is the same, and those of this process."""
-    stored = _read_kept()
+    stored = read_quietly(paths.digests())
     return dict(stored["digests"]) if stored and stored["source"] == _hash_of_source() else {}
-
-
-def _read_kept() -> dict[str, Any]:
-    try:
-        return read_json(paths.digests())
-    except LowparamError:  # none, or half of one
-        return {}
 
 
 @cache

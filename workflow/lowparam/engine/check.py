@@ -8,11 +8,10 @@ check at every start of the workflow takes no time and does not import torch; fo
 import json
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from pathlib import Path
 
 from lowparam import paths, provenance
 from lowparam.errors import LowparamError
-from lowparam.files import read_json, write_json
+from lowparam.files import read_json, read_quietly, write_json
 from lowparam.params import Data, Params, Run, Scale, run_spec
 from lowparam.provenance import PACKAGE
 from lowparam.waiting import waiting
@@ -22,7 +21,7 @@ __all__ = ["check_scales", "is_checked"]
 
 def is_checked(params: Params, experiment: str) -> bool:
     """Whether `check_scales` has accepted an experiment as it is now; reads only, and asks nothing."""
-    known = _stored(paths.scale_checks(experiment))
+    known = read_quietly(paths.scale_checks(experiment))
     try:
         shape = _known_shape(params.experiment(experiment).data, params, known)
         return shape is not None and all(
@@ -43,7 +42,7 @@ def check_scales(params: Params, experiments: Iterable[str]) -> None:
         For the first scale that cannot be built: an unknown architecture or probe, or a budget out of reach. Or if
         there is no such experiment.
     """
-    stored = {file.stem: _stored(file) for file in sorted(paths.scale_checks("").parent.glob("*.json"))}
+    stored = {file.stem: read_quietly(file) for file in sorted(paths.scale_checks("").parent.glob("*.json"))}
     answers = {question: answer for known in stored.values() for question, answer in known.items()}
     shapes: dict[str, dict[str, dict[str, int]]] = {}
     asked: dict[str, dict[str, list]] = {}
@@ -80,13 +79,6 @@ def _scales(params: Params, name: str) -> list[Scale]:
     """Return the scales that an experiment trains, those of tuning among them: its budget may be none of the grid."""
     tuned = params.families(name) if params.experiment(name).tune else []
     return [*params.scales(name), *tuned]
-
-
-def _stored(file: Path) -> dict:
-    try:
-        return dict(json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return {}
 
 
 def _questions(params: Params, scale: Scale, shape: dict[str, int]) -> list[list]:

@@ -21,7 +21,7 @@ from typing import Any
 
 from lowparam import paths, runs
 from lowparam.errors import LowparamError
-from lowparam.files import content_sha256, read_json, sha256, write_text
+from lowparam.files import content_sha256, read_json, read_quietly, sha256, write_text
 from lowparam.params import Params, Run
 
 __all__ = ["has_unrestored", "mark_stale", "restore", "save", "stale_but_believed"]
@@ -250,16 +250,8 @@ def entry_path(kind: str, file: Path) -> Path:
 
 
 def read_entry(file: Path) -> dict[str, Any]:
-    """Return Snakemake's metadata of a file; empty if it has none."""
+    """Return Snakemake's metadata of a file; empty if there are none, or only a part of them."""
     return read_quietly(entry_path("metadata", file))
-
-
-def read_quietly(path: Path) -> dict[str, Any]:
-    """Read JSON that may be missing or, after a crash, cut off; Snakemake does without as well."""
-    try:
-        return read_json(path)
-    except LowparamError:
-        return {}
 
 
 def write_entry(file: Path, job: dict[str, Any]) -> None:

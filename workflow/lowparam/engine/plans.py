@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lowparam import paths
 from lowparam.engine.progress import DEPLOY, PROFILE
-from lowparam.errors import LowparamError
-from lowparam.files import read_json, write_json
+from lowparam.files import read_quietly, write_json
 from lowparam.params import Params, Run, Scale, run_spec
 from lowparam.params.grid import TUNING
 
@@ -34,10 +33,7 @@ def kept(params: Params, experiment: str) -> dict[str, dict[str, Any]]:
 
     Jobs are missing that were never predicted, or that params.yaml describes otherwise by now.
     """
-    try:
-        predicted = read_json(paths.plans(experiment))
-    except LowparamError:
-        return {}
+    predicted = read_quietly(paths.plans(experiment))
     return {
         name: predicted[name]
         for name, scale in _jobs(params, experiment).items()
