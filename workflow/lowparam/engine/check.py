@@ -9,7 +9,7 @@ import json
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 
-from lowparam import paths, provenance
+from lowparam import architectures, paths, provenance
 from lowparam.errors import LowparamError
 from lowparam.files import read_json, read_quietly, write_json
 from lowparam.params import Data, Params, Run, Scale, run_spec
@@ -23,7 +23,7 @@ def is_checked(params: Params, experiment: str) -> bool:
     """Whether `check_scales` has accepted an experiment as it is now; reads only, and asks nothing."""
     known = read_quietly(paths.scale_checks(experiment))
     try:
-        shape = _known_shape(params.experiment(experiment).data, params, known)
+        shape = _known_shape(params, params.experiment(experiment).data, known)
         return shape is not None and all(
             json.dumps(question) in known
             for scale in _scales(params, experiment)
@@ -47,8 +47,7 @@ def check_scales(params: Params, experiments: Iterable[str]) -> None:
     shapes: dict[str, dict[str, dict[str, int]]] = {}
     asked: dict[str, dict[str, list]] = {}
     for name in experiments:
-        shapes[name] = {}
-        shape = _shape(params, params.experiment(name).data, answers, shapes[name])
+        shape, shapes[name] = _shape(params, params.experiment(name).data, answers)
         answers |= shapes[name]
         with _named(name):
             questions = [each for scale in _scales(params, name) for each in _questions(params, scale, shape)]
@@ -90,7 +89,7 @@ def _questions(params: Params, scale: Scale, shape: dict[str, int]) -> list[list
     spec = run_spec(params, Run(scale, params.experiment(scale.experiment).seeds[0]))
     network = {key: spec[key] for key in spec if key not in ("experiment", "seed", "data", "recipe")}
     code = provenance.digest("models/build.py:network_for", *provenance.of_network(scale.architecture, scale.probe))
-    if scale.architecture.startswith("timm:"):
+    if architectures.is_timm(scale.architecture):
         return [["network", network, shape, code]]
     return [["probe", scale.probe, {}, code], ["network", network | {"probe": "none"}, shape, code]]
 
@@ -107,27 +106,26 @@ def _ask(kind: str, what: str | dict, shape: dict[str, int], code: str) -> None:
             network_for(what, **shape)
 
 
-def _shape(params: Params, name: str, answers: dict, questions: dict) -> dict[str, int]:
-    """Return the number of classes, channels and pixels of a data set, from its manifest if it was prepared.
+def _shape(params: Params, name: str, answers: dict) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
+    """Return the number of classes, channels and pixels of a data set, and the answers to keep, by question.
 
-    Otherwise its source is asked. What a source says of a folder is not kept, because the folder may change.
+    The source is asked if the data set is not prepared. What a source says of a folder is not kept, because the folder
+    may change.
     """
     data = params.data[name]
-    shape = _known_shape(name, params, answers)
-    kept = _keeps(data) and not _prepared_shape(name, data)
+    shape = _known_shape(params, name, answers)
     if shape is None:
         from lowparam.data.prepare import shape as ask_source
 
         shape = ask_source(name, data)
-    if kept:
-        questions[_shape_question(data)] = shape
-    return shape
+    is_kept = _stays_right(data) and not _prepared_shape(name, data)
+    return shape, {_shape_question(data): shape} if is_kept else {}
 
 
-def _known_shape(name: str, params: Params, answers: dict) -> dict[str, int] | None:
+def _known_shape(params: Params, name: str, answers: dict) -> dict[str, int] | None:
     """Return the shape of a data set as far as it is known without reading images."""
     data = params.data[name]
-    return _prepared_shape(name, data) or (answers.get(_shape_question(data)) if _keeps(data) else None)
+    return _prepared_shape(name, data) or (answers.get(_shape_question(data)) if _stays_right(data) else None)
 
 
 def _prepared_shape(name: str, data: Data) -> dict[str, int] | None:
@@ -138,7 +136,7 @@ def _prepared_shape(name: str, data: Data) -> dict[str, int] | None:
     return {"classes": len(stored["classes"]), "in_channels": channels, "size": size}
 
 
-def _keeps(data: Data) -> bool:
+def _stays_right(data: Data) -> bool:
     """Whether the answer of a source stays right: not that of a folder."""
     return (PACKAGE / f"data/sources/{data.source}.py").exists() and data.path is None
 
