@@ -19,7 +19,19 @@ from lowparam.files import FULL
 from lowparam.params import Params, Scale
 from lowparam.terminal import write_what_the_encoding_has
 
-__all__ = ["Device", "Experiment", "Scales", "Subject", "app", "command", "find_scales", "show"]
+__all__ = [
+    "Device",
+    "Experiment",
+    "Network",
+    "Pretrained",
+    "Scales",
+    "Subject",
+    "Weights",
+    "app",
+    "command",
+    "find_scales",
+    "show",
+]
 
 
 UsageError: type[Any] = typer.BadParameter.__bases__[0]
@@ -69,6 +81,11 @@ app = typer.Typer(
 Experiment = Annotated[str, typer.Argument(help="Name of an experiment in params.yaml.")]
 Subject = Annotated[str, typer.Argument(help="Name of an experiment in params.yaml, or of a study such as star.")]
 Scales = Annotated[list[str], typer.Argument(help="Scales of the experiment, such as mobilenetv2-none-25k.")]
+Network = Annotated[
+    str, typer.Argument(metavar="RUN", help="Folder of a trained run, its model.safetensors, or a network of timm.")
+]
+Weights = Annotated[Path | None, typer.Option(help="Weights of a network of timm, a safetensors file.")]
+Pretrained = Annotated[bool, typer.Option("--pretrained", help="Its weights from the Hugging Face hub.")]
 
 
 def find_device(name: str | None) -> str | None:

@@ -7,19 +7,14 @@ import typer
 
 from lowparam import params as parameters
 from lowparam import prepared_data, registry
-from lowparam.cli._app import Experiment, Scales, command, find_scales, show
+from lowparam.cli._app import Experiment, Network, Pretrained, Scales, Weights, command, find_scales, show
 from lowparam.errors import LowparamError
 
 GROUP = "Take it home"
 
-Network = Annotated[
-    str, typer.Argument(metavar="RUN", help="Folder of a trained run, its model.safetensors, or a network of timm.")
-]
 Data = Annotated[
     Path | None, typer.Option(help="Folder of prepared data to check on; by default that of the run's own data.")
 ]
-Weights = Annotated[Path | None, typer.Option(help="Weights of a network of timm, a safetensors file.")]
-Pretrained = Annotated[bool, typer.Option("--pretrained", help="Its weights from the Hugging Face hub.")]
 
 
 @command(GROUP)

@@ -7,7 +7,7 @@ import typer
 
 from lowparam import params as parameters
 from lowparam import paths, prepared_data, registry
-from lowparam.cli._app import Device, Experiment, Scales, command, find_scales, show
+from lowparam.cli._app import Device, Experiment, Network, Pretrained, Scales, Weights, command, find_scales, show
 from lowparam.errors import LowparamError
 
 GROUP = "Train and measure"
@@ -32,7 +32,7 @@ def inspect(
     data: Annotated[Path, typer.Option(help="Folder of prepared data, such as results/data/digits.")],
     out: Annotated[Path, typer.Option(help="Folder to write the profile to.")],
     weights: Annotated[Path | None, typer.Option(help="Its weights, a safetensors file; random without.")] = None,
-    pretrained: Annotated[bool, typer.Option("--pretrained", help="Its weights from the Hugging Face hub.")] = False,
+    pretrained: Pretrained = False,
     device: Device = None,
 ) -> None:
     """Measure superposition and interference in any network of timm, trained or not."""
@@ -52,17 +52,15 @@ def inspect(
 
 @command(GROUP)
 def explain(
-    run: Annotated[
-        str, typer.Argument(metavar="RUN", help="Folder of a trained run, its model.safetensors, or a network of timm.")
-    ],
+    run: Network,
     out: Annotated[Path, typer.Option(help="Folder to write to; each network gets a folder in it.")] = Path(
         "explained"
     ),
     data: Annotated[
         Path | None, typer.Option(help="Folder of prepared data; by default that of the run's own data.")
     ] = None,
-    weights: Annotated[Path | None, typer.Option(help="Weights of a network of timm, a safetensors file.")] = None,
-    pretrained: Annotated[bool, typer.Option("--pretrained", help="Its weights from the Hugging Face hub.")] = False,
+    weights: Weights = None,
+    pretrained: Pretrained = False,
 ) -> None:
     """Draw what a network looks at and what its maps keep, on one page, with a check by shuffled weights."""
     from lowparam.explanations import attributions, packages
