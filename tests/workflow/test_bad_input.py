@@ -148,7 +148,10 @@ WRONG = [
     ("models --sort nope", "--sort: no column 'nope'"),
     ("models --below ten", "--below: 'ten' is not a parameter count"),
     ("train digit mobilenetv2-none-25k", "params.yaml has no experiment 'digit'"),
-    ("train digits mobilenetv2-none-25", "no scale mobilenetv2-none-25; did you mean 'mobilenetv2-none-25k'?"),
+    (
+        "train digits mobilenetv2-none-25",
+        "unknown scale of digits 'mobilenetv2-none-25'; did you mean 'mobilenetv2-none-25k'?",
+    ),
     ("train digits mobilenetv2-none-25k", "results/data/digits has no prepared data"),
     ("train digits mobilenetv2-none-25k --processes 0", "invalid value for '--processes'"),
     (
@@ -169,7 +172,7 @@ WRONG = [
     ),
     ("tune cifar100 nope", "experiments.cifar100 has no tune"),
     ("tune digits nope", "unknown architecture with a probe in digits 'nope'"),
-    ("profile digits nope", "experiment digits has no scale nope"),
+    ("profile digits nope", "unknown scale of digits 'nope'"),
     ("inspect timm:resnet18 --out out", "missing option '--data'"),
     ("inspect timm:resnet18 --data nope --out out", "--data: nope is no folder of prepared data"),
     ("collect digits", "seed0/metrics.json does not exist; run: lowparam train digits mobilenetv1-none-10k"),

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from lowparam import registry
-from lowparam.errors import LowparamError
 from lowparam.files import read_yaml
 from lowparam.params import Experiment, format_size
 
@@ -79,9 +78,7 @@ def kind_constants(kind: str) -> dict[str, Any]:
     LowparamError
         If there is no such kind.
     """
-    known = registry.entries(KINDS)
-    if kind not in known:
-        raise LowparamError(f"unknown kind of test {kind!r}; {registry.nearest(kind, known)}")
+    registry.get(kind, dict.fromkeys(registry.entries(KINDS)), "kind of test")  # raises where there is none
     return registry.constants(KINDS, kind)
 
 

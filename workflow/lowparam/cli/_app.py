@@ -170,7 +170,4 @@ def find_scales(params: Params, experiment: str, names: list[str]) -> list[Scale
         If the experiment has no scale of that name; the message offers the nearest.
     """
     known = {scale.name: scale for scale in params.scales(experiment)}
-    for name in names:
-        if name not in known:
-            raise LowparamError(f"experiment {experiment} has no scale {name}; {registry.nearest(name, known)}")
-    return [known[name] for name in names]
+    return [registry.get(name, known, f"scale of {experiment}") for name in names]
