@@ -234,13 +234,13 @@ def _chosen(file: str, name: str) -> str:
 
 
 def of_recipe(recipe: Recipe) -> list[str]:
-    """Targets of `digest` for what a recipe chooses by name: its loss and its penalties."""
+    """Return the targets of `digest` for what a recipe chooses by name: its loss and its penalties."""
     penalties = [f"training/penalties/{name}.py" for name in sorted(recipe.penalties)]
     return [f"training/losses/{recipe.loss}.py", *penalties]
 
 
 def of_measures(profile: Profile) -> list[str]:
-    """Targets of `digest` for the measures of a profile: the default ones and those that it adds.
+    """Return the targets of `digest` for the measures of a profile: the default ones and those that it adds.
 
     What a measure declares (meaning, range, columns of the summary) changes no profile, so only its code counts.
     """
@@ -249,12 +249,12 @@ def of_measures(profile: Profile) -> list[str]:
 
 
 def of_kinds() -> list[str]:
-    """Targets of `digest` for the kinds of claims, which are found by name."""
+    """Return the targets of `digest` for the kinds of claims, which are found by name."""
     return [f"claims/kinds/{name}.py" for name in registry.entries("claims/kinds")]
 
 
 def of_source(name: str) -> list[str]:
-    """Targets of `digest` for what reads a data set."""
+    """Return the target of `digest` for what reads a data set."""
     return [f"data/sources/{name}.py"]
 
 

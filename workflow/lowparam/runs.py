@@ -341,9 +341,9 @@ def overview_identity(params: Params) -> dict[str, Any]:
     Verdicts and readings of other experiments and of studies count as they are; the rule does not train their runs.
     """
     others = [name for name in (*params.experiments, *studies.names()) if name not in params.replicate]
-    files = {name: paths.claims(name) for name in others}
-    files |= {f"{name} readings": paths.tables(name) / "readings.csv" for name in others}
-    recorded = {name: sha256(path) for name, path in files.items() if path.exists()}
+    csv_files = {name: paths.claims(name) for name in others}
+    csv_files |= {f"{name} readings": paths.tables(name) / "readings.csv" for name in others}
+    recorded = {name: sha256(path) for name, path in csv_files.items() if path.exists()}
     return {"others": recorded, "code_sha256": provenance.digest(provenance.ENTRIES["overview"])}
 
 

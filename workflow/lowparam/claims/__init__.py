@@ -1,1 +1,1 @@
-"""Statistics and verdicts."""
+"""What papers claim, the tests of it, and the verdicts."""

@@ -132,7 +132,7 @@ def _matched(patterns: Iterable[str], values: list[str]) -> bool:
 
 
 def _arms_are_curves(test: Test, experiment: Experiment) -> bool:
-    """Sizes are budgets, or published networks that one pattern matches."""
+    """Whether every arm has enough sizes: budgets, or published networks that one pattern matches."""
     names = _names(experiment)
     return all(
         max(
@@ -163,7 +163,7 @@ def has_enough_parts(names: Iterable[str], experiment: Experiment) -> bool:
 
 
 def _names(experiment: Experiment) -> list[str]:
-    """Architectures as in runs.csv, with the variant of their recipe."""
+    """Return the architectures as in runs.csv, with the variant of their recipe."""
     variants = experiment.variants or [""]
     return [f"{name}@{variant}" if variant else name for name in experiment.architectures for variant in variants]
 

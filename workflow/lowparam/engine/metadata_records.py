@@ -93,9 +93,9 @@ def of_stage(stage: str, name: str) -> tuple[Path, list[Path]]:
     return record, below(made)
 
 
-def below(paths: Iterable[Path]) -> list[Path]:
+def below(places: Iterable[Path]) -> list[Path]:
     """Return the files in folders, and files; but not what a kill left of a file that was being written."""
-    found = (file for path in paths for file in (path.rglob("*") if path.is_dir() else [path]))
+    found = (file for place in places for file in (place.rglob("*") if place.is_dir() else [place]))
     return sorted(file for file in found if file.is_file() and not file.name.startswith("."))
 
 

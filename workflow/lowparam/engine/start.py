@@ -41,8 +41,8 @@ def refuse_unprepared(params: Params) -> None:
     LowparamError
         If results came by git or DVC, or a training failed, since `prepare` was last called, or data were prepared
         otherwise than params.yaml describes: Snakemake would take old results for current ones, or current ones for
-        old. Not while another Snakemake works here: it is changing them,
-        and a second one only shows its plan or is refused by the lock.
+        old. Not while another Snakemake works here: it is changing them, and a second one only shows its plan or is
+        refused by the lock.
     """
     if stale_locks.is_used():
         return

@@ -180,12 +180,12 @@ def trials_left(params: Params, name: str) -> dict[Scale, int]:
     }
 
 
-def about(params: Params, runs: list[Run], trials: Mapping[Scale, int]) -> str:
+def about(params: Params, todo: list[Run], trials: Mapping[Scale, int]) -> str:
     """Say how long the training of runs, and of trials of tuning, will take, as far as it can be predicted."""
     count = cores()
     try:
-        work = seconds(params, runs) * (1 + PROFILE) + seconds_of_trials(params, trials)
-        work += DEPLOY * sum(params.experiment(run.scale.experiment).deploy for run in runs)
+        work = seconds(params, todo) * (1 + PROFILE) + seconds_of_trials(params, trials)
+        work += DEPLOY * sum(params.experiment(run.scale.experiment).deploy for run in todo)
         return f"about {duration(work / count)} on {count} cores, profiles included"
     except LowparamError as error:
         return f"{error} says how long"
@@ -208,7 +208,7 @@ def cores() -> int:
     return int(given)
 
 
-def seconds(params: Params, runs: list[Run]) -> float:
+def seconds(params: Params, todo: list[Run]) -> float:
     """Predict the seconds of one core that runs will train.
 
     Raises
@@ -216,7 +216,7 @@ def seconds(params: Params, runs: list[Run]) -> float:
     LowparamError
         If the data are not prepared, from which the number of images is known.
     """
-    jobs = Counter((run.scale.experiment, run.scale.name) for run in runs)
+    jobs = Counter((run.scale.experiment, run.scale.name) for run in todo)
     known = predicted(params, jobs)
     return sum(known[job] * count / len(params.experiment(job[0]).seeds) for job, count in jobs.items())
 

@@ -152,7 +152,7 @@ class Context:
         return Profiles(tables, arrays, classes)
 
     def of(self, output: Output) -> "Context":
-        """Return the same context for one table or figure; what was read already is kept."""
+        """Return the same context for one table or figure; runs, baseline and claims are not read again."""
         other = replace(self, output=output)
         read = {"runs", "baseline", "registry"} & self.__dict__.keys()
         other.__dict__.update({key: self.__dict__[key] for key in read})

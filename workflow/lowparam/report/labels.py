@@ -64,7 +64,7 @@ def _labels() -> dict[str, str]:
 
 
 def architecture_label(name: str) -> str:
-    """Name of an architecture in print, with the variant of its recipe; one that is not listed keeps its own."""
+    """Return the printed name of an architecture, with the variant of its recipe; one without a label keeps its own."""
     architecture, _, variant = name.partition("@")
     architecture, *parts = architecture.split("+")
     if architecture.startswith("ablation_"):
@@ -94,7 +94,7 @@ def data_remark(data: Data) -> str:
 
 
 def _star(found: StarName) -> str:
-    """Such as ``DemoNet, star, no activation, depth 12, width 8`` or ``StarNet-050, sum in stages 3 and 4``."""
+    """Return a name such as ``DemoNet, star, depth 12, width 8`` or ``StarNet-050, sum in stages 3 and 4``."""
     parts = ["DemoNet" if found.family == "demonet" else "StarNet"]
     if found.size and not found.depth_width:
         parts[0] += f"-{found.size[1:] if len(found.size) == 4 else found.size.upper()}"  # StarNet-050, StarNet-S4

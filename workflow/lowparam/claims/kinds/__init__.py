@@ -13,8 +13,8 @@ A file ``<name>.py`` states what the workflow must know before anything is impor
     The name of the figure that shows it. If that depends on the outcome, a dictionary from patterns of outcomes to
     names, of which the first match counts. A test can name another with its key ``figure``.
 
-and defines one class that is derived from `lowparam.claims.base.ClaimTest`, or from `Sided`, `Directed` or `Compared`
-there:
+and defines one class that is derived from `lowparam.claims.base.ClaimTest`, or from `Sided`, `Directed`, `Compared`
+or `Association` there:
 
 - ``kind: Literal["<name>"]`` and the keys that a test of this kind has in workflow/claims, as pydantic fields with a
   ``description``. Whatever names architectures is a selection of runs (`lowparam.claims.base.Arm`).
