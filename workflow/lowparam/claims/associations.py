@@ -13,7 +13,7 @@ from lowparam.claims.availability import FEWEST_ARCHITECTURES
 from lowparam.claims.contrasts import MATCHED, OutcomeGrid, Selection, failed_architectures, with_default_probe
 from lowparam.claims.finding import NotTested
 
-__all__ = ["Configurations", "permuted", "resampled"]
+__all__ = ["Configurations", "p_values", "permuted", "resampled"]
 
 MOST_ORDERS = 5040  # all orders of seven architectures
 
@@ -124,3 +124,23 @@ def resampled(data: Configurations, draws: int = 1000, seed: int = 0) -> tuple[n
         filled = np.where(np.isfinite(array), array, np.nanmean(array, axis=2, keepdims=True))
         means.append(filled[place].mean(axis=3))
     return means[0], means[1]
+
+
+def p_values(shuffled: np.ndarray, resamples: np.ndarray) -> tuple[float, float]:
+    """Return the p-values of a positive and of a negative association.
+
+    Each is the larger of two: the share of orders with as strong an association, and the share of resamples without
+    one of this sign. A few architectures can be in a rare order by the choice of one of them, and then a permutation
+    test alone would give a verdict that the interval denies.
+
+    Parameters
+    ----------
+    shuffled : ndarray
+        The association in every order, the observed one first.
+    resamples : ndarray
+        The association in every resample; NaN where it is not defined.
+    """
+    close = 1e-9 * max(1.0, np.abs(shuffled).max())
+    above, below = np.mean(shuffled >= shuffled[0] - close), np.mean(shuffled <= shuffled[0] + close)
+    signs = np.sign(resamples[np.isfinite(resamples)])
+    return float(max(above, np.mean(signs <= 0))), float(max(below, np.mean(signs >= 0)))

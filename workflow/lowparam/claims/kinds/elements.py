@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from lowparam.claims.associations import MOST_ORDERS
+from lowparam.claims.associations import MOST_ORDERS, p_values
 from lowparam.claims.availability import FEWEST_ARCHITECTURES
 from lowparam.claims.base import Arm, Association
 from lowparam.claims.contrasts import failed_architectures, selected, unit_of
@@ -31,8 +31,8 @@ class Elements(Association):
     seed. The means over the elements of a host are subtracted from both, because all of them share the runs of the
     host, and because a part costs parameters. The unit is the part: the p-value comes from a permutation test that
     reassigns changes of the measure between parts of the same hosts, and keeps those of a part on all its hosts
-    together; the interval from the hierarchical bootstrap (part, then seed). The slope is per standard deviation of the
-    measure's changes.
+    together; the interval from the hierarchical bootstrap (part, then seed); and a verdict needs both
+    (`lowparam.claims.associations.p_values`). The slope is per standard deviation of the measure's changes.
 
     ``Finding.data`` has ``x`` and ``y`` of shape (parts, hosts, seeds), NaN where a part does not fit a host, and
     ``parts`` and ``hosts``, their names.
@@ -52,8 +52,7 @@ class Elements(Association):
         resamples = _resampled(x, y) * scale
         tail = (1 - CONFIDENCE) / 2
         low, high = np.nanquantile(resamples, [tail, 1 - tail])
-        close = 1e-12 * max(1.0, np.abs(shuffled).max())
-        above, below = np.mean(shuffled >= shuffled[0] - close), np.mean(shuffled <= shuffled[0] + close)
+        above, below = p_values(shuffled, resamples)
         greater = self.direction == "greater"
         estimate, error = observed * scale, float(shuffled.std()) * scale
         count = len(parts)
@@ -64,8 +63,8 @@ class Elements(Association):
             float(estimate),
             float(low),
             float(high),
-            p_for=float(above if greater else below),
-            p_against=float(below if greater else above),
+            p_for=above if greater else below,
+            p_against=below if greater else above,
             unit=f"{unit_of(self.outcome)} per sd",
             n=count,
             replicates="parts",

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from lowparam.claims.associations import Configurations, permuted, resampled
+from lowparam.claims.associations import Configurations, p_values, permuted, resampled
 from lowparam.claims.base import Arm, Association
 from lowparam.claims.finding import Finding, NotTested
 from lowparam.claims.statistics import CONFIDENCE, detectable_in_standard_errors
@@ -23,8 +23,8 @@ class Rank(Association):
     """Test Spearman's correlation of seed means within each budget, averaged over budgets.
 
     The unit is the architecture: the p-value comes from a permutation test that reassigns measures between
-    architectures, the interval from the hierarchical bootstrap (architecture, then seed). Runs of the same
-    configuration are never counted as independent points.
+    architectures, the interval from the hierarchical bootstrap (architecture, then seed), and a verdict needs both
+    (`lowparam.claims.associations.p_values`). Runs of the same configuration are never counted as independent points.
     """
 
     kind: Literal["rank"]
@@ -41,19 +41,18 @@ class Rank(Association):
         observed = shuffled[0]
         if not np.isfinite(observed):
             raise NotTested(f"{self.measure} or {self.outcome} is the same in all networks of a budget")
-        close = 1e-9
-        above, below = np.mean(shuffled >= observed - close), np.mean(shuffled <= observed + close)
         resamples = mean_spearman(*resampled(data))
         tail = (1 - CONFIDENCE) / 2
         low, high = np.nanquantile(resamples, [tail, 1 - tail])
-        sign = 1 if self.direction == "greater" else -1
+        above, below = p_values(shuffled, resamples)
+        greater = self.direction == "greater"
         note = f"{count} architectures in {x.shape[1]} sizes."
         return Finding(
             float(observed),
             float(low),
             float(high),
-            p_for=float(above if sign > 0 else below),
-            p_against=float(below if sign > 0 else above),
+            p_for=above if greater else below,
+            p_against=below if greater else above,
             unit="rank correlation",
             n=count,
             replicates="architectures",

@@ -11,7 +11,7 @@ from scipy import stats
 from scipy.special import expit, logit
 from statsmodels.regression.mixed_linear_model import MixedLM
 
-from lowparam.claims.associations import Configurations, permuted, resampled
+from lowparam.claims.associations import Configurations, p_values, permuted, resampled
 from lowparam.claims.base import Arm, Association
 from lowparam.claims.finding import Finding, NotTested
 from lowparam.claims.statistics import CONFIDENCE, detectable_in_standard_errors
@@ -31,7 +31,8 @@ class Slopes(Association):
     """Test the slope of logit accuracy on a measure, at equal budget (Mundlak 1978).
 
     ``between``: do configurations with more of the measure do better? The p-value comes from a permutation test that
-    reassigns measures between architectures, the interval from the hierarchical bootstrap.
+    reassigns measures between architectures, the interval from the hierarchical bootstrap, and a verdict needs both
+    (`lowparam.claims.associations.p_values`).
     ``within``: do the seeds of one configuration with more of it do better? Effects that a seed has on all
     configurations are subtracted too, because runs of one seed share the order of their data.
     The two can differ in sign. The measure is in standard deviations over configurations. The note gives a mixed model
@@ -59,19 +60,19 @@ class Slopes(Association):
         products = x @ y.T  # measures of every architecture with accuracies of every architecture
         shuffled = scale * products[orders, np.arange(len(x))].sum(axis=1) / (x**2).sum()
         observed = shuffled[0]
-        above, below = np.mean(shuffled >= observed - 1e-12), np.mean(shuffled <= observed + 1e-12)
         resampled_x, resampled_y = (_centred(mean) for mean in resampled(data))
         with np.errstate(invalid="ignore", divide="ignore"):
             resamples = scale * (resampled_x * resampled_y).sum(axis=(1, 2)) / (resampled_x**2).sum(axis=(1, 2))
         low, high = np.nanquantile(resamples, [TAIL, 1 - TAIL])
+        above, below = p_values(shuffled, resamples)
         count = len(data.names)
         greater = self.direction == "greater"
         return Finding(
             float(observed),
             float(low),
             float(high),
-            p_for=float(above if greater else below),
-            p_against=float(below if greater else above),
+            p_for=above if greater else below,
+            p_against=below if greater else above,
             unit="logit per sd",
             n=count,
             replicates="architectures",
