@@ -61,6 +61,8 @@ class Finding:
         How many of them diverged, and how many are untrained.
     failed_arm : str
         Which arm has too many of either, and how many; empty if all arms can be compared.
+    shown : str
+        Which of several findings has the estimate; empty if there is one.
     note : str
         What else a reader should know, in a sentence.
     data : mapping of str to ndarray
@@ -83,6 +85,7 @@ class Finding:
     diverged: int = 0
     untrained: int = 0
     failed_arm: str = ""
+    shown: str = ""
     note: str = ""
     data: Mapping[str, np.ndarray] = field(default_factory=dict)
 
@@ -170,7 +173,9 @@ def weakest(findings: dict[str, Finding], relation: str) -> Finding:
         return worst
     against = min(1.0, len(findings) * min(finding.p_against for finding in findings.values()))
     note = f"Must hold {relation} each of {', '.join(findings)}; shown is the weakest, {relation} {name}. {worst.note}"
-    return replace(worst, p_against=against, note=note.strip())
+    shown = f"weakest, {relation} {name}"
+    combined = replace(worst, p_against=against, shown=shown, note=note.strip())
+    return combined if combined.favours else replace(combined, power_at=_shared(worst, len(findings)))
 
 
 def strongest(findings: dict[str, Finding]) -> Finding:
@@ -185,9 +190,16 @@ def strongest(findings: dict[str, Finding]) -> Finding:
     if len(findings) == 1:
         return best
     note = f"Must hold for one of {', '.join(findings)}; shown is the strongest, {name}. {best.note}"
-    return replace(
+    combined = replace(
         best,
         p_for=min(1.0, len(findings) * best.p_for),
         p_against=max(finding.p_against for finding in findings.values()),
+        shown=f"strongest, {name}",
         note=note.strip(),
     )
+    return replace(combined, power_at=_shared(best, len(findings))) if combined.favours else combined
+
+
+def _shared(finding: Finding, count: int) -> Callable[[float], tuple[float, float]]:
+    """Return the power of a finding that shares its level with others, as its p-value was multiplied."""
+    return lambda alpha: finding.power(alpha / count)

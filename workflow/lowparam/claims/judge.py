@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from lowparam.claims.base import ClaimTest
+from lowparam.claims.caveats import different_rates, low_runs
 from lowparam.claims.contrasts import count_runs
 from lowparam.claims.finding import INCONCLUSIVE, NOT_COMPARABLE, NOT_TESTED, Finding, NotTested, verdict
 from lowparam.claims.registry import Claim, Registry
@@ -33,6 +34,8 @@ COLUMNS = [
     "runs",
     "diverged",
     "untrained",
+    "shown",
+    "rates",
     "smallest_effect",
     "replicates_needed",
     "paper_value",
@@ -80,7 +83,7 @@ def judge(
     name : str
         Name of the experiment or study.
     runs : DataFrame
-        As in runs.csv, or the stacked tables of a study.
+        As in runs.csv, with the columns of `with_circumstances` if they are known, or the stacked tables of a study.
     data : str
         What a row is; tests of kinds with another ``DATA`` are not tested.
     known : collection of str or None
@@ -101,7 +104,7 @@ def judge(
                 row |= {"verdict": NOT_TESTED, "reason": reason, "command": f"snakemake {test.experiment}"}
             else:
                 findings[len(rows)] = finding
-                row |= _numbers(finding)
+                row |= {**_numbers(finding), "rates": different_rates(test, runs)}
             rows.append(row)
         if not claim.tests:
             rows.append(
@@ -121,7 +124,7 @@ def judge(
         judged.loc[place, "verdict"] = word
         if word != NOT_COMPARABLE:
             judged.loc[place, ["smallest_effect", "replicates_needed"]] = power
-        judged.loc[place, "reason"] = _reason(finding, word, power)
+        judged.loc[place, "reason"] = _reason(finding, word, power, judged.loc[place, "rates"])
     return Judged(judged, {tuple(judged.loc[place, ["claim", "test"]]): found for place, found in findings.items()})
 
 
@@ -146,7 +149,8 @@ def _find(test: ClaimTest, runs: pd.DataFrame, data: str) -> Finding:
         if failed:
             raise NotComparable(f"{reason} {_sentence(error)}", counts) from error
         raise
-    return replace(finding, **counts, failed_arm=reason)
+    note = f"{finding.note} {low_runs(test, runs)}".strip()
+    return replace(finding, **counts, failed_arm=reason, note=note)
 
 
 def _sentence(error: Exception) -> str:
@@ -172,7 +176,7 @@ def _plain(name: str, paper: str, claim: Claim, test: ClaimTest) -> dict[str, ob
 
 
 def _numbers(finding: Finding) -> dict[str, object]:
-    keys = ("estimate", "low", "high", "unit", "n", "replicates", "p", "runs", "diverged", "untrained")
+    keys = ("estimate", "low", "high", "unit", "n", "replicates", "p", "runs", "diverged", "untrained", "shown")
     return {key: getattr(finding, key) for key in keys}
 
 
@@ -202,11 +206,12 @@ def _corrected(registry: Registry, judged: pd.DataFrame) -> tuple[np.ndarray, np
     return corrected, levels
 
 
-def _reason(finding: Finding, word: str, power: tuple[float, float]) -> str:
+def _reason(finding: Finding, word: str, power: tuple[float, float], rates: str = "") -> str:
     """Describe what a reader needs in addition to the numbers."""
     if finding.failed_arm:
         return f"{finding.failed_arm} {finding.note}".strip()
-    parts = [finding.note]
+    parts = [f"Learning rates differ ({rates}), which alone moves the measure."] if rates else []
+    parts.append(finding.note)
     if finding.diverged:
         parts.append(f"{finding.diverged} of {finding.runs} runs diverged and are left out.")
     if finding.untrained:

@@ -14,6 +14,7 @@ __all__ = [
     "holm",
     "mean_interval",
     "one_sided",
+    "power_from_error",
     "seeds_needed",
     "smallest_effect",
     "spread",
@@ -128,6 +129,24 @@ def spread(values: ArrayLike) -> float:
 def detectable_in_standard_errors(alpha: float) -> float:
     """Compute the size, in standard errors, of an effect detected with `POWER`, by the normal distribution."""
     return float(stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(POWER))
+
+
+def power_from_error(effect: float, error: float, count: int, alpha: float) -> tuple[float, float]:
+    """Compute the smallest effect that is detected with `POWER`, and how many units would settle the question.
+
+    By the normal distribution; the error falls with the square root of the number of units.
+
+    Parameters
+    ----------
+    effect, error : float
+        The effect and its standard error, in one unit.
+    count : int
+        Number of units, such as architectures.
+    alpha : float
+        The level, on two sides.
+    """
+    detectable = detectable_in_standard_errors(alpha) * error
+    return detectable, float(max(np.ceil(count * (detectable / effect) ** 2), 3)) if effect else np.inf
 
 
 def smallest_effect(sd: float, n: int, alpha: float = 1 - CONFIDENCE) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
-from lowparam.claims.base import Arm, Directed
+from lowparam.claims.base import Arm, Directed, by_architecture
 from lowparam.claims.contrasts import OutcomeGrid, contrast, unit_of
 from lowparam.claims.finding import Finding, NotTested, from_seeds
 from lowparam.claims.statistics import one_sided
@@ -27,7 +27,8 @@ class Dose(Directed):
 
     A dose is a word that takes the place of ``{dose}`` in the names of the arms, and `doses` gives its number. Without
     `doses` the dose is the size of the network, in doublings. If the dose is only a means, `moved` names the measure
-    that it must move in `plus`; if it does not move it, the test shows nothing about the cause.
+    that it must move in each architecture of `plus`: of a mean over several, one could decide alone. If it does not
+    move it, the test shows nothing about the cause.
 
     ``Finding.data`` has ``doses`` of shape (k,), ``responses`` of shape (k, seeds) and, with `moved`, ``moved`` of the
     same shape.
@@ -66,10 +67,11 @@ class Dose(Directed):
         if self.moved is None:
             return replace(finding, data=data)
         _, moved = self.model_copy(update={"minus": None}).responses(runs, self.moved)
-        slopes = _slopes(doses, moved)
-        sign = 1 if self.moved_direction == "greater" else -1
-        p = one_sided(sign * slopes, 0.0)
-        note = f"The dose moved {self.moved} by {slopes.mean():+.3g} per {step} (one-sided p {p:.2g}). {finding.note}"
+        p, least = self._moved_in_each(runs)
+        note = (
+            f"The dose moved {self.moved} by {_slopes(doses, moved).mean():+.3g} per {step} (one-sided p {p:.2g}"
+            f"{f' for {least}, where it is clear least' if least else ''}). {finding.note}"
+        )
         return replace(
             finding,
             p_for=max(finding.p_for, p),
@@ -77,6 +79,17 @@ class Dose(Directed):
             note=note.strip(),
             data={**data, "moved": moved},
         )
+
+    def _moved_in_each(self, runs: pd.DataFrame) -> tuple[float, str]:
+        """Return the largest p-value of a movement over the architectures, and which has it if there are several."""
+        assert self.moved is not None
+        sign = 1 if self.moved_direction == "greater" else -1
+        p_values = {}
+        for name, arm in by_architecture(self.plus).items():
+            alone = self.model_copy(update={"plus": arm, "minus": None})
+            p_values[name] = one_sided(sign * _slopes(*alone.responses(runs, self.moved)), 0.0)
+        least = max(p_values, key=lambda name: p_values[name])
+        return p_values[least], least.replace("@{dose}", "") if len(p_values) > 1 else ""
 
     def responses(self, runs: pd.DataFrame, outcome: str) -> tuple[np.ndarray, np.ndarray]:
         """Return doses of shape (k,) and responses of shape (k, seeds)."""

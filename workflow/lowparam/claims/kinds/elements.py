@@ -12,7 +12,7 @@ from lowparam.claims.base import Arm, Association
 from lowparam.claims.contrasts import failed_architectures, selected, unit_of
 from lowparam.claims.elements import centred, changes, slope_over_elements
 from lowparam.claims.finding import Finding, NotTested
-from lowparam.claims.statistics import CONFIDENCE, detectable_in_standard_errors
+from lowparam.claims.statistics import CONFIDENCE, power_from_error
 
 __all__ = ["Elements"]
 
@@ -68,7 +68,7 @@ class Elements(Association):
             unit=f"{unit_of(self.outcome)} per sd",
             n=count,
             replicates="parts",
-            power_at=lambda alpha: _power(float(estimate), error, count, alpha),
+            power_at=lambda alpha: power_from_error(float(estimate), error, count, alpha),
             note=note,
             data={"x": x, "y": y, "parts": np.array(parts), "hosts": np.array(hosts)},
         )
@@ -125,9 +125,3 @@ def _resampled(x: np.ndarray, y: np.ndarray, seed: int = 0) -> np.ndarray:
     )
     with np.errstate(invalid="ignore", divide="ignore"):
         return (across * up).sum(axis=(1, 2)) / (across**2).sum(axis=(1, 2))
-
-
-def _power(observed: float, error: float, count: int, alpha: float) -> tuple[float, float]:
-    """Compute power by the normal distribution: the error falls with the square root of the count."""
-    needed = np.ceil(count * (detectable_in_standard_errors(alpha) * error / observed) ** 2) if observed else np.inf
-    return detectable_in_standard_errors(alpha) * error, float(max(needed, 3))

@@ -9,7 +9,7 @@ from pydantic import Field
 from lowparam.claims.associations import Configurations, p_values, permuted, resampled
 from lowparam.claims.base import Arm, Association
 from lowparam.claims.finding import Finding, NotTested
-from lowparam.claims.statistics import CONFIDENCE, detectable_in_standard_errors
+from lowparam.claims.statistics import CONFIDENCE, power_from_error
 
 __all__ = ["Rank", "mean_spearman"]
 
@@ -56,16 +56,9 @@ class Rank(Association):
             unit="rank correlation",
             n=count,
             replicates="architectures",
-            power_at=lambda alpha: _power(float(observed), count, alpha),
+            power_at=lambda alpha: power_from_error(float(observed), float(shuffled.std()), count, alpha),
             note=f"{note} {data.described_left_out(self.measure)}".strip(),
         )
-
-
-def _power(observed: float, count: int, alpha: float) -> tuple[float, float]:
-    """Compute power by Fisher's transformation, with the architectures as points."""
-    effect = np.arctanh(min(abs(observed), 1 - 1e-9))
-    needed = np.ceil((detectable_in_standard_errors(alpha) / effect) ** 2 + 3) if effect > 0 else np.inf
-    return float(np.tanh(detectable_in_standard_errors(alpha) / np.sqrt(count - 3))), float(needed)
 
 
 def mean_spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:

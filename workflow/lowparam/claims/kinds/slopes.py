@@ -14,7 +14,7 @@ from statsmodels.regression.mixed_linear_model import MixedLM
 from lowparam.claims.associations import Configurations, p_values, permuted, resampled
 from lowparam.claims.base import Arm, Association
 from lowparam.claims.finding import Finding, NotTested
-from lowparam.claims.statistics import CONFIDENCE, detectable_in_standard_errors
+from lowparam.claims.statistics import CONFIDENCE, power_from_error
 
 __all__ = ["Slopes", "mixed_model", "mixed_note"]
 
@@ -76,7 +76,7 @@ class Slopes(Association):
             unit="logit per sd",
             n=count,
             replicates="architectures",
-            power_at=lambda alpha: _power(float(observed), float(shuffled.std()), count, alpha),
+            power_at=lambda alpha: power_from_error(float(observed), float(shuffled.std()), count, alpha),
         )
 
     def _within(self, data: Configurations, scale: float) -> Finding:
@@ -99,7 +99,7 @@ class Slopes(Association):
             p_against=float(stats.t.cdf(sign * slope / error, free)),
             unit="logit per sd",
             n=seeds,
-            power_at=lambda alpha: _power(float(slope), float(error), seeds, alpha),
+            power_at=lambda alpha: power_from_error(float(slope), float(error), seeds, alpha),
         )
 
 
@@ -164,12 +164,6 @@ def _within_both(values: np.ndarray, rounds: int = 20) -> np.ndarray:
         values = values - np.nanmean(values, axis=2, keepdims=True)
         values = values - np.nanmean(values, axis=(0, 1), keepdims=True)
     return values
-
-
-def _power(observed: float, error: float, count: int, alpha: float) -> tuple[float, float]:
-    """Compute power by the normal distribution: the error falls with the square root of the count."""
-    needed = np.ceil(count * (detectable_in_standard_errors(alpha) * error / observed) ** 2) if observed else np.inf
-    return detectable_in_standard_errors(alpha) * error, float(max(needed, 3))
 
 
 def _logit(percent: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from lowparam import catalogue, paths
+from lowparam.claims.caveats import with_circumstances
 from lowparam.claims.judge import judge
 from lowparam.claims.registry import load_registry
 from lowparam.claims.subjects import subject, subjects
@@ -38,6 +39,8 @@ def write_verdicts(params: Params, name: str) -> None:
     registry = load_registry()
     judged_on = subject(params, name)
     runs = judged_on.read()
+    if judged_on.experiment is not None:
+        runs = with_circumstances(params, name, runs)
     judged = judge(registry, name, runs, data=judged_on.data, known=subjects(params))
     with atomic(paths.claims(name)) as temporary:
         judged.rows.to_csv(temporary, index=False, lineterminator="\n")
