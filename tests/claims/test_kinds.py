@@ -344,6 +344,7 @@ class TestCrossing:
 
 
 class TestDose:
+    words = MappingProxyType({"p0": 0.0, "p1": 1.0, "p2": 2.0})
     doses = MappingProxyType({"v2_e2": 2.0, "v2_e4": 4.0, "v2_e6": 6.0})
     runs = grid(list(doses))
     test = Dose(
@@ -397,6 +398,22 @@ class TestDose:
         )
         found = test.find(runs)
         assert verdict(found, found.p) == SUPPORTED and "moved r_projection by +0.10" in found.note
+
+    def test_a_dose_has_to_move_each_network_and_not_only_their_mean(self):
+        """The case of `guidance`: one network of two moves far, both lose accuracy."""
+        runs = noisy(
+            grid([f"{name}@{word}" for name in ("v1", "v2") for word in self.words]), np.random.default_rng(0), 0.002
+        )
+        dose, moves = runs["architecture"].str[-1].astype(int), runs["architecture"].str.startswith("v2")
+        runs["r_projection"] = 0.5 + 0.2 * dose * moves + np.random.default_rng(1).normal(0, 0.01, len(runs))
+        runs["test_accuracy"] -= 0.02 * dose
+        arms = {"architecture": ["v1@{dose}", "v2@{dose}"]}
+        test = Dose(kind="dose", plus=arms, doses=dict(self.words), moved="r_projection", direction="greater", **COMMON)
+        found = test.find(runs)
+        assert verdict(found, found.p) == INCONCLUSIVE and "for v1, where it is clear least" in found.note
+        runs["r_projection"] += 0.2 * dose * ~moves
+        found = test.find(runs)
+        assert verdict(found, found.p) == CONTRADICTED
 
     def test_size_can_be_the_dose(self):
         test = Dose(kind="dose", plus=V1, minus=V2, direction="less", **COMMON)

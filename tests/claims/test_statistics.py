@@ -6,7 +6,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
-from lowparam.claims.finding import INCONCLUSIVE, from_seeds
+from lowparam.claims.finding import INCONCLUSIVE, from_seeds, strongest, weakest
 from lowparam.claims.judge import _reason
 from lowparam.claims.statistics import _power, holm, mean_interval, one_sided, seeds_needed, smallest_effect
 
@@ -101,3 +101,14 @@ def test_remarks_ask_for_more_seeds_than_there_are_and_for_no_absurd_number(need
     )
     remark = _reason(finding, INCONCLUSIVE, (1.0, needed))
     assert printed in remark and ("settle" in remark) == bool(printed)
+
+
+def test_several_comparisons_share_the_level_of_their_power():
+    """A claim that any of five comparisons can contradict is contradicted at a fifth of the level."""
+    rng = np.random.default_rng(0)
+    one = from_seeds(rng.normal(-1.0, 1.0, 5), direction="greater", margin=0.0, unit="points")
+    against = weakest({str(k): one for k in range(5)}, "against")
+    assert against.power(0.05) == one.power(0.01) != one.power(0.05)
+    for_all = from_seeds(rng.normal(1.0, 1.0, 5), direction="greater", margin=0.0, unit="points")
+    assert weakest({"a": for_all, "b": for_all}, "against").power(0.05) == for_all.power(0.05)
+    assert strongest({"a": for_all, "b": for_all}).power(0.05) == for_all.power(0.025)

@@ -128,7 +128,7 @@ def _answer(params: Params, registry: Registry, judged: list[Judgement], name: s
         parts.append(_stated(registry, claims[claim], found, results))
         rows += [_row(one, results) for one in sorted(found, key=lambda one: tests.index(one.test.test.id))]
         figures.append(_figure(params, found, results))
-    table = [page_tables.markdown(rows)] if rows else []
+    table = [_table(rows, results)] if rows else []
     return "\n\n".join(["\n".join(parts), *table, *[figure for figure in figures if figure][:1]])
 
 
@@ -136,14 +136,30 @@ def _tests(registry: Registry, judged: list[Judgement], name: str, results: str)
     """Return a row for each test of a name, of all claims, on each experiment that has the runs."""
     get(name, {test.id: test for claim in registry.claims for test in claim.tests}, "test")
     rows = [_row(one, results) for one in judged if one.test.test.id == name and one.is_tested]
-    return page_tables.markdown(rows) if rows else f"The tests `{name}` have no runs yet."
+    return _table(rows, results) if rows else f"The tests `{name}` have no runs yet."
+
+
+def _table(rows: list[dict[str, str]], results: str) -> str:
+    """Return rows as a table, with what the mark † means if one has it."""
+    table = page_tables.markdown(rows)
+    if not any(row["verdict"].endswith("†") for row in rows):
+        return table
+    protocol = (Path(results).parent / "docs/science/protocol.md").as_posix()
+    return (
+        f"{table}\n\n† Arms were trained at different learning rates, which alone moves the measure "
+        f"([protocol]({protocol}#what-is-not-equal))."
+    )
 
 
 def _stated(registry: Registry, claim: Claim, found: list[Judgement], results: str) -> str:
     """Return the claim with its source, and the verdicts of its primary test in a sentence."""
     short = re.sub(r"^(\w+).*? (\d{4}).*", r"\1 et al. \2", registry.papers[registry.paper_of(claim)].reference)
     by_word = {
-        word: [one.subject.place for one in found if one.test.test.primary and one.test.verdict == word]
+        word: [
+            f"{one.subject.place}{one.test.marked.removeprefix(word)}"
+            for one in found
+            if one.test.test.primary and one.test.verdict == word
+        ]
         for word in VERDICTS
     }
     verdicts = [f"{word} on {', '.join(places)}" for word, places in by_word.items() if places]
@@ -153,21 +169,22 @@ def _stated(registry: Registry, claim: Claim, found: list[Judgement], results: s
     value = f"  The paper's value: {values[0]}.\n" if values else ""
     return (
         f"- **[{claim.id}]({results}/claims.md#{claim.id.lower()})**, {short}: {claim.statement}\n"
-        f"  Predicted: {claim.prediction}\n{value}  **Verdict: {outcome}.**"
+        f"  Predicted: {claim.prediction}\n{value}  **Verdict on the prediction: {outcome}.**"
     )
 
 
 def _row(one: Judgement, results: str) -> dict[str, str]:
     test = one.test
     page = f"{results}/{one.subject.name}/claims.md#{one.claim.id.lower()}"
-    estimate = f"{test.estimate} {test.unit}".strip()
+    shown = f" ({test.shown})" if test.shown else ""
+    estimate = f"{test.estimate} {test.unit}{shown}".strip()
     return {
         "claim": one.claim.id,
         "test": test.test.id,
         "on": f"[{one.subject.place}]({page})",
-        "verdict": test.verdict,
+        "verdict": test.marked,
         "estimate": estimate,
-        "95 % interval": test.interval,
+        "95 % interval": test.interval if one.subject.experiment else f"{test.interval} (range)",  # exact, no sample
         "n": test.n if test.counts_seeds else f"{test.n} {test.replicates}",
     }
 

@@ -93,6 +93,18 @@ class TestVerdict:
         return "–" if self.low == "–" else f"{self.low} to {self.high}"
 
     @property
+    def marked(self) -> str:
+        """The verdict, with † if a measure was compared between arms that were trained at different rates."""
+        rates = getattr(self.row, "rates", "")  # older tables have no such column
+        return f"{self.verdict}†" if isinstance(rates, str) and rates else self.verdict
+
+    @property
+    def shown(self) -> str:
+        """Which of several comparisons the estimate is of; empty if there is one."""
+        shown = getattr(self.row, "shown", "")
+        return shown if isinstance(shown, str) else ""
+
+    @property
     def counts_seeds(self) -> bool:
         """Whether n counts seeds, as it does for most tests."""
         return self.replicates in ("", "seeds")
