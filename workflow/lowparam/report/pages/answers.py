@@ -3,8 +3,8 @@
 ``<!-- answer C2 C2.body: written by `lowparam docs` -->`` gets the primary test of C2 and its test ``body``, on every
 experiment that has the runs, and the figure of C2. ``<!-- tests known_features: … -->`` gets the tests of that
 name of all claims, ``<!-- table calibration of factors: … -->`` and ``<!-- figure … of …: … -->`` what an experiment
-wrote, and ``<!-- first result: … -->`` one figure and one sentence. So no result on these pages is typed, and the pages
-change only where results do.
+or study wrote, and ``<!-- first result: … -->`` one figure and one sentence. So no result on these pages is typed, and
+the pages change only where results do.
 """
 
 import os
@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from lowparam import catalogue, page_tables, paths
+from lowparam import catalogue, page_tables, paths, studies
 from lowparam.claims.registry import Claim, Registry, load_registry
 from lowparam.claims.statistics import Estimate
 from lowparam.claims.subjects import Subject, judged_subjects
@@ -33,6 +33,7 @@ PAGES = (
     Path("docs/results.md"),
     Path("docs/science/factors.md"),
     Path("docs/science/interference.md"),
+    Path("docs/science/star.md"),
 )
 ANSWER, TESTS, FIRST = "answer", "tests", "first result"
 WRITTEN = re.compile(r"(table|figure) (\w+) of (\w+)")
@@ -212,8 +213,8 @@ def _picture_with_caption(params: Params, name: str, figure: str, results: str, 
 
 
 def _written(params: Params, kind: str, output: str, name: str, results: str) -> str:
-    """Return a table or figure that an experiment wrote, a sentence a line, or how to have it."""
-    get(name, params.experiments, "experiment")
+    """Return a table or figure that an experiment or study wrote, a sentence a line, or how to have it."""
+    get(name, dict.fromkeys([*params.experiments, *studies.names()]), "experiment or study")
     if kind == "figure" and (paths.shown(name) / f"{output}.png").exists():
         return _picture_with_caption(params, name, output, results)
     table = paths.tables(name) / f"{output}.md"
