@@ -101,3 +101,21 @@ def test_most_blocks_represent_more_known_features_the_more_there_are_beyond_the
     rise = (found["features_found"].diff().iloc[1:] > 0).all()
     beyond = found["features_found"].iloc[-1] > found["features_limit"].iloc[-1]
     assert len(rise) == 6 and (rise & beyond).sum() >= 4, found
+
+
+def test_no_claim_is_decided_by_a_measure_that_does_not_see_superposition():
+    """Measures that do not follow known features (|rho| below 0.5) have tests that explain claims, and none decides."""
+    path = ROOT / "results/factors/tables/calibration.csv"
+    if not path.exists():
+        pytest.skip("no results in this clone")
+    table = pd.read_csv(path).set_index("measure")["reading"]
+    sees = {"chi_stages", "chi_last", "position_similarity"}
+    sees |= {"dimensionality_join", "log_ci_join", "capacity_used_join", "lift_join"}
+    assert set(table.index[table == "sees it"]) == sees  # docs/science/interference.md lists them
+    blind = set(table.index) - sees
+    decided = {
+        name: {getattr(test, "outcome", None), getattr(test, "measure", None)} & blind
+        for name, test in load_registry().tests().items()
+        if test.primary
+    }
+    assert {name: measures for name, measures in decided.items() if measures} == {}

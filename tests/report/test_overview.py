@@ -136,7 +136,7 @@ def test_an_experiment_with_the_headline_reading_alone_has_it_from_its_verdicts(
     verdicts = read_verdicts(load()).set_index(["experiment", "claim", "test"])["verdict"]
     assert set(found["reading"]) == {"solu_s1"} and set(found["claim"]) == {"C4", "C5", "C8"}
     c4 = found[found["claim"] == "C4"].set_index("experiment")["verdict"]
-    assert c4["digits"] == verdicts["digits", "C4", "learned"]
+    assert c4["digits"] == verdicts["digits", "C4", "crosstalk"]
 
 
 def test_no_verdict_is_one_on_imagenet(place):

@@ -34,8 +34,10 @@ def context(tmp_path_factory):
         params = load()
         rng = np.random.default_rng(0)
         runs = noisy(noisy(experiment_grid(params, "solu"), rng), rng, 0.01, "r_projection")
+        runs = noisy(runs, rng, 0.01, "chi_stages")
         runs = add(runs, -0.04, probe=["solu_s1"], architecture=["mobilenetv1", "mobilenetv2", "mobilenetv3"])
         runs = add(runs, 0.2, "r_projection", probe=["solu_s1", "scale_s1"])
+        runs = add(runs, -0.2, "chi_stages", probe=["solu_s1"])
         lost = runs["architecture"].eq("convnext") & runs["probe"].eq("solu_s2") & runs["seed"].eq(0)
         runs.loc[lost, "test_accuracy"] = np.nan
         (place / "results/solu").mkdir(parents=True)
@@ -57,7 +59,7 @@ def test_the_table_has_a_row_for_each_reading_with_what_it_supports(context):
     ]
     assert rows["SoLU (S1)"]["supported"] == "C4, C5"
     assert rows["SoLU (S1)"]["V1, V2, V3"].estimate.mean == pytest.approx(-4, abs=0.5)
-    assert rows["SoLU (S1)"]["r"].best and not rows["SoLU (S2)"]["r"].best
+    assert all(rows["SoLU (S1)"][name].best and not rows["SoLU (S2)"][name].best for name in ("r", "chi"))
     assert rows["NoDepth (reading C)"]["C7"].plain() not in ("", "–")
     assert "all supported: none" in made.notes[0] and made.notes[0].endswith("judged under solu_s1.")
 

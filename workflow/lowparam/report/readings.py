@@ -54,11 +54,10 @@ class Readings:
 
     @cached_property
     def of_solu(self) -> pd.DataFrame:
-        """C4, C5 and C8 with each probe in SoLU's place, and class cross-talk as in C4's test."""
+        """C4, C5 and C8 with each probe in SoLU's place, and r at projections as another test of C4."""
         registry = self.context.registry
         tests = {(claim, "primary"): primary_test(registry, claim) for claim in PATTERN}
-        overlap = tests["C4", "primary"]
-        tests["C4", "cross-talk"] = overlap.model_copy(update={"outcome": "chi_stages", "direction": "less"})
+        tests["C4", "overlap"] = registry.tests()["C4", "learned"]
         return judge_readings(registry, self.context.name, self.context.runs, tests, PROBE, self.probes)
 
     @cached_property

@@ -25,8 +25,8 @@ APPLIES = ("compares_readings",)
 ORDER = 32
 
 SOLU = {
-    ("C4", "primary"): "C4: change of r",
-    ("C4", "cross-talk"): "C4: change of chi",
+    ("C4", "overlap"): "C4: change of r",
+    ("C4", "primary"): "C4: change of chi",
     ("C5", "primary"): "C5: accuracy (points)",
     ("C8", "primary"): "C8: accuracy (points)",
 }

@@ -40,6 +40,7 @@ WRITTEN = re.compile(r"(table|figure) (\w+) of (\w+)")
 MARKER = re.compile(
     rf"<!-- ((?:{ANSWER}|{TESTS}) [^:]+|{WRITTEN.pattern}|{FIRST}): written by `{page_tables.COMMAND}` -->"
 )
+LONG = 300  # characters
 HEADLINE = "C2"  # the claim of the sentence of the first result
 NOTHING = "There are no verdicts yet: `make replicate` computes them."
 
@@ -227,8 +228,9 @@ def _written(params: Params, kind: str, output: str, name: str, results: str) ->
 
 
 def _sentences(text: str, count: int | None = None) -> str:
-    """Return the first sentences of a text, all by default, a line each."""
-    return "\n".join(re.split(r"(?<=\.) (?=[A-Z])", text)[:count])
+    """Return the first sentences of a text, all by default, a line each; a long one is also broken at semicolons."""
+    sentences = re.split(r"(?<=\.) (?=[A-Z])", text)[:count]
+    return "\n".join(each if len(each) <= LONG else each.replace("; ", ";\n") for each in sentences)
 
 
 def _training_images(name: str) -> int:

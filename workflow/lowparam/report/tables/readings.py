@@ -14,7 +14,7 @@ from lowparam.report.table_format import Table
 CAPTION = (
     "Claims of Hollard et al. on {experiment} under each reading of what the paper leaves open, with 95 % t intervals "
     "over {seeds} seeds. Probes: change by the probe, paired by seed, of test accuracy in percentage points, of r at "
-    "projections (C4; higher is less overlap), of class cross-talk chi, and of accuracy in ConvNeXt minus that in V1, "
+    "projections (higher is less overlap), of class cross-talk chi (C4), and of accuracy in ConvNeXt minus that in V1, "
     "V2 and V3 (C5); NoDepth's change is C8. NoDepth: scaling exponent minus those of V1 and V2, which may be 0.05 "
     "below (C7), and accuracy minus that of V2 (block). Verdicts are corrected by Holm for the number of readings. "
     "Bold: supported."
@@ -22,8 +22,8 @@ CAPTION = (
 APPLIES = ("compares_readings",)
 ORDER = 32
 
-TESTS = {"C4": ("C4", "primary"), "chi": ("C4", "cross-talk"), "C5": ("C5", "primary"), "C8": ("C8", "primary")}
-DIGITS = {"C4": 3, "chi": 3, "C5": 1, "C7": 3, "C8": 1}
+TESTS = {"r": ("C4", "overlap"), "chi": ("C4", "primary"), "C5": ("C5", "primary"), "C8": ("C8", "primary")}
+DIGITS = {"r": 3, "chi": 3, "C5": 1, "C7": 3, "C8": 1}
 
 
 def make(context: Context) -> Table:
@@ -48,7 +48,7 @@ def _of_probe(readings: Readings, probe: str) -> list[str | Cell]:
     found = readings.of_solu[readings.of_solu["reading"] == probe].set_index(["claim", "test"])
     changes = [Cell(readings.change(probe, group), 1) for group in GROUPS]
     nodepth = _cell(found.loc[TESTS["C8"]], DIGITS["C8"])
-    measured = [_cell(found.loc[TESTS[name]], DIGITS[name]) for name in ("C4", "chi", "C5")]
+    measured = [_cell(found.loc[TESTS[name]], DIGITS[name]) for name in ("r", "chi", "C5")]
     return [probe_label(probe), *changes, nodepth, *measured, "", "", *readings.verdict_words(readings.of_solu, probe)]
 
 
