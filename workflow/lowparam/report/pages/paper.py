@@ -98,8 +98,8 @@ def _numbers(params: Params, registry: Registry, verdicts: pd.DataFrame, names: 
     found = verdicts.loc[verdicts["primary"].eq(True), "verdict"]
     values = {
         "Version": __version__,
-        "Claims": len(registry.claims),
-        "Testable": sum(bool(claim.tests) for claim in registry.claims),
+        "Claims": sum(not claim.question for claim in registry.claims),
+        "Questions": sum(claim.question for claim in registry.claims),
         "Experiments": ", ".join(names),
         "Runs": f"{sum(len(subject(params, name).read()) for name in names if name in params.experiments):,}",
         "Supported": (found == SUPPORTED).sum(),
