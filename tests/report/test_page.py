@@ -94,7 +94,7 @@ def test_evidence_has_numbers_runs_command_and_figure(page):
         "p after Holm",
         "5 seeds",
         "60 runs, 0 diverged",
-        "snakemake digits_claims",
+        "lowparam claims digits",
     ):
         assert part in text, part
     assert row.locator("#C2-total svg.interval line").count() >= 3

@@ -84,7 +84,7 @@ def write_page(params: Params, experiment: str) -> None:
         experiment=experiment,
         version=__version__,
         about=judged_on.about(runs),
-        again=f"snakemake {experiment}_claims",
+        again=f"lowparam claims {experiment}",
         counts=count_verdicts(claims),
         claims=[_claim(claim, runs, figures) for claim in claims],
         tables=tables,
