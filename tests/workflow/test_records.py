@@ -250,3 +250,10 @@ def test_what_a_crash_left_half_written_is_no_obstacle():
     Path(".snakemake/records.json").write_text('{"results')
     metadata_records.restore()
     assert params_of(WEIGHTS) == "old"
+
+
+def test_stages_describe_only_what_they_make():
+    deployed = Path("results/small/deployment/a-none-10k/seed0.json")
+    make(deployed, "{}")
+    found = {stage: metadata_records.of_stage(stage, "small")[1] for stage in ("train", "deploy", "report")}
+    assert found == {"train": [WEIGHTS], "deploy": [deployed], "report": [TABLE]}

@@ -61,7 +61,8 @@ def find(params: Params, experiments: Sequence[str]) -> tuple[list[Path], list[P
                 sort(files, expected[0].folder / "metrics.json", is_valid)
         others += _without_entry([paths.baseline(name)])
         if all((run.folder / "metrics.json").exists() for run in params.runs(name)):
-            others += _without_entry(metadata_records.of_stage("profile", name)[1])
+            for stage in ("profile", "deploy"):
+                others += _without_entry(metadata_records.of_stage(stage, name)[1])
             if all(run.profile.exists() for run in params.runs(name)):
                 others += _without_entry(metadata_records.of_stage("report", name)[1])
     return valid, others

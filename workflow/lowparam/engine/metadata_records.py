@@ -34,6 +34,7 @@ MADE_BY = {
     "tune": ("tuning",),
     "train": ("runs", "baseline.json"),
     "profile": ("profiles",),
+    "deploy": ("deployment",),
 }
 """What a stage makes in the folder of an experiment; the stages that are not listed make the rest."""
 NOT_MADE = ("benchmarks", "records", "dvc.yaml", "dvc.lock", ".gitignore")

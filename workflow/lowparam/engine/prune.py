@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lowparam import paths, studies
 from lowparam.engine import dvc_files
-from lowparam.errors import LowparamError
+from lowparam.errors import LowparamError, last_line
 from lowparam.params import Params
 from lowparam.waiting import waiting
 
@@ -88,7 +88,7 @@ def untracked(experiments: list[str]) -> list[Path]:
         command = ["snakemake", "--list-untracked", *experiments, "--config", "lists=1"]
         listing = subprocess.run(command, capture_output=True, text=True)
     if listing.returncode:
-        raise LowparamError(f"snakemake --list-untracked failed: {listing.stderr.strip().splitlines()[-1]}")
+        raise LowparamError(f"snakemake --list-untracked failed: {last_line(listing.stderr)}")
     return [Path(line) for line in listing.stdout.splitlines()]
 
 

@@ -18,7 +18,7 @@ from rich.table import Table
 from lowparam import paths, runs
 from lowparam.engine import plans
 from lowparam.engine.progress import DEPLOY, PROFILE
-from lowparam.errors import LowparamError
+from lowparam.errors import LowparamError, last_line
 from lowparam.files import read_yaml
 from lowparam.params import Params, Run, Scale
 from lowparam.terminal import console
@@ -133,7 +133,7 @@ def pending(params: Params, found: dict[str, dict[Run, str]]) -> list[str]:
     """Say what `dvc repro` would do, stage by stage with the reason, and about how long it would take."""
     asked = subprocess.run(["dvc", "status", "--json", "dvc.yaml"], capture_output=True, text=True)
     if asked.returncode:
-        return [f"dvc status failed: {asked.stderr.strip().splitlines()[-1]}"]
+        return [f"dvc status failed: {last_line(asked.stderr)}"]
     stages = json.loads(asked.stdout)
     todo = [run for name in params.replicate for run, word in found[name].items() if word in ("stale", "missing")]
     trials = {scale: count for name in params.replicate for scale, count in trials_left(params, name).items()}
