@@ -5,6 +5,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 from itertools import permutations
 from math import factorial
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -126,8 +127,8 @@ def resampled(data: Configurations, draws: int = 1000, seed: int = 0) -> tuple[n
     return means[0], means[1]
 
 
-def p_values(shuffled: np.ndarray, resamples: np.ndarray) -> tuple[float, float]:
-    """Return the p-values of a positive and of a negative association.
+def p_values(shuffled: np.ndarray, resamples: np.ndarray, direction: Literal["greater", "less"]) -> tuple[float, float]:
+    """Return the p-values for an association of the direction that is claimed, and against it.
 
     Each is the larger of two: the share of orders with as strong an association, and the share of resamples without
     one of this sign. A few architectures can be in a rare order by the choice of one of them, and then a permutation
@@ -139,8 +140,12 @@ def p_values(shuffled: np.ndarray, resamples: np.ndarray) -> tuple[float, float]
         The association in every order, the observed one first.
     resamples : ndarray
         The association in every resample; NaN where it is not defined.
+    direction : {"greater", "less"}
+        Whether a positive or a negative association is claimed.
     """
     close = 1e-9 * max(1.0, np.abs(shuffled).max())
     above, below = np.mean(shuffled >= shuffled[0] - close), np.mean(shuffled <= shuffled[0] + close)
     signs = np.sign(resamples[np.isfinite(resamples)])
-    return float(max(above, np.mean(signs <= 0))), float(max(below, np.mean(signs >= 0)))
+    positive = float(max(above, np.mean(signs <= 0)))
+    negative = float(max(below, np.mean(signs >= 0)))
+    return (positive, negative) if direction == "greater" else (negative, positive)

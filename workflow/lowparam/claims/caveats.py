@@ -63,10 +63,10 @@ def different_rates(test: ClaimTest, runs: pd.DataFrame) -> str:
     if "learning_rate" not in runs or not measures or getattr(test, "level", "") == "within":
         return ""
     arms = [_rates(runs, arm) for arm in test.arms()]
-    of_arms = list(dict.fromkeys(_listed(set().union(*rates.values())) for rates in arms))
     if isinstance(test, Association):
         rates = set().union(*(each for arm in arms for each in arm.values()))
         return _listed(rates) if len(rates) > 1 else ""
+    of_arms = list(dict.fromkeys(_listed(set().union(*rates.values())) for rates in arms))
     if len(of_arms) > 1:
         return " against ".join(of_arms)
     exchanged = all(rates.keys() == arms[0].keys() for rates in arms) and any(rates != arms[0] for rates in arms)

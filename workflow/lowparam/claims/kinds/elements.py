@@ -52,8 +52,7 @@ class Elements(Association):
         resamples = _resampled(x, y) * scale
         tail = (1 - CONFIDENCE) / 2
         low, high = np.nanquantile(resamples, [tail, 1 - tail])
-        above, below = p_values(shuffled, resamples)
-        greater = self.direction == "greater"
+        p_for, p_against = p_values(shuffled, resamples, self.direction)
         estimate, error = observed * scale, float(shuffled.std()) * scale
         count = len(parts)
         note = f"{np.isfinite(x).all(axis=2).sum()} elements: {count} parts on {', '.join(hosts)}."
@@ -63,8 +62,8 @@ class Elements(Association):
             float(estimate),
             float(low),
             float(high),
-            p_for=above if greater else below,
-            p_against=below if greater else above,
+            p_for,
+            p_against,
             unit=f"{unit_of(self.outcome)} per sd",
             n=count,
             replicates="parts",

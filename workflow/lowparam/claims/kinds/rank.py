@@ -44,15 +44,14 @@ class Rank(Association):
         resamples = mean_spearman(*resampled(data))
         tail = (1 - CONFIDENCE) / 2
         low, high = np.nanquantile(resamples, [tail, 1 - tail])
-        above, below = p_values(shuffled, resamples)
-        greater = self.direction == "greater"
+        p_for, p_against = p_values(shuffled, resamples, self.direction)
         note = f"{count} architectures in {x.shape[1]} sizes."
         return Finding(
             float(observed),
             float(low),
             float(high),
-            p_for=above if greater else below,
-            p_against=below if greater else above,
+            p_for,
+            p_against,
             unit="rank correlation",
             n=count,
             replicates="architectures",

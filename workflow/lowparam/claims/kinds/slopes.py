@@ -64,15 +64,14 @@ class Slopes(Association):
         with np.errstate(invalid="ignore", divide="ignore"):
             resamples = scale * (resampled_x * resampled_y).sum(axis=(1, 2)) / (resampled_x**2).sum(axis=(1, 2))
         low, high = np.nanquantile(resamples, [TAIL, 1 - TAIL])
-        above, below = p_values(shuffled, resamples)
+        p_for, p_against = p_values(shuffled, resamples, self.direction)
         count = len(data.names)
-        greater = self.direction == "greater"
         return Finding(
             float(observed),
             float(low),
             float(high),
-            p_for=above if greater else below,
-            p_against=below if greater else above,
+            p_for,
+            p_against,
             unit="logit per sd",
             n=count,
             replicates="architectures",

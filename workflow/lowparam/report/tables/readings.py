@@ -20,6 +20,7 @@ CAPTION = (
     "Bold: supported."
 )
 APPLIES = ("compares_readings",)
+OF = "verdicts"
 ORDER = 32
 
 TESTS = {"r": ("C4", "overlap"), "chi": ("C4", "primary"), "C5": ("C5", "primary"), "C8": ("C8", "primary")}
