@@ -283,8 +283,9 @@ def _sentence(params: Params, name: str, judged: list[Judgement], results: str) 
     if claim is None or not claim.is_tested:
         return f"**{first}.**"
     test = claim.test
+    shown = f" ({test.shown})" if test.shown else ""
     return (
         f"**{first},\nand the claim that {claim.claim.statement.removesuffix('.')} "
         f"([{HEADLINE}]({results}/{name}/claims.md#{HEADLINE.lower()})) is {test.verdict} there: "
-        f"{test.estimate} {test.unit}, {test.interval}.**"
+        f"{test.estimate} {test.unit}{shown}, {test.interval}.**"
     )
