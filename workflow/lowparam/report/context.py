@@ -110,7 +110,7 @@ class Context:
 
     @cached_property
     def baseline(self) -> dict[str, Any]:
-        """The logistic regression that networks should beat, as in baseline.json."""
+        """The linear model that networks should beat, as in baseline.json."""
         return read_json(paths.baseline(self.name))
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Test accuracy of every scale, compared with a logistic regression."""
+"""Test accuracy of every scale, compared with a linear model."""
 
 import pandas as pd
 
@@ -16,7 +16,7 @@ ORDER = 10
 
 
 def make(context: Context) -> Table:
-    """Compute the table; a dagger marks networks without probe that do not beat the logistic regression."""
+    """Compute the table; a dagger marks networks without probe that do not beat the linear model."""
     means = mean_by_scale(context.runs, "test_accuracy")
     baseline = context.baseline
     threshold = 100 * baseline["test"]["accuracy"]
@@ -31,7 +31,7 @@ def make(context: Context) -> Table:
     marked = any(isinstance(cell, Cell) and "†" in cell.mark for row in rows for cell in row)
     rows.append(
         [
-            "logistic regression",
+            baseline["model"].partition(",")[0],
             f"{format_number(baseline['parameters'], 'parameters')} parameters",
             *[rounded(threshold, 1)] * (len(rows[0]) - 2),
         ]
@@ -42,7 +42,7 @@ def make(context: Context) -> Table:
         labels=2,
         numbers=percent.assign(unit="percent"),
         notes=[
-            *(["† does not beat the logistic regression in the mean."] if marked else []),
+            *(["† does not beat the linear model in the mean."] if marked else []),
             *explained(rows),
             schedule(context),
         ],
