@@ -53,7 +53,8 @@ def folder(tmp_path_factory):
         results = place / "results/digits"
         results.mkdir(parents=True)
         simulated(params).to_csv(results / "runs.csv", index=False)
-        baseline = {"parameters": 650, "training_images": 1078, "test": {"accuracy": 0.9, "images": 450}}
+        scores = {"training_images": 1078, "test": {"accuracy": 0.9, "images": 450}}
+        baseline = {"model": "logistic regression", "parameters": 650, **scores}
         (results / "baseline.json").write_text(json.dumps(baseline), encoding="utf-8")
         # Internals of networks are not simulated.
         for name in PROFILE_FIGURES:
@@ -75,6 +76,8 @@ def paper(folder):
     (place / "paper").mkdir()
     for name in ("paper.tex", "references.tex"):
         shutil.copy(Path(__file__).parents[2] / "paper" / name, place / "paper")
+    (place / "docs").mkdir(exist_ok=True)
+    shutil.copy(Path(__file__).parents[2] / "docs/results.md", place / "docs")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         return place / write_paper(load())

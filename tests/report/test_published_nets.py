@@ -50,7 +50,12 @@ def folder(tmp_path, monkeypatch):
     pd.DataFrame(rows).to_csv(quick / "runs.csv", index=False)
     write_json(
         quick / "baseline.json",
-        {"parameters": 7850, "training_images": 54_000, "test": {"accuracy": 0.84, "images": 10_000}},
+        {
+            "model": "logistic regression",
+            "parameters": 7850,
+            "training_images": 54_000,
+            "test": {"accuracy": 0.84, "images": 10_000},
+        },
     )
     write_tables(parameters.load(), "quick")
     return quick / "tables"

@@ -26,7 +26,11 @@ def context(monkeypatch):
     def of(runs):
         made = Context(Params.model_construct(), "some")
         made.__dict__["runs"] = runs
-        made.__dict__["baseline"] = {"parameters": 650, "test": {"accuracy": 0.5, "images": 450}}
+        made.__dict__["baseline"] = {
+            "model": "logistic regression",
+            "parameters": 650,
+            "test": {"accuracy": 0.5, "images": 450},
+        }
         return made
 
     for table in (accuracy, published, solu_gap):

@@ -26,7 +26,18 @@ from lowparam.report.formats import format_spread
 from lowparam.report.labels import architecture_label
 from lowparam.report.verdicts.view import VERDICTS, TestVerdict, current, view
 
-__all__ = ["PAGES", "answers", "blocks", "write_answers"]
+__all__ = [
+    "ANSWER",
+    "PAGES",
+    "Judgement",
+    "answers",
+    "blocks",
+    "caption_of",
+    "figure_of",
+    "judgements",
+    "stated_verdicts",
+    "write_answers",
+]
 
 PAGES = (
     Path("README.md"),
@@ -156,23 +167,26 @@ def _table(rows: list[dict[str, str]], results: str) -> str:
 def _stated(registry: Registry, claim: Claim, found: list[Judgement], results: str) -> str:
     """Return the claim with its source, and the verdicts of its primary test in a sentence."""
     short = re.sub(r"^(\w+).*? (\d{4}).*", r"\1 et al. \2", registry.papers[registry.paper_of(claim)].reference)
-    by_word = {
-        word: [
-            f"{one.subject.place}{one.test.marked.removeprefix(word)}"
-            for one in found
-            if one.test.test.primary and one.test.verdict == word
-        ]
-        for word in VERDICTS
-    }
-    verdicts = [f"{word} on {', '.join(places)}" for word, places in by_word.items() if places]
     primary = next(test for test in claim.tests if test.primary)
-    outcome = "; ".join(verdicts) or f"not tested, which `lowparam run {primary.experiment}` would change"
+    outcome = (
+        stated_verdicts([one for one in found if one.test.test.primary])
+        or f"not tested, which `lowparam run {primary.experiment}` would change"
+    )
     values = [f"{one.test.paper} {one.test.unit} on {one.test.test.paper_where}" for one in found if one.test.paper]
     value = f"  The paper's value: {values[0]}.\n" if values else ""
     return (
         f"- **[{claim.id}]({results}/claims.md#{claim.id.lower()})**, {short}: {claim.statement}\n"
         f"  Predicted: {claim.prediction}\n{value}  **Verdict on the prediction: {outcome}.**"
     )
+
+
+def stated_verdicts(found: list[Judgement]) -> str:
+    """Return where tests came out how, such as ``supported on digits; inconclusive on solu (digits)``."""
+    by_word = {
+        word: [f"{one.subject.place}{one.test.marked.removeprefix(word)}" for one in found if one.test.verdict == word]
+        for word in VERDICTS
+    }
+    return "; ".join(f"{word} on {', '.join(places)}" for word, places in by_word.items() if places)
 
 
 def _row(one: Judgement, results: str) -> dict[str, str]:
@@ -193,11 +207,20 @@ def _row(one: Judgement, results: str) -> dict[str, str]:
 
 def _figure(params: Params, found: list[Judgement], results: str) -> str:
     """Return the figure of the primary test on the experiment with the most training images, or nothing."""
-    shown = [one for one in found if one.test.test.primary and _picture(one).exists()]
-    if not shown:
-        return ""
-    one = max(shown, key=lambda one: _training_images(one.subject.name))
-    return _picture_with_caption(params, one.subject.name, one.test.test.shown_in, results)
+    one = figure_of([one for one in found if one.test.test.primary])
+    return _picture_with_caption(params, one.subject.name, one.test.test.shown_in, results) if one else ""
+
+
+def figure_of(found: list[Judgement]) -> Judgement | None:
+    """Return the judgement on the experiment with the most training images among those whose figure git has.
+
+    Among equals, it is the experiment that the test was written for.
+    """
+
+    def weight(one: Judgement) -> tuple[int, bool]:
+        return _training_images(one.subject.name), one.subject.name == one.test.test.experiment
+
+    return max((one for one in found if _picture(one).exists()), key=weight, default=None)
 
 
 def _picture(one: Judgement) -> Path:
@@ -206,11 +229,16 @@ def _picture(one: Judgement) -> Path:
 
 def _picture_with_caption(params: Params, name: str, figure: str, results: str, sentences: int | None = None) -> str:
     """Return a figure of an experiment with the first sentences of its caption, all by default."""
+    path = Path(results) / paths.shown(name).relative_to(paths.RESULTS) / f"{figure}.png"
+    caption = _sentences(caption_of(params, name, figure), sentences)
+    return f"![{figure.replace('_', ' ')} on {name}]({path.as_posix()})\n\n*{caption}*"
+
+
+def caption_of(params: Params, name: str, figure: str) -> str:
+    """Return the caption of a figure of an experiment or study; its name if it is none of them."""
     context = Context(params, name)
     drawn = catalogue.every_output(catalogue.FIGURES, context.subject)
-    caption = next((context.caption(output) for output in drawn if output.name == figure), figure)
-    path = Path(results) / paths.shown(name).relative_to(paths.RESULTS) / f"{figure}.png"
-    return f"![{figure.replace('_', ' ')} on {name}]({path.as_posix()})\n\n*{_sentences(caption, sentences)}*"
+    return next((context.caption(output) for output in drawn if output.name == figure), figure)
 
 
 def _written(params: Params, kind: str, output: str, name: str, results: str) -> str:

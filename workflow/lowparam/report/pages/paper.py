@@ -20,11 +20,12 @@ from lowparam.files import atomic, read_csv, write_text
 from lowparam.params import Params
 from lowparam.report.context import Context
 from lowparam.report.escape import latex
-from lowparam.report.pages.answers import judgements
+from lowparam.report.pages.answers import Judgement, judgements
+from lowparam.report.pages.paper_questions import questions
 from lowparam.report.style import in_style, save
 from lowparam.report.table_format import Table
 from lowparam.report.verdicts.macros import command_name, macros
-from lowparam.report.verdicts.overview import overview_figure, overview_table, read_verdicts
+from lowparam.report.verdicts.overview import overview_figure, read_verdicts
 from lowparam.report.verdicts.view import current, view
 
 __all__ = ["write_paper"]
@@ -61,8 +62,9 @@ def write_paper(params: Params, folder: Path = Path("paper")) -> Path:
     names = list(verdicts["experiment"].unique())
     results = Path(os.path.relpath(paths.RESULTS, folder)).as_posix()
     build = folder / "build"
-    write_text(build / "overview.tex", overview_table(verdicts, registry).latex("all"))
-    write_text(build / "primary.tex", _primary(params, registry).latex("all"))
+    judged = judgements(params, registry)
+    write_text(build / "primary.tex", _primary(judged, registry).latex("all"))
+    write_text(build / "questions.tex", questions(params, registry, judged, folder))
     with in_style():
         save(overview_figure(verdicts, registry), build, "claims")
     write_text(build / "numbers.tex", _numbers(params, registry, verdicts, names))
@@ -75,22 +77,26 @@ def write_paper(params: Params, folder: Path = Path("paper")) -> Path:
     return folder / "paper.pdf"
 
 
-def _primary(params: Params, registry: Registry) -> Table:
+def _primary(judged: list[Judgement], registry: Registry) -> Table:
     """Tabulate the primary tests that have runs, with the estimate and its interval on each experiment."""
-    found = [one for one in judgements(params, registry) if one.test.test.primary and one.is_tested]
+    found = [one for one in judged if one.test.test.primary and one.is_tested]
     rows = [
-        [one.claim.id, one.subject.place, one.test.verdict, f"{one.test.estimate} {one.test.unit}", one.test.interval]
+        [one.claim.id, one.subject.place, one.test.marked, f"{one.test.estimate} {one.test.unit}", _interval(one)]
         for one in sorted(found, key=lambda one: registry.claims.index(one.claim))
     ]
     return Table(
         name="primary",
         caption="Primary tests of the claims: estimate and interval on every experiment that has the runs, with its "
-        "data in brackets.",
+        "data in brackets. † Arms were trained at different learning rates, which alone moves the measure.",
         header=["claim", "on", "verdict", "estimate", f"{100 * CONFIDENCE:g} % interval"],
         rows=rows,
         labels=5,
         numbers=pd.DataFrame(rows),
     )
+
+
+def _interval(one: Judgement) -> str:
+    return one.test.interval if one.subject.experiment else f"{one.test.interval} (range)"  # exact, no sample
 
 
 def _numbers(params: Params, registry: Registry, verdicts: pd.DataFrame, names: list[str]) -> str:
@@ -126,11 +132,9 @@ def _macros(params: Params, name: str, registry: Registry) -> str:
 
 
 def _section(params: Params, name: str, results: str, verdicts: pd.DataFrame) -> str:
-    """Return the section of an experiment: tables and figures, without those of profiles."""
+    """Return the section of an experiment: its verdicts and accuracies."""
     context = Context(params, name)
-    tables = [table.name for table in catalogue.every_output(catalogue.TABLES, context.subject)]
-    drawn = catalogue.every_output(catalogue.FIGURES, context.subject)
-    figures = [figure for figure in drawn if figure.on_page and not figure.family]
+    tables = ["accuracy", *(table.name for table in catalogue.outputs(catalogue.TABLES, context.subject, "verdicts"))]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
@@ -151,11 +155,6 @@ def _section(params: Params, name: str, results: str, verdicts: pd.DataFrame) ->
         },
         results=results,
         tables=[table for table in tables if (paths.tables(name) / f"{table}.tex").exists()],
-        figures=[
-            {"name": figure.name, "caption": latex(context.caption(figure))}
-            for figure in figures
-            if (paths.figures(name) / f"{figure.name}.pdf").exists()
-        ],
     )
 
 
