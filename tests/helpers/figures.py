@@ -100,7 +100,7 @@ def draw(name: str, case: Case, monkeypatch):
 def _context(name: str, case: Case, kind: str = "blocks", **more) -> Context:
     context = Context(Params.model_construct(), "some", Output(name, name, "", ""), **more)
     context.__dict__["runs"] = case.runs(kind)
-    context.__dict__["baseline"] = {"test": {"accuracy": 0.9}}
+    context.__dict__["baseline"] = {"model": "logistic regression", "test": {"accuracy": 0.9}}
     return context
 
 

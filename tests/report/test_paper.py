@@ -1,6 +1,7 @@
 """The report compiles, and no number in it was typed."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +14,8 @@ from lowparam.params import load
 from lowparam.report.pages.paper import write_paper
 from lowparam.report.verdicts.view import current, view
 
-SOURCE = Path(__file__).parents[2] / "paper/paper.tex"
+REPOSITORY = Path(__file__).parents[2]
+SOURCE = REPOSITORY / "paper/paper.tex"
 
 
 def test_it_has_the_claims_the_figures_and_the_method(paper):
@@ -32,6 +34,20 @@ def test_it_has_the_claims_the_figures_and_the_method(paper):
         assert part in text.replace("’", "'"), part
     assert sum(len(page.images) + (b"/Form" in str(page.get("/Resources")).encode()) for page in pages) >= 0
     assert len(pages) >= 5
+
+
+def test_it_compiles_with_all_results_of_this_repository(paper, tmp_path, monkeypatch):
+    """More experiments than letters, and questions on which several of them have runs."""
+    for name in ("params.yaml", "recipes.yaml", "results", "docs"):
+        (tmp_path / name).symlink_to(REPOSITORY / name)
+    (tmp_path / "paper").mkdir()
+    for name in ("paper.tex", "references.tex"):
+        shutil.copy(REPOSITORY / "paper" / name, tmp_path / "paper")
+    monkeypatch.chdir(tmp_path)
+    text = " ".join(page.extract_text() for page in PdfReader(write_paper(load())).pages)
+    test_references_stand_and_nothing_runs_off_a_page(tmp_path / "paper/paper.pdf")
+    registry = load_registry()
+    assert all(re.search(rf"\b{claim.id}\.", text) for claim in registry.claims), "every claim has its paragraph"
 
 
 def test_references_stand_and_nothing_runs_off_a_page(paper):
