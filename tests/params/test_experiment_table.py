@@ -69,6 +69,7 @@ def test_every_claim_about_networks_has_a_command_that_judges_it_on_photographs(
 SLICES = {
     "cifar10": (8, 3),
     "cifar10_25k": (8, 3),
+    "cifar10_100k": (8, 3),
     "cifar10_star": (8, 5),
     "cifar10_solu": (8, 3),
     "cifar10_solu_s3": (8, 3),
