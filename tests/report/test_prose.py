@@ -6,6 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from lowparam.claims.statistics import mean_interval
+
 ROOT = Path(__file__).parents[2]
 STAR, INTERFERENCE = (ROOT / f"docs/science/{name}.md" for name in ("star", "interference"))
 SWEEPS = ROOT / "results/demonet_sweeps"
@@ -163,3 +165,13 @@ def test_cross_talk_at_the_last_block_has_the_range_that_the_page_names():
     runs = pd.read_csv(ROOT / "results/digits/runs.csv").query("probe == 'none'")
     found = runs.groupby("architecture")["chi_last"].mean()
     assert (round(found.min(), 4), round(found.max(), 4)) == (low, high)
+
+
+def test_the_same_runs_on_two_machines_agree_within_their_intervals():
+    key = ["architecture", "budget", "seed"]
+    here, there = (pd.read_csv(ROOT / f"results/{name}/runs.csv").set_index(key) for name in ("cifar10", "cifar10_25k"))
+    both = pd.concat({"here": here["test_accuracy"], "there": there["test_accuracy"]}, axis=1, join="inner")
+    assert len(both) == 18 and (both["here"] != both["there"]).all()
+    for _, group in both.groupby("architecture"):
+        half_widths = [mean_interval(group[column]).half_width for column in both]
+        assert abs(group["here"].mean() - group["there"].mean()) < min(half_widths)
