@@ -9,12 +9,15 @@ import pytest
 from lowparam.claims.statistics import mean_interval
 
 ROOT = Path(__file__).parents[2]
+PAPER = ROOT / "paper/paper.tex"
 STAR, INTERFERENCE = (ROOT / f"docs/science/{name}.md" for name in ("star", "interference"))
 SWEEPS = ROOT / "results/demonet_sweeps"
 SETTINGS_OF_THE_PAPER = {"3.4", "0.4", "0.9", "0.1", "0.005"}  # a section, the moons, and how they are trained
 PUBLISHED = {"66.2", "66.3", "71.7", "71.8", "6.5", "4.8", "4.0"}  # in tables 2 and 3 of Ma et al. 2024
 SAME = {"demonet_star_d20_w32", "demonet_star_noact_d12_w8", "demonet_star_noact_d12_w16"}
 SUM_HIGHER = {"demonet_star_d12_w8", "demonet_star_noact_d12_w64"}
+
+NO_VERDICT = {"not tested", "not comparable"}
 
 
 def rates(experiment: Path) -> pd.Series:
@@ -165,6 +168,47 @@ def test_cross_talk_at_the_last_block_has_the_range_that_the_page_names():
     runs = pd.read_csv(ROOT / "results/digits/runs.csv").query("probe == 'none'")
     found = runs.groupby("architecture")["chi_last"].mean()
     assert (round(found.min(), 4), round(found.max(), 4)) == (low, high)
+
+
+@pytest.fixture(scope="module")
+def judged():
+    """Tests of every recorded experiment that have a verdict."""
+    tables = pd.concat([pd.read_csv(path) for path in sorted((ROOT / "results").glob("*/claims.csv"))])
+    return tables[~tables["verdict"].isin(NO_VERDICT)]
+
+
+@pytest.mark.parametrize(
+    ("claim", "test", "verdict"),
+    [
+        ("C13", "star_over_sum", "supported"),
+        ("C14", "formula", "supported"),
+        ("C15", "growth", "supported"),
+        ("C20", "kept", "supported"),
+        ("C16", "controlled", "inconclusive"),
+        ("C2", "total", "inconclusive"),
+        ("C1", "penalty", "inconclusive"),
+        ("C3", "penalty_gap", "inconclusive"),
+        ("C9", "narrower_crosstalk", "supported"),
+        ("C8", "solu_part", "contradicted"),
+        ("C4", "known_features", "contradicted"),
+        ("C6", "known_features", "supported"),
+    ],
+)
+def test_findings_of_the_paper_are_those_of_the_verdicts(judged, claim, test, verdict):
+    found = judged[judged["claim"].eq(claim) & judged["test"].eq(test)]
+    assert set(found["verdict"]) == {verdict}
+
+
+def test_findings_of_the_paper_on_solu_and_on_changes_of_the_bottleneck(judged):
+    named = judged.set_index(["claim", "test", "experiment"]).sort_index()["verdict"]
+    for test in ("crosstalk", "accuracy"):
+        assert named["C4", test].to_dict() == {"solu": "contradicted", "solu_long": "inconclusive"}
+    assert named["C6", "some_element_crosstalk", "same_rate"] == "inconclusive"
+
+
+def test_findings_of_the_paper_have_no_typed_numbers():
+    text = PAPER.read_text(encoding="utf-8").split(r"\paragraph{What we found.}")[1].split(r"\paragraph")[0]
+    assert not re.findall(r"(?<!C)(?<!V)\b\d", re.sub(r"MobileNetV\d|C\d+", "", text))
 
 
 def test_the_same_runs_on_two_machines_agree_within_their_intervals():
