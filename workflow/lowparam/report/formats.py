@@ -1,5 +1,6 @@
 """Format numbers: the one place that decides digits, signs and intervals, for tables, pages and macros."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,9 +8,16 @@ import pandas as pd
 
 from lowparam.claims.statistics import Estimate
 
-__all__ = ["Cell", "format_number", "format_p", "format_spread", "rounded"]
+__all__ = ["Cell", "enumerate_words", "format_number", "format_p", "format_spread", "rounded"]
 
-DIGITS_AFTER_POINT = {"points": 2, "exponent": 3, "rank correlation": 2, "logit per sd": 3, "rank / formula": 3}
+DIGITS_AFTER_POINT = {
+    "points": 2,
+    "exponent": 3,
+    "rank correlation": 2,
+    "logit per sd": 3,
+    "rank / formula": 3,
+    "rank / rank of sum": 3,
+}
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,11 @@ def format_number(value: float, unit: str) -> str:
         return f"{value:,.0f}".replace(",", " ")
     per = unit.split(" per ")[0] if unit not in DIGITS_AFTER_POINT else unit
     return rounded(value, DIGITS_AFTER_POINT.get(per, 3))
+
+
+def enumerate_words(words: Iterable[str]) -> str:
+    """Return words as a sentence lists them: ``a, b and c``."""
+    return " and ".join(", ".join(words).rsplit(", ", 1))
 
 
 def format_p(value: float) -> str:

@@ -55,7 +55,7 @@ class NumericalRank(ClaimTest):
             float(ratio.max()),
             p_for=0.0 if holds else 1.0,
             p_against=1.0 if holds else 0.0,
-            unit="rank / formula",
+            unit=f"rank / rank of {self.exceeds}" if self.exceeds else "rank / formula",
             n=len(ratio),
             replicates="widths",
             power_at=lambda alpha: (np.nan, np.nan),
