@@ -12,6 +12,8 @@ from lowparam.claims.registry import load_registry
 from lowparam.claims.subjects import judged_subjects
 from lowparam.errors import LowparamError
 from lowparam.params import load
+from lowparam.report.formats import enumerate_words
+from lowparam.report.labels import architecture_label
 from lowparam.report.pages.answers import PAGES, answers, blocks
 from lowparam.report.pages.paper import _macros
 from lowparam.report.verdicts.macros import command_name
@@ -75,6 +77,11 @@ def test_the_sentence_of_the_first_page_is_that_of_the_runs(here):
     best = runs.groupby("architecture")["test_accuracy"].agg(["mean", "std", "size"]).sort_values("mean").iloc[-1]
     assert agrees(mean, 100 * best["mean"]) and int(seeds) == best["size"]
     assert agrees(half, 100 * best["std"] / np.sqrt(best["size"]) * stats.t.ppf(0.975, best["size"] - 1))
+    accuracies = runs.pivot(index="seed", columns="architecture", values="test_accuracy")
+    test = stats.ttest_rel(accuracies[[best.name]].to_numpy(), accuracies.drop(columns=best.name).to_numpy())
+    equals = accuracies.columns.drop(best.name)[test.confidence_interval(0.95).low <= 0]
+    told = re.search(r"not told apart from ([^,]*(?:, [^,]*)*?),\nand", text)
+    assert (told[1] if told else "") == enumerate_words(map(architecture_label, equals))
 
 
 def test_numbers_of_the_paper_are_those_of_the_verdicts_and_runs(here):

@@ -12,6 +12,7 @@ from lowparam.claims.readings import BLOCK, CHOSEN_ON, PATTERN, PROBE, chosen, j
 from lowparam.claims.statistics import Estimate, mean_interval
 from lowparam.report.context import Context
 from lowparam.report.estimates import gap_by_seed
+from lowparam.report.formats import enumerate_words
 
 __all__ = ["GROUPS", "Readings"]
 
@@ -80,7 +81,7 @@ class Readings:
     def conclusion(self) -> str:
         """Say which reading of SoLU shows the paper's pattern, and which one other data are judged under."""
         those = [name for name in self.solu if self.shows_the_pattern(name)]
-        which = " and ".join(", ".join(PATTERN).rsplit(", ", 1))
+        which = enumerate_words(PATTERN)
         said = f"Readings under which {which} are all supported: {', '.join(those) or 'none'}."
         controls = [name for name in self.probes if name not in self.solu and self.shows_the_pattern(name)]
         if controls:

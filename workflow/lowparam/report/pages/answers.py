@@ -12,9 +12,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from lowparam import catalogue, page_tables, paths, studies
 from lowparam.claims.registry import Claim, Registry, load_registry
-from lowparam.claims.statistics import Estimate
+from lowparam.claims.statistics import Estimate, mean_interval
 from lowparam.claims.subjects import Subject, judged_subjects
 from lowparam.errors import LowparamError
 from lowparam.files import read_csv, read_json, read_text, write_text
@@ -22,7 +24,7 @@ from lowparam.params import Params
 from lowparam.registry import get
 from lowparam.report.context import Context
 from lowparam.report.estimates import mean_by_scale
-from lowparam.report.formats import format_spread
+from lowparam.report.formats import enumerate_words, format_spread
 from lowparam.report.labels import architecture_label
 from lowparam.report.verdicts.view import VERDICTS, TestVerdict, current, view
 
@@ -294,16 +296,25 @@ def _weight(params: Params, name: str) -> tuple[bool, bool, int]:
     return of_grid, experiment.tune is not None, _training_images(name)
 
 
+def _not_below(runs: pd.DataFrame, best: str, budget: str) -> list[str]:
+    """Return the architectures whose difference to the best one, paired by seed, has an interval that reaches zero."""
+    accuracies = runs[runs["budget"].eq(budget)].pivot(index="seed", columns="architecture", values="test_accuracy")
+    others = accuracies.columns.drop(best)
+    return [name for name in others if not mean_interval(accuracies[best] - accuracies[name]).low > 0]
+
+
 def _sentence(params: Params, name: str, judged: list[Judgement], results: str) -> str:
-    runs = Context(params, name).runs
-    means = mean_by_scale(runs[runs["probe"] == "none"], "test_accuracy").dropna(subset=["mean"])
+    runs = Context(params, name).runs.query("probe == 'none'")
+    means = mean_by_scale(runs, "test_accuracy").dropna(subset=["mean"])
     largest = means[means["budget"] == means["budget"].iloc[-1]]
     best = largest.loc[largest["mean"].idxmax()]
     reached = format_spread(Estimate(100 * best["mean"], 100 * best["half_width"], best["n"]), 1)
     place = next(one.subject.place for one in judged if one.subject.name == name)
+    equals = [architecture_label(each) for each in _not_below(runs, best["architecture"], best["budget"])]
     first = (
-        f"On {place}, {architecture_label(best['architecture'])} is the most accurate of {len(largest)} networks with "
-        f"{best['budget']} parameters ({reached} %, {best['n']} seeds)"
+        f"On {place}, {architecture_label(best['architecture'])} has the highest mean of {len(largest)} networks "
+        f"with {best['budget']} parameters ({reached} %, {best['n']} seeds)"
+        f"{f', not told apart from {enumerate_words(equals)}' if equals else ''}"
     )
     claim = next(
         (one for one in judged if one.subject.name == name and one.claim.id == HEADLINE and one.test.test.primary), None

@@ -107,7 +107,7 @@ def _numbers(params: Params, registry: Registry, verdicts: pd.DataFrame, names: 
         "Claims": sum(not claim.question for claim in registry.claims),
         "Questions": sum(claim.question for claim in registry.claims),
         "Experiments": ", ".join(names),
-        "Runs": f"{sum(len(subject(params, name).read()) for name in names if name in params.experiments):,}",
+        "Runs": f"{_trainings(params, names):,}",
         "Supported": (found == SUPPORTED).sum(),
         "Contradicted": (found == CONTRADICTED).sum(),
         "Inconclusive": (found == INCONCLUSIVE).sum(),
@@ -119,6 +119,12 @@ def _numbers(params: Params, registry: Registry, verdicts: pd.DataFrame, names: 
     }
     lines = [rf"\newcommand{{\lowparam{name}}}{{{latex(str(value))}}}" for name, value in values.items()]
     return "\n".join([*lines, *(rf"\input{{build/macros/{name}}}" for name in names), ""])
+
+
+def _trainings(params: Params, names: list[str]) -> int:
+    """Count the trainings of experiments, one that several of them share once."""
+    runs = pd.concat([subject(params, name).read() for name in names if name in params.experiments])
+    return len(runs.drop_duplicates(["parameters_total", "seed", "train_loss", "test_loss"]))
 
 
 def _macros(params: Params, name: str, registry: Registry) -> str:

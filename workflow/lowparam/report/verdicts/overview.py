@@ -12,6 +12,7 @@ from lowparam.errors import LowparamError
 from lowparam.files import atomic, read_csv, write_text
 from lowparam.params import Params
 from lowparam.report.figures.claims import COLOURS, SHAPES
+from lowparam.report.formats import enumerate_words
 from lowparam.report.style import in_style
 from lowparam.report.table_format import Table, markdown_grid
 from lowparam.report.verdicts.chosen_reading import read_readings, section
@@ -148,11 +149,7 @@ def summary(primary: pd.DataFrame, claim: str) -> str:
 def _data(places: pd.Series) -> str:
     """Name the data sets of experiments, each with the number of experiments on it if there are several."""
     counts = places.str.extract(r"\((.*)\)$")[0].fillna(places).value_counts(sort=False)
-    return " and ".join(
-        ", ".join(f"{data} ({count} experiments)" if count > 1 else data for data, count in counts.items()).rsplit(
-            ", ", 1
-        )
-    )
+    return enumerate_words(f"{data} ({count} experiments)" if count > 1 else data for data, count in counts.items())
 
 
 def overview_figure(verdicts: pd.DataFrame, registry: Registry) -> Figure:
