@@ -9,7 +9,6 @@ import pytest
 from lowparam.claims.statistics import mean_interval
 
 ROOT = Path(__file__).parents[2]
-PAPER = ROOT / "paper/paper.tex"
 STAR, INTERFERENCE = (ROOT / f"docs/science/{name}.md" for name in ("star", "interference"))
 SWEEPS = ROOT / "results/demonet_sweeps"
 SETTINGS_OF_THE_PAPER = {"3.4", "0.4", "0.9", "0.1", "0.005"}  # a section, the moons, and how they are trained
@@ -206,11 +205,6 @@ def test_findings_of_the_paper_on_solu_and_on_changes_of_the_bottleneck(judged):
     assert named["C6", "some_element_crosstalk", "same_rate"] == "inconclusive"
 
 
-def test_findings_of_the_paper_have_no_typed_numbers():
-    text = PAPER.read_text(encoding="utf-8").split(r"\paragraph{What we found.}")[1].split(r"\paragraph")[0]
-    assert not re.findall(r"(?<!C)(?<!V)\b\d", re.sub(r"MobileNetV\d|C\d+", "", text))
-
-
 def test_the_same_runs_on_two_machines_agree_within_their_intervals():
     key = ["architecture", "budget", "seed"]
     here, there = (pd.read_csv(ROOT / f"results/{name}/runs.csv").set_index(key) for name in ("cifar10", "cifar10_25k"))
@@ -219,3 +213,45 @@ def test_the_same_runs_on_two_machines_agree_within_their_intervals():
     for _, group in both.groupby("architecture"):
         half_widths = [mean_interval(group[column]).half_width for column in both]
         assert abs(group["here"].mean() - group["there"].mean()) < min(half_widths)
+
+
+def differences_of(experiment: str, arm: dict[str, str], other: dict[str, str], outcome: str) -> pd.Series:
+    """Return the difference of two arms for each seed, averaged over budgets."""
+    runs = pd.read_csv(ROOT / f"results/{experiment}/runs.csv")
+    both = [runs.loc[(runs[list(each)] == pd.Series(each)).all(axis=1)] for each in (arm, other)]
+    first, second = (each.groupby("seed")[outcome].mean() for each in both)
+    return first - second
+
+
+def test_what_pages_tell_of_solu_in_each_network():
+    """Its shrinking alone raises cross-talk too, SoLU lowers it in MobileNetV1, most runs are below a linear model."""
+    names = ("mobilenetv1", "mobilenetv2", "mobilenetv3", "mobilenext", "convnext")
+    change = {
+        probe: [
+            differences_of(
+                "solu", {"architecture": name, "probe": probe}, {"architecture": name, "probe": "none"}, "chi_stages"
+            ).mean()
+            for name in names
+        ]
+        for probe in ("solu_s1", "scale_s1")
+    }
+    assert change["solu_s1"][0] < 0 < min(change["solu_s1"][1:])
+    assert sum(change["scale_s1"]) > sum(change["solu_s1"])
+    runs = pd.read_csv(ROOT / "results/solu/runs.csv").query("probe == 'solu_s1' and architecture in @names")
+    linear = pd.read_json(ROOT / "results/solu/baseline.json")["test"]["accuracy"]
+    assert (runs["test_accuracy"] < linear).mean() > 0.5 and (runs["status"] == "finished").all()
+
+
+def test_sums_keep_their_accuracy_without_activations_on_digits_as_well():
+    lost = differences_of(
+        "demonet", {"architecture": "demonet_sum_noact"}, {"architecture": "demonet_sum"}, "test_accuracy"
+    )
+    assert mean_interval(lost).low < 0 < mean_interval(lost).high and mean_interval(lost).low > -0.01
+
+
+def test_the_penalty_on_overlap_raises_r_and_lowers_cross_talk_in_no_network():
+    table = pd.read_csv(ROOT / "results/incoherence/tables/penalties.csv").set_index(["quantity", "architecture"])
+    raised = table.loc["r_projection"]
+    assert (raised.groupby("architecture")["p_holm"].min() < 0.05).all() and (raised["mean"] > 0).all()
+    for quantity in ("chi_stages", "test_accuracy"):
+        assert (table.loc[quantity, "p_holm"] > 0.05).all()
