@@ -110,20 +110,35 @@ def test_the_line_through_two_curves_leaves_out_where_a_seed_diverged(judged):
     assert any(line.shape == (3,) and np.allclose(line, [1.5, 3.5, 5.5]) for line in lines)
 
 
-def test_a_profile_has_no_line_of_survivors():
+@pytest.fixture
+def profiled():
     sites = [f"stages.0.{block}.stream" for block in range(2)]
-    table = pd.DataFrame(
+    return pd.DataFrame(
         [
             {"measure": measure, "kind": "stream", "site": site, "value": 0.5, "null": 1.0, "untrained": 0.9}
             for measure in ("chi", "chi_floor", "capacity_used", "floor_tight", "dimensionality")
             for site in sites
         ]
     ).assign(lower=0.4, upper=0.6)
-    broken = table.assign(value=np.nan)
-    chi = profile.draw(Profiles({"own activation": [table, broken]}, {}, [])).axes[1]
+
+
+def test_a_profile_has_no_line_of_survivors(profiled):
+    broken = profiled.assign(value=np.nan)
+    chi = profile.draw(Profiles({"own activation": [profiled, broken]}, {}, [])).axes[1]
     lines = {line.get_label(): np.asarray(line.get_ydata(), dtype=float) for line in chi.lines}
     assert "trained" not in lines or np.isnan(lines["trained"]).all()
     assert lines["untrained"] == pytest.approx([0.9, 0.9])
+
+
+def test_null_and_limit_of_a_profile_are_those_of_a_seed_that_has_the_measure(profiled):
+    lacks = profiled[profiled["measure"] != "chi_floor"]
+    lacks = lacks.assign(
+        null=lacks["null"].mask(lacks["measure"] == "chi"), value=lacks["value"].mask(lacks["measure"] == "chi")
+    )
+    chi = profile.draw(Profiles({"own activation": [lacks, profiled]}, {}, [])).axes[1]
+    lines = {line.get_label(): np.asarray(line.get_ydata(), dtype=float) for line in chi.lines}
+    assert lines["null"] == pytest.approx([1.0, 1.0])
+    assert lines[profile.FORCED] == pytest.approx([0.5, 0.5])
 
 
 def test_tuning_has_no_mean_of_the_seeds_that_did_not_diverge():

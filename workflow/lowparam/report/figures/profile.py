@@ -81,17 +81,17 @@ def _panel(axis: Axes, profiles: Sequence[pd.DataFrame], line: str, measure: str
         return
     blocks = np.arange(1, len(rows[0]) + 1)
     _lines(axis, rows, line)
-    null = rows[0]["null"].to_numpy()
+    null = pd.concat(rows)["null"].groupby(level=0).first().reindex(rows[0].index)  # of a seed that has the measure
     axis.plot(blocks, null, color="black", linestyle="--", linewidth=0.8, label="null")
-    limit = _forced(profiles[0], measure, rows[0].index)
+    limit = _forced(profiles, measure, rows[0].index)
     if limit is not None:
         axis.plot(blocks, limit, color="black", linestyle=":", linewidth=0.8, label=FORCED)
     axis.set_xticks(blocks if len(blocks) <= 8 else blocks[:: -(-len(blocks) // 6)])
 
 
-def _forced(profile: pd.DataFrame, measure: str, sites: pd.Index) -> np.ndarray | None:
+def _forced(profiles: Sequence[pd.DataFrame], measure: str, sites: pd.Index) -> np.ndarray | None:
     """Return the least interference that the shape of a layer allows: the least χ, or the r of a tight frame."""
-    table = profile.set_index(["measure", "site"])
+    table = pd.concat(profiles).groupby(["measure", "site"])[["value", "null"]].first()  # a seed may lack a measure
     at = lambda name, column="value": table.loc[name, column].reindex(sites).to_numpy()  # noqa: E731
     if measure == "chi":
         return at("chi_floor")
