@@ -255,3 +255,41 @@ def test_the_penalty_on_overlap_raises_r_and_lowers_cross_talk_in_no_network():
     assert (raised.groupby("architecture")["p_holm"].min() < 0.05).all() and (raised["mean"] > 0).all()
     for quantity in ("chi_stages", "test_accuracy"):
         assert (table.loc[quantity, "p_holm"] > 0.05).all()
+
+
+def test_what_the_page_of_results_tells_of_photographs():
+    judged = {
+        name: pd.read_csv(ROOT / f"results/{name}/claims.csv").set_index(["claim", "test"])
+        for name in (
+            "cifar10",
+            "cifar10_25k",
+            "cifar10_100k",
+            "cifar10_incoherence",
+            "cifar10_ablation",
+            "cifar10_open",
+        )
+    }
+    of_size = [judged[name].loc[("C2", "total")] for name in ("cifar10", "cifar10_25k", "cifar10_100k")]
+    assert all(each["estimate"] < 0 and each["verdict"] == "inconclusive" for each in of_size)
+    assert of_size[2]["high"] < 0 < min(each["high"] for each in of_size[:2])
+    for name in ("cifar10", "cifar10_25k", "cifar10_100k"):
+        assert judged[name].loc[("C3", "learned"), "high"] < 0 and judged[name].loc[("C9", "above_null"), "high"] < 0
+    penalties = pd.read_csv(ROOT / "results/cifar10_incoherence/tables/penalties.csv").set_index("quantity")
+    assert (penalties.loc["r_projection", "mean"] > 0).all() and (penalties.loc["chi_stages", "p_holm"] > 0.05).all()
+    for claim, test in (("C1", "penalty"), ("C3", "penalty_gap")):
+        assert judged["cifar10_incoherence"].loc[(claim, test), "verdict"] == "inconclusive"
+    assert judged["cifar10_ablation"].loc[("C6", "some_element_crosstalk"), "verdict"] == "inconclusive"
+    opened = judged["cifar10_open"]["verdict"]
+    assert (opened["C11", "expansion"], opened["C12", "star_block"]) == ("contradicted", "inconclusive")
+    changed = pd.read_csv(ROOT / "results/cifar10_ablation/runs.csv").groupby("architecture")["chi_stages"].mean()
+    assert changed.filter(regex=r"mobilenetv2(\+|_)").min() > changed["mobilenetv2"]
+
+
+def test_all_images_raise_accuracies_of_100k_most_in_nodepth():
+    fewer, all_images = (pd.read_csv(ROOT / f"results/{name}/runs.csv") for name in ("cifar10", "cifar10_100k"))
+    means = [
+        each[each["budget"] == "100k"].groupby("architecture")["test_accuracy"].mean() for each in (fewer, all_images)
+    ]
+    gain = means[1] - means[0]
+    assert gain.min() > 0.01 and gain.idxmax() == "nodepth_a"
+    assert means[1].max() > 0.8 and means[1].min() > 0.7
