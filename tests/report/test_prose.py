@@ -258,21 +258,15 @@ def test_the_penalty_on_overlap_raises_r_and_lowers_cross_talk_in_no_network():
 
 
 def test_what_the_page_of_results_tells_of_photographs():
+    by_size = ("cifar10", "cifar10_25k", "cifar10_100k")
     judged = {
         name: pd.read_csv(ROOT / f"results/{name}/claims.csv").set_index(["claim", "test"])
-        for name in (
-            "cifar10",
-            "cifar10_25k",
-            "cifar10_100k",
-            "cifar10_incoherence",
-            "cifar10_ablation",
-            "cifar10_open",
-        )
+        for name in (*by_size, "cifar10_incoherence", "cifar10_ablation", "cifar10_open")
     }
-    of_size = [judged[name].loc[("C2", "total")] for name in ("cifar10", "cifar10_25k", "cifar10_100k")]
-    assert all(each["estimate"] < 0 and each["verdict"] == "inconclusive" for each in of_size)
-    assert of_size[2]["high"] < 0 < min(each["high"] for each in of_size[:2])
-    for name in ("cifar10", "cifar10_25k", "cifar10_100k"):
+    totals = [judged[name].loc[("C2", "total")] for name in by_size]
+    assert all(each["estimate"] < 0 and each["verdict"] == "inconclusive" for each in totals)
+    assert totals[2]["high"] < 0 < min(each["high"] for each in totals[:2])
+    for name in by_size:
         assert judged[name].loc[("C3", "learned"), "high"] < 0 and judged[name].loc[("C9", "above_null"), "high"] < 0
     penalties = pd.read_csv(ROOT / "results/cifar10_incoherence/tables/penalties.csv").set_index("quantity")
     assert (penalties.loc["r_projection", "mean"] > 0).all() and (penalties.loc["chi_stages", "p_holm"] > 0.05).all()
